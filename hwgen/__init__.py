@@ -1,0 +1,1 @@
+"""Description to RTL: network file, arithmetic, golden model, components."""

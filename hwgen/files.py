@@ -1,7 +1,8 @@
 """Files that appear whole or not at all."""
 
+import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from hwgen.errors import HwgenError
@@ -17,22 +18,16 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     path = Path(path)
-    temporary = None
+    beside = path.with_name(f".hwgen-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".hwgen-", dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        beside.write_bytes(data)
+        beside.replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         reason = error.strerror or type(error).__name__
-        raise HwgenError(str(path), f"cannot be written ({reason})", "a writable folder is needed") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise HwgenError(
+            str(path), f"cannot be written ({reason})", "a writable folder is needed"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)

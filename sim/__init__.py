@@ -1,0 +1,1 @@
+"""Cocotb benches and the simulators that run them."""

@@ -1,0 +1,514 @@
+"""The network file (docs/network-file.md): one validated model to read and to write.
+
+:func:`load_network` and :func:`save_network` are the way in and out; :class:`Network` can also be
+built in Python, and is validated just the same.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hwgen.arithmetic import Integers, Overflow, Rounding
+from hwgen.errors import HwgenError
+from hwgen.files import write_atomic
+from hwgen.formats import Format, signed_width
+
+MAX_WEIGHTS = 100_000
+"""Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
+
+_MAX_FILE_BYTES = 1 << 29
+_UM2_PER_WEIGHT = {"serial": 15, "parallel": 300}
+
+_WIDTHS = (*range(1, 17), 32)
+
+
+def _one_of_the_widths(bits: int) -> int:
+    if bits not in _WIDTHS:
+        raise ValueError("must be 1..16 or 32")
+    return bits
+
+
+Bits = Annotated[
+    int, AfterValidator(_one_of_the_widths), Field(json_schema_extra={"enum": list(_WIDTHS)})
+]
+FractionBits = Annotated[int, Field(ge=-64, le=64)]
+Bias = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
+Codes = Annotated[list[int], Field(min_length=1)]
+Activation = Literal["none", "relu", "leaky_relu", "hard_tanh", "sigmoid", "tanh"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class InputFormat(_Model):
+    """The network's input: ``features`` integers of one format."""
+
+    features: Annotated[int, Field(ge=1)]
+    bits: Bits
+    signed: bool
+    fraction_bits: FractionBits
+
+    @property
+    def format(self) -> Format:
+        """The number format of one feature."""
+        return Format(bits=self.bits, signed=self.signed, fraction_bits=self.fraction_bits)
+
+
+class OutputFormat(_Model):
+    """What a layer rescales its accumulators to."""
+
+    bits: Bits
+    signed: bool
+    fraction_bits: FractionBits
+    rounding: Rounding
+    overflow: Overflow
+
+    @property
+    def format(self) -> Format:
+        """The number format of one output."""
+        return Format(bits=self.bits, signed=self.signed, fraction_bits=self.fraction_bits)
+
+
+class DenseLayer(_Model):
+    """A fully connected layer: ``acc = bias + weights @ x``, an activation, a rescale.
+
+    ``weights`` holds one row of integer codes per output. Without a codebook a code is the weight;
+    with one, the code read as unsigned indexes it.
+    """
+
+    kind: Literal["dense"]
+    name: str
+    weights: Annotated[list[Codes], Field(min_length=1)]
+    weight_bits: Bits
+    weight_fraction_bits: FractionBits | list[FractionBits]
+    codebook: list[int] | None = None
+    codebook_bits: Bits | None = None
+    bias: list[Bias]
+    activation: Activation = "none"
+    negative_shift: Annotated[int, Field(ge=0, le=64)] | None = None
+    output: OutputFormat | None
+    accumulator_bits: Annotated[int, Field(ge=1, le=128)] | None = None
+    accumulator_overflow: Literal["error", "wrap"] = "error"
+
+    @property
+    def fan_in(self) -> int:
+        """Inputs of the layer."""
+        return len(self.weights[0])
+
+    @property
+    def outputs(self) -> int:
+        """Neurons of the layer."""
+        return len(self.weights)
+
+    @cached_property
+    def codes(self) -> Integers:
+        """Weight codes, int64 [outputs, inputs]; unsigned indices where there is a codebook."""
+        codes = np.array(self.weights, dtype=np.int64)
+        return codes if self.codebook is None else codes & ((1 << self.weight_bits) - 1)
+
+    @cached_property
+    def weight_values(self) -> Integers:
+        """Integer weights, int64 [outputs, inputs], decoded through any codebook."""
+        if self.codebook is None:
+            return self.codes
+        return np.array(self.codebook, dtype=np.int64)[self.codes]
+
+    @property
+    def weight_value_bits(self) -> int:
+        """Width of a weight as it is multiplied."""
+        return self.weight_bits if self.codebook_bits is None else self.codebook_bits
+
+    def accumulator_fraction(self, input_fraction: int) -> list[int]:
+        """Fraction bits of every neuron's accumulator."""
+        own = self.weight_fraction_bits
+        per_output = own if isinstance(own, list) else [own] * self.outputs
+        return [fraction + input_fraction for fraction in per_output]
+
+
+class Network(_Model):
+    """A quantized feed-forward network, the content of a network file."""
+
+    format: Literal["hwgen-network"]
+    version: Literal[1]
+    name: str
+    input: InputFormat
+    layers: Annotated[list[DenseLayer], Field(min_length=1)]
+    output: Literal["values", "argmax"]
+    labels: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Network":
+        for index in range(len(self.layers)):
+            _check_layer(self, index)
+        outputs = self.layers[-1].outputs
+        if self.labels is not None and len(self.labels) != outputs:
+            raise HwgenError(
+                "labels", f"{len(self.labels)} labels", f"one for each of the {outputs} outputs"
+            )
+        return self
+
+    def input_format(self, index: int) -> Format:
+        """Number format of the values that layer ``index`` reads."""
+        if index == 0:
+            return self.input.format
+        source = self.layers[index - 1].output
+        if source is None:  # _check_layer admits it on the last layer alone
+            raise HwgenError(f"layers[{index - 1}].output", "null", "an output format is needed")
+        return source.format
+
+    def accumulator_intervals(self, index: int) -> list[tuple[int, int]]:
+        """Exact [lo, hi] of every neuron's accumulator in layer ``index``.
+
+        ``hi = b + x_max * sum(w+) + x_min * sum(w-)``, and ``lo`` likewise; x ranges over the whole
+        input format of the layer.
+        """
+        layer, x = self.layers[index], self.input_format(index)
+        positive = np.maximum(layer.weight_values, 0).sum(axis=1).tolist()
+        negative = np.minimum(layer.weight_values, 0).sum(axis=1).tolist()
+        return [
+            (b + x.minimum * p + x.maximum * n, b + x.maximum * p + x.minimum * n)
+            for b, p, n in zip(layer.bias, positive, negative, strict=True)
+        ]
+
+    def accumulator_width(self, index: int) -> int:
+        """Signed width that layer ``index`` accumulates in.
+
+        The given width where accumulators wrap, else the exact width of the widest neuron.
+        """
+        layer = self.layers[index]
+        if layer.accumulator_overflow == "wrap" and layer.accumulator_bits is not None:
+            return layer.accumulator_bits
+        return max(signed_width(lo, hi) for lo, hi in self.accumulator_intervals(index))
+
+    def wrapped_intervals(self, index: int) -> list[tuple[int, int]]:
+        """[lo, hi] of every accumulator as it is handed on, after any wrapping."""
+        layer = self.layers[index]
+        intervals = self.accumulator_intervals(index)
+        if layer.accumulator_overflow == "error" or layer.accumulator_bits is None:
+            return intervals
+        bits = layer.accumulator_bits
+        full = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+        return [i if signed_width(*i) <= bits else full for i in intervals]
+
+    def output_range(self) -> Format:
+        """Format of one of the network's raw outputs: the last output format or accumulator.
+
+        For raw accumulators the fraction bits are those of output 0.
+        """
+        last = len(self.layers) - 1
+        if self.layers[last].output is not None:
+            return self.layers[last].output.format  # type: ignore[union-attr]
+        fraction = self.layers[last].accumulator_fraction(self.input_format(last).fraction_bits)
+        return Format(bits=self.accumulator_width(last), signed=True, fraction_bits=fraction[0])
+
+    @property
+    def weight_count(self) -> int:
+        """Weights of all layers."""
+        return sum(layer.codes.size for layer in self.layers)
+
+    @property
+    def parameter_count(self) -> int:
+        """Weights and biases of all layers."""
+        return self.weight_count + sum(layer.outputs for layer in self.layers)
+
+    def to_json(self) -> str:
+        """The file's text: indented, one row of weights to a line."""
+        return _Pretty().text(self.model_dump(mode="json", exclude_unset=False)) + "\n"
+
+    def sha256(self) -> str:
+        """Hash of the content (canonical JSON, so that layout does not matter)."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_schema() -> str:
+    """The JSON Schema of the network file, as published in docs/network.schema.json."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Network.model_json_schema(),
+    }
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def load_network(path: Path, max_weights: int = MAX_WEIGHTS) -> Network:
+    """Read and validate a network file.
+
+    Raises
+    ------
+    HwgenError
+        Naming the file, the path inside it, what was found and what is allowed.
+    """
+    content = _read_json(Path(path))
+    try:
+        if not isinstance(content, dict):
+            raise HwgenError("top level", f"found {_kind(content)}", "an object is needed")
+        _check_size(content, max_weights)
+        return Network.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(error, f"{path}: ") from None
+    except HwgenError as error:
+        raise HwgenError(f"{path}: {error.where}", error.found, error.allowed) from None
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Write a network file, whole or not at all."""
+    write_atomic(Path(path), network.to_json())
+
+
+def parse_network(content: dict[str, Any]) -> Network:
+    """A :class:`Network` from plain Python data, refused like a file but for the file's name."""
+    try:
+        return Network.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(error, "") from None
+
+
+def _read_json(path: Path) -> Any:
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        if twice:
+            raise HwgenError(str(path), f"key {twice[0]!r} stands twice", "every key stands once")
+        return dict(pairs)
+
+    def no_constant(text: str) -> None:
+        raise HwgenError(str(path), f"found {text}", "numbers must be integers")
+
+    try:
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            raise HwgenError(str(path), f"{size:,} bytes", f"at most {_MAX_FILE_BYTES:,} are read")
+        return json.loads(
+            path.read_text("utf-8"), object_pairs_hook=no_duplicates, parse_constant=no_constant
+        )
+    except OSError as error:
+        raise HwgenError(
+            str(path), error.strerror or "unreadable", "a network file is needed"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise HwgenError(
+            str(path), f"byte {error.start} is not UTF-8", "a network file is JSON text"
+        ) from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise HwgenError(
+            str(path), f"not JSON ({error.msg} at {place})", "a network file is JSON text"
+        ) from None
+    except RecursionError:
+        raise HwgenError(str(path), "nested too deep", "a network file has four levels") from None
+    except ValueError:
+        raise HwgenError(str(path), "a number of thousands of digits", "at most 64 bits") from None
+
+
+def _check_size(content: dict[str, Any], max_weights: int) -> None:
+    """Refuse a network that is far too large before anything is built from it."""
+    layers = content.get("layers")
+    rows = [
+        row
+        for layer in (layers if isinstance(layers, list) else [])
+        if isinstance(layer, dict) and isinstance(layer.get("weights"), list)
+        for row in layer["weights"]
+        if isinstance(row, list)
+    ]
+    weights = sum(map(len, rows))
+    if weights > max_weights:
+        serial, parallel = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT.values())
+        raise HwgenError(
+            "layers",
+            f"{weights:,} weights, about {serial:,.0f} mm2 serial or {parallel:,.0f} mm2 parallel "
+            "in a 130 nm process",
+            f"at most {max_weights:,} are taken (--max-weights)",
+        )
+
+
+def _check_layer(network: Network, index: int) -> None:
+    """Everything about one layer that the types alone do not say."""
+    layer, where = network.layers[index], f"layers[{index}]"
+    _check_bits(layer, where)
+    _check_shape(network, index)
+    _check_codes(layer, where)
+    _check_output(network, index)
+    _check_accumulators(network, index)
+
+
+def _check_bits(layer: DenseLayer, where: str) -> None:
+    if (layer.codebook is None) != (layer.codebook_bits is None):
+        missing = "codebook" if layer.codebook is None else "codebook_bits"
+        raise HwgenError(f"{where}.{missing}", "null", "codebook and codebook_bits go together")
+    if layer.codebook is not None and layer.weight_bits > 8:
+        raise HwgenError(
+            f"{where}.weight_bits",
+            f"{layer.weight_bits} with a codebook",
+            "at most 8 with a codebook",
+        )
+
+
+def _check_shape(network: Network, index: int) -> None:
+    layer, where = network.layers[index], f"layers[{index}]"
+    fan_in = network.input.features if index == 0 else network.layers[index - 1].outputs
+    source = "input.features" if index == 0 else f"the outputs of layers[{index - 1}]"
+    for row, codes in enumerate(layer.weights):
+        if len(codes) != fan_in:
+            raise HwgenError(
+                f"{where}.weights[{row}]", f"{len(codes)} codes", f"{fan_in} as {source} say"
+            )
+    if len(layer.bias) != layer.outputs:
+        raise HwgenError(
+            f"{where}.bias",
+            f"{len(layer.bias)} values",
+            f"{layer.outputs}, one for each row of weights",
+        )
+    fractions = layer.weight_fraction_bits
+    if isinstance(fractions, list) and len(fractions) != layer.outputs:
+        raise HwgenError(
+            f"{where}.weight_fraction_bits",
+            f"{len(fractions)} values",
+            f"one integer, or {layer.outputs}, one for each row of weights",
+        )
+
+
+def _check_codes(layer: DenseLayer, where: str) -> None:
+    low, high = -(1 << (layer.weight_bits - 1)), (1 << (layer.weight_bits - 1)) - 1
+    if layer.codebook is not None and layer.codebook_bits is not None:
+        high = (1 << layer.weight_bits) - 1
+        if len(layer.codebook) != high + 1:
+            raise HwgenError(
+                f"{where}.codebook",
+                f"{len(layer.codebook)} values",
+                f"{high + 1} for weight_bits {layer.weight_bits}",
+            )
+        values = Format(bits=layer.codebook_bits, signed=True, fraction_bits=0)
+        for position, value in enumerate(layer.codebook):
+            if not values.minimum <= value <= values.maximum:
+                raise HwgenError(
+                    f"{where}.codebook[{position}]",
+                    f"value {value}",
+                    f"{values.minimum}..{values.maximum} for codebook_bits {layer.codebook_bits}",
+                )
+    for row, codes in enumerate(layer.weights):
+        if min(codes) < low or max(codes) > high:
+            column = next(i for i, code in enumerate(codes) if not low <= code <= high)
+            raise HwgenError(
+                f"{where}.weights[{row}][{column}]",
+                f"code {codes[column]}",
+                f"{low}..{high} for weight_bits {layer.weight_bits}",
+            )
+
+
+def _check_output(network: Network, index: int) -> None:
+    layer, where = network.layers[index], f"layers[{index}]"
+    if layer.output is None and index != len(network.layers) - 1:
+        raise HwgenError(f"{where}.output", "null", "only the last layer hands on raw accumulators")
+    if (layer.negative_shift is not None) != (layer.activation == "leaky_relu"):
+        raise HwgenError(
+            f"{where}.negative_shift",
+            f"{layer.negative_shift} with activation {layer.activation!r}".replace(
+                "None", "missing"
+            ),
+            "leaky_relu has one, others have none",
+        )
+    if layer.activation in ("sigmoid", "tanh"):
+        if layer.output is None:
+            raise HwgenError(
+                f"{where}.output",
+                f"null with activation {layer.activation!r}",
+                "a format is needed",
+            )
+        if not 0 <= layer.output.fraction_bits <= 16:
+            raise HwgenError(
+                f"{where}.output.fraction_bits",
+                f"{layer.output.fraction_bits} with activation {layer.activation!r}",
+                "0..16 are allowed with a table",
+            )
+
+
+def _check_accumulators(network: Network, index: int) -> None:
+    layer, where = network.layers[index], f"layers[{index}]"
+    given = layer.accumulator_bits
+    if given is None:
+        if layer.accumulator_overflow == "wrap":
+            raise HwgenError(
+                f"{where}.accumulator_bits", "null with wrap", "a width is needed to wrap at"
+            )
+        return
+    for neuron, bias in enumerate(layer.bias):
+        if signed_width(bias, bias) > given:
+            raise HwgenError(
+                f"{where}.bias[{neuron}]",
+                f"value {bias} needs {signed_width(bias, bias)} bits",
+                f"the accumulator has {given}",
+            )
+    if layer.accumulator_overflow == "wrap":
+        return
+    for neuron, (lo, hi) in enumerate(network.accumulator_intervals(index)):
+        if signed_width(lo, hi) > given:
+            raise HwgenError(
+                f"{where}.accumulator_bits",
+                f"{given}, but neuron {neuron} of layer {layer.name!r} spans [{lo}, {hi}]",
+                f'{signed_width(lo, hi)} bits are needed (or "accumulator_overflow": "wrap")',
+            )
+
+
+def _refusal(error: ValidationError, prefix: str) -> HwgenError:
+    """The first of pydantic's findings in our words."""
+    first = error.errors(include_url=False)[0]
+    # A union (integer or list) puts its members' names into the path; the file has no such step.
+    last = len(first["loc"]) - 1
+    steps = [
+        step
+        for position, step in enumerate(first["loc"])
+        if isinstance(step, int)
+        or (position == last and first["type"] == "extra_forbidden")
+        or (step.isidentifier() and step != "int")
+    ]
+    where = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return HwgenError(
+            prefix + where, "unknown key", f"allowed are {', '.join(_allowed_keys(steps[:-1]))}"
+        )
+    if first["type"] == "missing":
+        return HwgenError(prefix + where, "missing", "the key is required")
+    allowed = first["msg"].removeprefix("Value error, ")
+    allowed = allowed.replace("Input should be", "must be").replace("a valid", "of type")
+    return HwgenError(prefix + where, f"found {_kind(first['input'])}", allowed)
+
+
+def _allowed_keys(steps: list[Any]) -> list[str]:
+    names = [step for step in steps if isinstance(step, str)]
+    owner: type[BaseModel] = {
+        (): Network,
+        ("input",): InputFormat,
+        ("layers",): DenseLayer,
+        ("layers", "output"): OutputFormat,
+    }.get(tuple(names), Network)  # type: ignore[assignment]
+    return list(owner.model_fields)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "null" if value is None else json.dumps(value)
+
+
+class _Pretty:
+    """JSON with short lists on one line: readable, and diffs row by row."""
+
+    def text(self, value: Any, indent: int = 0) -> str:
+        inner = " " * (indent + 2)
+        if isinstance(value, dict):
+            items = [
+                f"{inner}{json.dumps(k)}: {self.text(v, indent + 2)}" for k, v in value.items()
+            ]
+            return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
+        if isinstance(value, list) and any(isinstance(v, (list, dict)) for v in value):
+            rows = [inner + self.text(v, indent + 2) for v in value]
+            return "[\n" + ",\n".join(rows) + "\n" + " " * indent + "]"
+        return json.dumps(value, ensure_ascii=False)
