@@ -147,12 +147,14 @@ def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
 def _numbers(rows: list[list[str]], columns: int) -> Integers:
     """An int64 array if every cell is an integer, else float64; [rows, columns]."""
     try:
-        return np.array([[int(cell) for cell in row] for row in rows], np.int64).reshape(
-            -1, columns
-        )
-    except (ValueError, OverflowError):
-        cells = [[float(cell) for cell in row] for row in rows]
-        return np.array(cells, np.float64).reshape(-1, columns)
+        codes = [[int(cell) for cell in row] for row in rows]
+    except ValueError:
+        values = [[float(cell) for cell in row] for row in rows]
+        return np.array(values, np.float64).reshape(-1, columns)
+    # No format holds more than 32 bits: what is clipped here is refused as a code all the same.
+    limit = 1 << 62
+    bounded = np.clip(np.array(codes, object), -limit, limit)
+    return np.array(bounded, np.int64).reshape(-1, columns)
 
 
 def _is_number(cell: str) -> bool:
