@@ -1,0 +1,108 @@
+"""Recipes: how RTL becomes a netlist of library cells, as Yosys and ABC scripts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwgen.errors import HwgenError
+from synth.library import CellLibrary
+
+MAPS = Path(__file__).parent / "maps"
+
+_BEGIN = "strash; ifraig; scorr; dc2; dc2"
+_MAP = "strash; dch; amap -m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way of mapping.
+
+    Attributes
+    ----------
+    name
+        What the report and the command line call it.
+    abc
+        ABC's commands after the network is read and before the netlist is written.
+    """
+
+    name: str
+    abc: str
+
+
+RECIPES = {
+    "area": Recipe(name="area", abc="; ".join([_BEGIN, _MAP])),
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of this name.
+
+    Raises
+    ------
+    HwgenError
+        There is none.
+    """
+    if name not in RECIPES:
+        raise HwgenError("recipe", f"{name!r} is not known", f"one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def script(recipe: Recipe, top: str, library: CellLibrary) -> str:
+    """The Yosys script: reads ``design.v``, ``cells.lib``, the maps and ``abc.script``."""
+    return "\n".join(
+        [
+            "log hwgen-stage: reading",
+            "read_verilog design.v",
+            f"hierarchy -check -top {top}",
+            "proc",
+            "delete */t:$check */t:$print",
+            "log hwgen-stage: optimizing",
+            "opt_expr",
+            "opt_clean",
+            "check",
+            "opt -nodffe -nosdff",
+            "opt",
+            "wreduce",
+            "peepopt",
+            "opt_clean",
+            "alumacc",
+            "maccmap",
+            "opt",
+            "memory -nomap",
+            "opt_clean",
+            "opt -fast -full",
+            "memory_map",
+            "opt -undriven -fine",
+            "techmap -map ripple.v",
+            "techmap",
+            "opt -fast",
+            "opt_clean",
+            "log hwgen-stage: flip-flops",
+            "dfflibmap -liberty cells.lib",
+            "opt",
+            "setundef -zero",
+            "log hwgen-stage: mapping",
+            "abc -liberty cells.lib -script abc.script",
+            "opt_clean -purge",
+            *_ties(library),
+            "splitnets",
+            "opt_clean -purge",
+            "check -mapped",
+            "write_verilog -noattr netlist.v",
+            "write_json netlist.json",
+            "",
+        ]
+    )
+
+
+def _ties(library: CellLibrary) -> list[str]:
+    """``hilomap`` with the library's constant cells, where it has both."""
+    high = low = ""
+    for cell in sorted(library.mapped(), key=lambda c: (c.area, c.name)):
+        if cell.inputs or cell.tables is None:
+            continue
+        for pin, table in zip(cell.outputs, cell.tables, strict=True):
+            if table and not high:
+                high = f"-hicell {cell.name} {pin}"
+            if not table and not low:
+                low = f"-locell {cell.name} {pin}"
+    return [f"hilomap -singleton {high} {low}"] if high and low else []

@@ -1,0 +1,113 @@
+"""What a synthesis run reports: area, cells, timing, leakage."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwgen.errors import HwgenError
+from synth.library import CellLibrary
+from synth.netlist import Netlist
+from synth.timing import CriticalPath, critical_path
+
+_NOT_FOR_JSON = ("path", "netlist")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthesisReport:
+    """Figures of one mapped netlist. Smaller is better in all of them.
+
+    Attributes
+    ----------
+    area_um2
+        Sum of the cell areas.
+    gate_equivalents
+        ``area_um2`` over the area of the library's smallest 2-input NAND.
+    cells, cells_by_type
+        Number of library cells, whole and by name.
+    sequential_area_um2
+        The part of ``area_um2`` in flip-flops and latches.
+    area_by_module
+        Module name to the area of its own cells, submodules left out, all its instances counted;
+        sums to ``area_um2``.
+    critical_path_ns
+        See :mod:`synth.timing`; with stages in ``path``.
+    leakage_nw
+        Sum of the cells' leakage.
+    tool
+        Yosys with version, ``""`` for a netlist that was only measured.
+    seconds
+        Wall time of the run.
+    path, netlist
+        The slowest path, and the netlist's Verilog file; not in :meth:`to_json`.
+    """
+
+    area_um2: float
+    gate_equivalents: float
+    cells: int
+    cells_by_type: dict[str, int]
+    sequential_area_um2: float
+    area_by_module: dict[str, float]
+    critical_path_ns: float
+    leakage_nw: float
+    pdk: str
+    corner: str
+    recipe: str
+    tool: str
+    seconds: float
+    path: CriticalPath
+    netlist: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The report's keys and values as JSON takes them."""
+        return {k: v for k, v in vars(self).items() if k not in _NOT_FOR_JSON}
+
+
+def measure_netlist(
+    netlist: Netlist,
+    library: CellLibrary,
+    *,
+    recipe: str = "",
+    tool: str = "",
+    seconds: float = 0.0,
+    verilog: Path | None = None,
+) -> SynthesisReport:
+    """Measure a mapped netlist against a library.
+
+    Raises
+    ------
+    HwgenError
+        The netlist has a cell that the library lacks, or a combinational loop.
+    """
+    uses = netlist.uses()
+    by_module: dict[str, float] = {}
+    totals: Counter[str] = Counter()
+    for module, count in uses.items():
+        own = netlist.own_cells(module)
+        unknown = sorted(set(own) - set(library.cells))
+        if unknown:
+            raise HwgenError("netlist", f"cell {unknown[0]!r}", f"cells of {library.name}")
+        area = sum(library.cells[name].area * number for name, number in own.items())
+        by_module[module] = round(area * count, 6)
+        for name, number in own.items():
+            totals[name] += number * count
+    path = critical_path(netlist.flat(), library)
+    area = sum(by_module.values())
+    cells = [(library.cells[name], number) for name, number in sorted(totals.items())]
+    return SynthesisReport(
+        area_um2=round(area, 6),
+        gate_equivalents=round(area / library.nand2_area, 3) if library.nand2_area else 0.0,
+        cells=sum(totals.values()),
+        cells_by_type=dict(sorted(totals.items())),
+        sequential_area_um2=round(sum(c.area * n for c, n in cells if c.sequential), 6),
+        area_by_module=by_module,
+        critical_path_ns=round(path.delay, 6),
+        leakage_nw=round(sum(c.leakage * n for c, n in cells), 6),
+        pdk=library.name,
+        corner=library.corner,
+        recipe=recipe,
+        tool=tool,
+        seconds=round(seconds, 3),
+        path=path,
+        netlist=verilog,
+    )
