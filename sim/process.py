@@ -1,0 +1,80 @@
+"""Other programs, each in a process group of its own with a time limit."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hwgen.errors import HwgenError
+
+_OURS = ("COCOTB_", "GPI_", "PYGPI_", "VERILATOR_")
+_NAMES = frozenset(
+    "CXXFLAGS CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GUI WAVES "
+    "SIM_CMD_PREFIX SIM_CMD_SUFFIX PYTEST_CURRENT_TEST TOPLEVEL MODULE TESTCASE RANDOM_SEED "
+    "PYTHONWARNINGS".split()
+)
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """The environment without what would steer make, cocotb or a simulator, plus ``extra``."""
+    kept = {k: v for k, v in os.environ.items() if k not in _NAMES and not k.startswith(_OURS)}
+    return kept | extra
+
+
+def run_group(
+    command: Sequence[str],
+    *,
+    what: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    timeout: float,
+    tick: Callable[[], None] | None = None,
+) -> int:
+    """Run ``command`` to its end and return its exit code.
+
+    Output goes to ``log``. ``tick`` is called about ten times a second. However this function is
+    left, no process of the group outlives it.
+
+    Raises
+    ------
+    HwgenError
+        The program cannot be started, or is still running after ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    with log.open("ab") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise HwgenError(what, f"cannot be started ({reason})", "see --simulator") from None
+    try:
+        pause = 0.005
+        # WNOWAIT leaves the leader unreaped, so that its number still names our group below.
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() >= deadline:
+                raise HwgenError(
+                    what,
+                    f"still running after {timeout:g} s and killed",
+                    "fewer vectors or a longer time limit are needed",
+                )
+            if tick is not None:
+                tick()
+            time.sleep(pause)
+            pause = min(0.1, pause * 1.5)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode

