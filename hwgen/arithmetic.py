@@ -17,6 +17,7 @@ from hwgen.formats import Format
 Rounding = Literal["floor", "half_up", "half_even"]
 Overflow = Literal["saturate", "wrap"]
 Integers = NDArray[Any]
+Interval = tuple[int, int]
 
 
 def round_shift(values: Integers, shift: int, rounding: Rounding) -> Integers:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hwgen.arithmetic import Integers, Overflow, Rounding
+from hwgen.arithmetic import Integers, Interval, Overflow, Rounding
 from hwgen.errors import HwgenError
 from hwgen.files import write_atomic
 from hwgen.formats import Format, signed_width
@@ -131,6 +131,21 @@ class DenseLayer(_Model):
         per_output = own if isinstance(own, list) else [own] * self.outputs
         return [fraction + input_fraction for fraction in per_output]
 
+    def accumulator_intervals(self, ranges: list[Interval]) -> list[Interval]:
+        """Exact [lo, hi] of every neuron's accumulator before any wrapping.
+
+        ``hi = b + x_max * sum(w+) + x_min * sum(w-)``, and ``lo`` likewise, with the interval
+        (x_min, x_max) of each input in ``ranges``.
+        """
+        low, high = np.array(ranges, dtype=np.int64).T
+        positive = np.maximum(self.weight_values, 0)
+        negative = np.minimum(self.weight_values, 0)
+        spread = (positive @ low + negative @ high, positive @ high + negative @ low)
+        return [
+            (bias + lo, bias + hi)
+            for bias, lo, hi in zip(self.bias, *(s.tolist() for s in spread), strict=True)
+        ]
+
 
 class Network(_Model):
     """A quantized feed-forward network, the content of a network file."""
@@ -163,19 +178,10 @@ class Network(_Model):
             raise HwgenError(f"layers[{index - 1}].output", "null", "an output format is needed")
         return source.format
 
-    def accumulator_intervals(self, index: int) -> list[tuple[int, int]]:
-        """Exact [lo, hi] of every neuron's accumulator in layer ``index``.
-
-        ``hi = b + x_max * sum(w+) + x_min * sum(w-)``, and ``lo`` likewise; x ranges over the whole
-        input format of the layer.
-        """
+    def accumulator_intervals(self, index: int) -> list[Interval]:
+        """Exact [lo, hi] of every neuron's accumulator, inputs ranging over their whole format."""
         layer, x = self.layers[index], self.input_format(index)
-        positive = np.maximum(layer.weight_values, 0).sum(axis=1).tolist()
-        negative = np.minimum(layer.weight_values, 0).sum(axis=1).tolist()
-        return [
-            (b + x.minimum * p + x.maximum * n, b + x.maximum * p + x.minimum * n)
-            for b, p, n in zip(layer.bias, positive, negative, strict=True)
-        ]
+        return layer.accumulator_intervals([(x.minimum, x.maximum)] * layer.fan_in)
 
     def accumulator_width(self, index: int) -> int:
         """Signed width that layer ``index`` accumulates in.
@@ -186,16 +192,6 @@ class Network(_Model):
         if layer.accumulator_overflow == "wrap" and layer.accumulator_bits is not None:
             return layer.accumulator_bits
         return max(signed_width(lo, hi) for lo, hi in self.accumulator_intervals(index))
-
-    def wrapped_intervals(self, index: int) -> list[tuple[int, int]]:
-        """[lo, hi] of every accumulator as it is handed on, after any wrapping."""
-        layer = self.layers[index]
-        intervals = self.accumulator_intervals(index)
-        if layer.accumulator_overflow == "error" or layer.accumulator_bits is None:
-            return intervals
-        bits = layer.accumulator_bits
-        full = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-        return [i if signed_width(*i) <= bits else full for i in intervals]
 
     def output_range(self) -> Format:
         """Format of one of the network's raw outputs: the last output format or accumulator.

@@ -16,15 +16,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, 
 from amaranth.lib import memory
 
 from hwgen import arithmetic, golden
-from hwgen.arithmetic import Integers
+from hwgen.arithmetic import Integers, Interval
 from hwgen.errors import HwgenError
 from hwgen.formats import signed_width
-from hwgen.network import DenseLayer
+from hwgen.network import DenseLayer, Network
 
 MAX_TABLE = 16_384
 """Entries of the largest sigmoid or tanh table that is put into hardware."""
-
-Interval = tuple[int, int]
 
 
 def shape_of(low: int, high: int) -> Shape:
@@ -166,8 +164,9 @@ class Requantizer:
             biased = Signal(shape_of(low, high), name=f"{name}_half")
             m.d.comb += biased.eq(active + self._half)
             active = biased
+        active = Cat(active, Const(0, 1)) if not active.shape().signed else active
         rounded = Signal(shape_of(*self._rounded), name=f"{name}_rounded")
-        floor = active.shift_right(self._shift)
+        floor = active.as_signed().shift_right(self._shift)
         if self.layer.output is not None and self.layer.output.rounding == "half_even":
             # Half is in the accumulator already: a tie now shows as zeros below the kept bits.
             dropped = active[: self._shift]
@@ -196,6 +195,21 @@ class Requantizer:
         )
         entries = [table.entry(min(max(value, low), high)) for value in values]
         return lookup(m, f"{name}_table", index, entries, shape_of(*self.interval))
+
+
+def requantizers(network: Network, index: int, ranges: list[Interval]) -> list[Requantizer]:
+    """One :class:`Requantizer` for each neuron of a layer whose inputs lie in ``ranges``."""
+    layer = network.layers[index]
+    intervals = layer.accumulator_intervals(ranges)
+    bits = layer.accumulator_bits
+    if layer.accumulator_overflow == "wrap" and bits is not None:
+        full = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        intervals = [i if signed_width(*i) <= bits else full for i in intervals]
+    fractions = layer.accumulator_fraction(network.input_format(index).fraction_bits)
+    return [
+        Requantizer(layer=layer, fraction=fraction, accumulator=interval)
+        for fraction, interval in zip(fractions, intervals, strict=True)
+    ]
 
 
 def clip(m: Module, name: str, value: Value, interval: Interval, bounds: Interval) -> Value:
