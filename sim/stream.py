@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, Event, First, Timer
+from cocotb.triggers import ClockCycles, Event, First, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamMonitor, AxiStreamSink, AxiStreamSource
 
@@ -73,6 +73,8 @@ class Stream:
 
     async def reset(self, cycles: int) -> None:
         """Reset the design and both ends; whatever was under way is forgotten."""
+        # A timer may fire on either side of an edge in its time step: count from a sure edge.
+        await RisingEdge(self.dut.clk)
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, cycles)
         for end in (self.source, self.sink, self.accepted):
@@ -144,7 +146,7 @@ class Stream:
                 raise Broken(
                     f"transfer {index}: tlast on beat {len(frame.tdata)}, a vector has {beats}"
                 )
-        return [Transfer(f.tdata, f.sim_time_start, f.sim_time_end) for f in frames]
+        return [Transfer(list(f.tdata), f.sim_time_start, f.sim_time_end) for f in frames]
 
     def _stuck(self, count: int, patience: int) -> str:
         state = ", ".join(

@@ -26,7 +26,13 @@ LINT_WAIVERS = {
 }
 """Lint warnings that are waived for generated Verilog, each with its reason."""
 
-_SPEED = {"OPT_FAST": "-O1", "OPT_SLOW": "-O0", "OPT_GLOBAL": "-Os"}
+_LARGE = 200_000
+"""Bytes of Verilog from which a design is compiled unoptimized: it computes much in few cycles."""
+
+_HUGE = 4_000_000
+"""Bytes of Verilog from which the C++ is split over several files, to compile them in parallel."""
+
+_RUNTIME_FLAGS = "-Os"
 
 
 @dataclass(frozen=True)
@@ -103,13 +109,17 @@ def build(
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
         *("main.cpp", *map(str, sources)),
     ]
+    size = sum(source.stat().st_size for source in sources)
+    if size < _HUGE:
+        verilate += ["--output-split", "0"]
+    speed = "-O0" if size >= _LARGE else "-O1"
     env = found.environment(root)
     _step(verilate, "verilator", folder, env, log, deadline())
     cached = _restore_runtime(folder, compiler)
     command = [
         *(make, "-s", f"-j{min(4, os.cpu_count() or 1)}", "-f", "Vtop.mk"),
-        *(f"CXX={compiler}", f"LINK={compiler}", "PYTHON3=./python"),
-        *(f"{name}={value}" for name, value in _SPEED.items()),
+        *(f"CXX={compiler}", f"LINK={compiler}", "PYTHON3=./python", "CFG_CXXFLAGS_PCH_I=-include"),
+        *(f"OPT_FAST={speed}", "OPT_SLOW=-O0", f"OPT_GLOBAL={_RUNTIME_FLAGS}"),
         *(word for name in cached for word in ("-o", name)),
     ]
     _step(command, "the C++ compiler", folder, env, log, deadline())
@@ -169,7 +179,7 @@ def _runtime_key(folder: Path, compiler: str) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, check=False
     ).stdout
-    parts = [compiler, version, *switches, *(f"{k}{v}" for k, v in _SPEED.items())]
+    parts = [compiler, version, *switches, _RUNTIME_FLAGS]
     digest = hashlib.sha256("\n".join(parts).encode())
     if found.root is not None:
         for file in sorted((found.root / "include").glob("verilated*")):
