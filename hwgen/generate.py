@@ -1,6 +1,5 @@
 """From a network and an architecture to Verilog and a manifest."""
 
-import json
 import re
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
         layer_modules=[f"{top}_{module}" for module in modules],
     )
     write_atomic(path, text)
-    write_atomic(path.with_name("manifest.json"), json.dumps(manifest.to_json(), indent=2) + "\n")
+    write_atomic(path.with_name("manifest.json"), manifest.to_text())
     return manifest
 
 

@@ -1,6 +1,8 @@
 """What a generated design looks like from outside: architecture, ports, cycles, manifest."""
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from hwgen.arithmetic import Integers
@@ -163,3 +165,11 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """The manifest as plain data."""
         return {**asdict(self), "arch": self.arch.to_json()}
+
+    def to_text(self) -> str:
+        """The manifest as the JSON text of its file."""
+        return json.dumps(self.to_json(), indent=2) + "\n"
+
+    def moved_to(self, directory: Path) -> "Manifest":
+        """The same design with its Verilog in ``directory``."""
+        return replace(self, verilog=str(directory / Path(self.verilog).name))

@@ -1,0 +1,72 @@
+"""The ``hwgen`` command. Exit codes: 0 done, 1 an expected failure, 2 wrong usage."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from hwgen.errors import HwgenError, printable
+
+_COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth")
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called: starting stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order of a user's way through them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command ``name``."""
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"flows.{name}"), name)
+        return command
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: hwgen synth examples/digits.json --arch serial -o build/digits",
+)
+@click.version_option(package_name="hwgen", message="hwgen %(version)s")
+def hwgen() -> None:
+    """Tiny quantized neural networks as ASIC hardware: Verilog, proof of exactness, area."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with ``arguments``; the exit code."""
+    try:
+        hwgen.main(arguments, prog_name="hwgen", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("hwgen", "interrupted", "start it again to go on")
+    except HwgenError as error:
+        return _fail(error.where, error.found, error.allowed)
+    except MemoryError:
+        return _fail("memory", "not enough of it", "a smaller network is needed")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("HWGEN_DEBUG"):
+            raise
+        found = f"{type(error).__name__}: {printable(error, 160)}"
+        return _fail("internal", found, "a bug; HWGEN_DEBUG=1 shows where")
+    return 0
+
+
+def _fail(where: str, found: str, allowed: str) -> int:
+    click.echo(f"hwgen: error: {where}: {found}, {allowed}", err=True)
+    return 1

@@ -1,0 +1,78 @@
+"""Pictures of results, each as PNG and SVG."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from flows.synth import by_size, short_module
+from hwgen.files import write_atomic
+
+_STYLE = {
+    "font.size": 9,
+    "svg.hashsalt": "hwgen",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+}
+_SMALLEST_SHARE = 0.01
+
+
+def area_picture(reports: dict[str, dict[str, Any]], path: Path) -> None:
+    """Where the area goes: a panel of bars for each of ``reports``, a bar for each module.
+
+    Writes ``path`` with the endings ``.png`` and ``.svg``.
+    """
+    panels = [(title, report, _bars(report)) for title, report in reports.items()]
+    heights = [1.2 + len(bars) for _, _, bars in panels]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 0.55 + 0.3 * sum(heights)), layout="constrained")
+        axes = figure.subplots(
+            len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
+        )
+        for axis, (title, report, bars) in zip(axes[:, 0], panels, strict=True):
+            _panel(axis, title, report, bars)
+        _save(figure, path)
+
+
+def _bars(report: dict[str, Any]) -> list[tuple[str, float]]:
+    """Modules by size; those too small to see are one bar."""
+    total = report["area_um2"]
+    bars = [(short_module(m, report["top"]), area) for m, area in by_size(report["area_by_module"])]
+    seen = [bar for bar in bars if bar[1] >= _SMALLEST_SHARE * total]
+    rest = sum(area for _, area in bars) - sum(area for _, area in seen)
+    return [*seen, ("others", rest)] if rest > 0 else seen
+
+
+def _panel(axis: Any, title: str, report: dict[str, Any], bars: list[tuple[str, float]]) -> None:
+    total = report["area_um2"]
+    names = [name for name, _ in bars]
+    areas = [area for _, area in bars]
+    axis.barh(names, areas, color=[_colour(name) for name in names], height=0.72)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1.28 * max(areas))
+    for row, area in enumerate(areas):
+        axis.text(area, row, f"  {area:,.0f} um²  {area / total:.0%}", va="center")
+    axis.set_title(
+        f"{title}: {total:,.0f} um² in {report['pdk']} ({report['gate_equivalents']:,.0f} GE)",
+        loc="left",
+        weight="bold",
+        fontsize=10,
+    )
+    axis.tick_params(left=False)
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+    axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+
+
+def _colour(module: str) -> str:
+    kinds = {"layer": "#3b6ea5", "memory": "#c98a2b", "macs": "#5a9367", "argmax": "#8a5a9e"}
+    return next((colour for kind, colour in kinds.items() if module.startswith(kind)), "#8c8c8c")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    for ending, settings in (("png", {"dpi": 150}), ("svg", {"metadata": {"Date": None}})):
+        content = io.BytesIO()
+        figure.savefig(content, format=ending, **settings)
+        write_atomic(path.with_name(f"{path.name}.{ending}"), content.getvalue())

@@ -1,0 +1,52 @@
+"""``hwgen predict``: golden inference."""
+
+import io
+from pathlib import Path
+
+import click
+import numpy as np
+
+from flows.console import emit_json, emit_line
+from flows.options import data_option, json_option, network_argument, output_option
+from hwgen import golden
+from hwgen.arithmetic import Integers
+from hwgen.data import Data, load_data
+from hwgen.files import write_atomic
+from hwgen.network import Network
+
+
+@click.command(epilog="Example: hwgen predict examples/digits.json --data examples/digits-test.npz")
+@network_argument
+@data_option(required=True)
+@output_option("Write the results to this .npz, as the array output.", required=False)
+@json_option
+def predict(network: Network, data: Path, output: Path | None, as_json: bool) -> None:
+    """Run the golden model of NET on data; say the accuracy where the data holds y."""
+    samples = load_data(data, network)
+    results = golden.predict(network, samples.x)
+    if output is not None:
+        content = io.BytesIO()
+        np.savez_compressed(content, output=results)
+        write_atomic(output, content.getvalue())
+    accuracy = accuracy_of(network, results, samples)
+    if as_json:
+        emit_json(
+            {
+                "samples": len(results),
+                "accuracy": accuracy,
+                "output": None if output is None else str(output),
+            }
+        )
+        return
+    emit_line(f"{len(results):,} samples")
+    if accuracy is not None:
+        emit_line(f"accuracy {accuracy:.2%}")
+    if output is not None:
+        emit_line(f"results in {output}")
+
+
+def accuracy_of(network: Network, results: Integers, samples: Data) -> float | None:
+    """Share of samples whose class is right; None without classes to compare."""
+    if samples.y is None or network.output != "argmax" or not len(results):
+        return None
+    return float(np.mean(results == samples.y))
