@@ -1,5 +1,6 @@
 """From Verilog to a measured netlist of library cells."""
 
+import json
 import re
 import shutil
 import tempfile
@@ -9,9 +10,11 @@ from pathlib import Path
 
 from hwgen.errors import HwgenError
 from hwgen.files import write_atomic
+from synth.adders import AdderCells
+from synth.arith import expand
 from synth.library import CellLibrary
 from synth.netlist import Netlist
-from synth.recipe import MAPS, find_recipe, script
+from synth.recipe import MAPS, Recipe, back_script, find_recipe, front_script
 from synth.report import SynthesisReport, measure_netlist
 from synth.tables import liberty_text
 from synth.yosys import run_yosys
@@ -62,33 +65,59 @@ def synthesize(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
         folder = Path(name)
-        try:
-            shutil.copyfile(verilog, folder / "design.v")
-        except OSError as error:
-            raise HwgenError(
-                str(verilog), f"cannot be read ({error.strerror})", "a Verilog file is needed"
-            ) from None
-        for path in sorted(MAPS.glob("*.v")):
-            shutil.copyfile(path, folder / path.name)
-        (folder / "cells.lib").write_text(liberty_text(library), encoding="ascii")
-        (folder / "abc.script").write_text(chosen.abc + "\n", encoding="ascii")
-        run = run_yosys(
-            script(chosen, top, library), folder, tool=tool, timeout=timeout, progress=progress
-        )
+        _prepare(folder, verilog, library, chosen)
+        version, log = _run(folder, top, library, tool, timeout, progress)
         if progress:
             progress("measuring")
         report = measure_netlist(
             Netlist.read(folder / "netlist.json"),
             library,
             recipe=recipe,
-            tool=run.tool,
+            tool=version,
             seconds=time.monotonic() - started,
             verilog=out_dir / "netlist.v" if out_dir else None,
         )
         if out_dir is not None:
-            for file in ("yosys.log", "netlist.json", "netlist.v"):
+            write_atomic(out_dir / "yosys.log", log)
+            for file in ("netlist.json", "netlist.v"):
                 write_atomic(out_dir / file, (folder / file).read_bytes())
     return report
+
+
+def _prepare(folder: Path, verilog: Path, library: CellLibrary, recipe: Recipe) -> None:
+    """Everything a run reads, under fixed names."""
+    try:
+        shutil.copyfile(verilog, folder / "design.v")
+    except OSError as error:
+        raise HwgenError(
+            str(verilog), f"cannot be read ({error.strerror})", "a Verilog file is needed"
+        ) from None
+    for path in sorted(MAPS.glob("*.v")):
+        shutil.copyfile(path, folder / path.name)
+    (folder / "cells.lib").write_text(liberty_text(library), encoding="ascii")
+    (folder / "abc.script").write_text(recipe.abc + "\n", encoding="ascii")
+
+
+def _run(
+    folder: Path,
+    top: str,
+    library: CellLibrary,
+    tool: str,
+    timeout: float,
+    progress: Callable[[str], None] | None,
+) -> tuple[str, str]:
+    """Yosys up to word level, adders by our own hand, Yosys to the end; tool and log."""
+    limit = time.monotonic() + timeout
+    front = run_yosys(front_script(top), folder, tool=tool, timeout=timeout, progress=progress)
+    if progress:
+        progress("adders")
+    path = folder / "front.json"
+    design = json.loads(path.read_text(encoding="utf-8"))
+    expand(design, AdderCells(library))
+    path.write_text(json.dumps(design), encoding="utf-8")
+    left = max(limit - time.monotonic(), 0.0)
+    back = run_yosys(back_script(library), folder, tool=tool, timeout=left, progress=progress)
+    return back.tool, front.log + back.log
 
 
 def measure(netlist_json: Path, library: CellLibrary) -> SynthesisReport:

@@ -12,6 +12,53 @@ _BEGIN = "strash; ifraig; scorr; dc2; dc2"
 _MAP = "strash; dch; amap -m"
 
 
+_FRONT = """\
+log hwgen-stage: reading
+read_verilog design.v
+hierarchy -check -top {top}
+proc
+delete */t:$check */t:$print
+log hwgen-stage: optimizing
+opt_expr
+opt_clean
+check
+opt -nodffe -nosdff
+opt
+wreduce
+peepopt
+opt_clean
+alumacc
+opt
+memory -nomap
+opt_clean
+opt -fast -full
+memory_map
+opt -undriven -fine
+write_json front.json
+"""
+_BACK = """\
+log hwgen-stage: logic
+read_json front.json
+techmap -map ripple.v
+techmap
+opt -fast
+opt_clean
+log hwgen-stage: flip-flops
+dfflibmap -liberty cells.lib
+opt
+setundef -zero
+log hwgen-stage: mapping
+abc -liberty cells.lib -script abc.script
+opt_clean -purge
+{ties}
+splitnets
+opt_clean -purge
+check -mapped
+write_verilog -noattr netlist.v
+write_json netlist.json
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One way of mapping.
@@ -46,52 +93,14 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def script(recipe: Recipe, top: str, library: CellLibrary) -> str:
-    """The Yosys script: reads ``design.v``, ``cells.lib``, the maps and ``abc.script``."""
-    return "\n".join(
-        [
-            "log hwgen-stage: reading",
-            "read_verilog design.v",
-            f"hierarchy -check -top {top}",
-            "proc",
-            "delete */t:$check */t:$print",
-            "log hwgen-stage: optimizing",
-            "opt_expr",
-            "opt_clean",
-            "check",
-            "opt -nodffe -nosdff",
-            "opt",
-            "wreduce",
-            "peepopt",
-            "opt_clean",
-            "alumacc",
-            "maccmap",
-            "opt",
-            "memory -nomap",
-            "opt_clean",
-            "opt -fast -full",
-            "memory_map",
-            "opt -undriven -fine",
-            "techmap -map ripple.v",
-            "techmap",
-            "opt -fast",
-            "opt_clean",
-            "log hwgen-stage: flip-flops",
-            "dfflibmap -liberty cells.lib",
-            "opt",
-            "setundef -zero",
-            "log hwgen-stage: mapping",
-            "abc -liberty cells.lib -script abc.script",
-            "opt_clean -purge",
-            *_ties(library),
-            "splitnets",
-            "opt_clean -purge",
-            "check -mapped",
-            "write_verilog -noattr netlist.v",
-            "write_json netlist.json",
-            "",
-        ]
-    )
+def front_script(top: str) -> str:
+    """From ``design.v`` to ``front.json``: word-level cells, sums as ``$macc_v2`` and ``$alu``."""
+    return _FRONT.format(top=top)
+
+
+def back_script(library: CellLibrary) -> str:
+    """From ``front.json``, ``cells.lib``, the maps and ``abc.script`` to the mapped netlist."""
+    return _BACK.format(ties="\n".join(_ties(library)))
 
 
 def _ties(library: CellLibrary) -> list[str]:
