@@ -113,23 +113,32 @@ class Stream:
             raise Broken(self._breach)
 
     async def settle(self, count: int, patience: int) -> None:
-        """Wait for ``count`` results, and then as long again for anything that should not come.
+        """Wait for ``count`` results.
 
         Raises
         ------
         Broken
             Nothing moved for ``patience`` cycles, more results came, or the protocol was broken.
         """
-        seen = -1
+        tick = max(16, patience // 8)
+        seen, idle = -1, 0
         while self.sink.count() < count:
             moved = self.sink.count() + self.accepted.count()
-            if moved == seen:
+            idle = idle + tick if moved == seen else 0
+            if idle >= patience:
                 raise Broken(self._stuck(count, patience))
             seen = moved
-            await self.wait(patience)
-        await self.wait(patience)
+            await self.wait(tick)
         if self.sink.count() != count:
             raise Broken(f"{self.sink.count()} results came for {count} vectors")
+
+    async def silence(self, what: str) -> None:
+        """Wait for longer than any result could take; ``what`` says why none may come."""
+        before = self.sink.count()
+        await self.wait(self.patience)
+        if self.sink.count() > before:
+            extra = self._drain(self.sink, self.job.output.beats)[before]
+            raise Broken(f"{what} a result came too many: {extra.beats}")
 
     def results(self) -> list[Transfer]:
         """The results that came since the last call."""
