@@ -15,6 +15,8 @@ from rich.text import Text
 
 _STDOUT = Console(highlight=False, soft_wrap=True)
 _STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
+if not _STDOUT.is_terminal:
+    _STDOUT.width = 120
 
 
 def emit_json(result: dict[str, Any]) -> None:
@@ -26,10 +28,18 @@ def emit_json(result: dict[str, Any]) -> None:
 def emit_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; columns after the first are aligned to the right where they hold numbers."""
     body = [[_cell(value) for value in row] for row in rows]
-    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    table = Table(
+        title=Text(title),
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     for column, name in enumerate(header):
         numeric = all(_is_number(row[column]) for row in body if row[column])
-        table.add_column(Text(name), justify="right" if column and numeric else "left")
+        table.add_column(
+            Text(name), justify="right" if column and numeric else "left", no_wrap=True
+        )
     for row in body:
         table.add_row(*(Text(cell) for cell in row))
     _STDOUT.print(table)

@@ -29,6 +29,7 @@ def area_picture(reports: dict[str, dict[str, Any]], path: Path) -> None:
     heights = [1.2 + len(bars) for _, _, bars in panels]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.2, 0.55 + 0.3 * sum(heights)), layout="constrained")
+        figure.get_layout_engine().set(hspace=0.06)
         axes = figure.subplots(
             len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
         )
@@ -54,9 +55,9 @@ def _panel(axis: Any, title: str, report: dict[str, Any], bars: list[tuple[str, 
     axis.invert_yaxis()
     axis.set_xlim(0, 1.28 * max(areas))
     for row, area in enumerate(areas):
-        axis.text(area, row, f"  {area:,.0f} um²  {area / total:.0%}", va="center")
+        axis.text(area, row, f"  {area:,.0f} µm²  {area / total:.0%}", va="center")
     axis.set_title(
-        f"{title}: {total:,.0f} um² in {report['pdk']} ({report['gate_equivalents']:,.0f} GE)",
+        f"{title}: {total:,.0f} µm² in {report['pdk']} ({report['gate_equivalents']:,.0f} GE)",
         loc="left",
         weight="bold",
         fontsize=10,

@@ -135,7 +135,8 @@ def show_areas(report: dict[str, Any]) -> None:
         f"in {report['pdk']} ({report['corner']}), recipe {report['recipe']}, {report['tool']}"
     )
     emit_line(
-        f"critical path {report['critical_path_ns']:.2f} ns, leakage {report['leakage_nw']:,.0f} nW; "
+        f"critical path {report['critical_path_ns']:.2f} ns, "
+        f"leakage {report['leakage_nw']:,.0f} nW; "
         f"latency {report['latency_cycles']:,}, interval {report['interval_cycles']:,} cycles"
     )
     emit_table(
