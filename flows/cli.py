@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from hwgen import __version__
 from hwgen.errors import HwgenError, printable
 
 _COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth")
@@ -31,7 +32,7 @@ class _Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: hwgen synth examples/digits.json --arch serial -o build/digits",
 )
-@click.version_option(package_name="hwgen", message="hwgen %(version)s")
+@click.version_option(__version__, message="hwgen %(version)s")
 def hwgen() -> None:
     """Tiny quantized neural networks as ASIC hardware: Verilog, proof of exactness, area."""
 

@@ -16,6 +16,7 @@ from hwgen.formats import Format
 
 Rounding = Literal["floor", "half_up", "half_even"]
 Overflow = Literal["saturate", "wrap"]
+TableFunction = Literal["sigmoid", "tanh"]
 Integers = NDArray[Any]
 Interval = tuple[int, int]
 
@@ -92,7 +93,7 @@ class Table:
         The output format; 0 to 16 fraction bits.
     """
 
-    def __init__(self, function: Literal["sigmoid", "tanh"], target: Format):
+    def __init__(self, function: TableFunction, target: Format):
         self.function = function
         self.target = target
         # f(t * 2**-q) is within 2**-(q+2) of its limit from here on, so its rounding is settled.
@@ -120,7 +121,7 @@ class Table:
 
 
 @lru_cache(maxsize=64)
-def table(function: Literal["sigmoid", "tanh"], target: Format) -> Table:
+def table(function: TableFunction, target: Format) -> Table:
     """The shared :class:`Table` of a function and an output format."""
     return Table(function, target)
 

@@ -2,6 +2,7 @@
 
 import csv
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from hwgen.arithmetic import Integers
 from hwgen.errors import HwgenError
 from hwgen.formats import Format
 from hwgen.network import Network
+
+_UNREADABLE = (
+    *(ValueError, EOFError, AttributeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, RuntimeError),  # the last: encrypted, unknown compression
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +61,8 @@ def load_data(path: Path, network: Network) -> Data:
 
 def quantize(values: Integers, target: Format) -> Integers:
     """Codes of real ``values``: half to even, saturating; int64 in the shape of ``values``."""
-    scaled = np.rint(np.ldexp(values.astype(np.float64), target.fraction_bits))
+    with np.errstate(over="ignore", under="ignore"):  # saturates, or is 0
+        scaled = np.rint(np.ldexp(values.astype(np.float64), target.fraction_bits))
     return np.clip(scaled, target.minimum, target.maximum).astype(np.int64)
 
 
@@ -109,7 +116,7 @@ def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
     except OSError as error:
         reason = error.strerror or "not a data file"
         raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError):
+    except _UNREADABLE:
         raise HwgenError(
             str(path), "not an .npz of plain numbers", "an .npz or .csv file is needed"
         ) from None

@@ -10,7 +10,8 @@ from hwgen.interface import Architecture, Manifest, Port, input_layout, output_l
 from hwgen.names import layer_module, top_module
 from hwgen.network import Network
 from hwgen.parallel import ParallelTop
-from hwgen.serial import SerialTop
+from hwgen.requantize import check_tables
+from hwgen.serial import Schedule, SerialTop
 
 Top = ParallelTop | SerialTop
 
@@ -23,8 +24,9 @@ def build(network: Network, architecture: Architecture) -> Top:
     HwgenError
         The network does not go into that architecture.
     """
+    check_tables(network)
     if architecture.name == "serial":
-        return SerialTop(network, architecture)
+        return SerialTop(network, architecture, Schedule.of(network, architecture.macs))
     return ParallelTop(network, architecture)
 
 

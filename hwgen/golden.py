@@ -78,7 +78,7 @@ def rescale(layer: DenseLayer, fraction: int, accumulators: Integers) -> Integer
     target = layer.output.format
     rounded = arithmetic.round_shift(active, fraction - target.fraction_bits, layer.output.rounding)
     if layer.activation == "sigmoid" or layer.activation == "tanh":
-        return arithmetic.table(layer.activation, target)(rounded)
+        return layer.table(rounded)
     return arithmetic.fit(rounded, target, layer.output.overflow)
 
 

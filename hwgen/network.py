@@ -6,6 +6,7 @@ built in Python, and is validated just the same.
 
 import hashlib
 import json
+import re
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,15 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hwgen.arithmetic import Integers, Interval, Overflow, Rounding
+from hwgen.arithmetic import (
+    Integers,
+    Interval,
+    Overflow,
+    Rounding,
+    Table,
+    TableFunction,
+    table,
+)
 from hwgen.errors import HwgenError
 from hwgen.files import write_atomic
 from hwgen.formats import Format, signed_width
@@ -23,6 +32,7 @@ MAX_WEIGHTS = 100_000
 """Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
 
 _MAX_FILE_BYTES = 1 << 29
+_CHUNK_BYTES = 1 << 20
 _UM2_PER_WEIGHT = {"serial": 15, "parallel": 300}
 
 _WIDTHS = (*range(1, 17), 32)
@@ -34,6 +44,13 @@ def _one_of_the_widths(bits: int) -> int:
     return bits
 
 
+def _unicode(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must be Unicode without lone surrogates")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
 Bits = Annotated[
     int, AfterValidator(_one_of_the_widths), Field(json_schema_extra={"enum": list(_WIDTHS)})
 ]
@@ -84,7 +101,7 @@ class DenseLayer(_Model):
     """
 
     kind: Literal["dense"]
-    name: str
+    name: Text
     weights: Annotated[list[Codes], Field(min_length=1)]
     weight_bits: Bits
     weight_fraction_bits: FractionBits | list[FractionBits]
@@ -125,6 +142,14 @@ class DenseLayer(_Model):
         """Width of a weight as it is multiplied."""
         return self.weight_bits if self.codebook_bits is None else self.codebook_bits
 
+    @property
+    def table(self) -> Table:
+        """The table of a sigmoid or tanh layer."""
+        if self.output is None:  # refused when the network is read
+            raise HwgenError(f"layer {self.name!r}", "no output format", "a table needs one")
+        function: TableFunction = "tanh" if self.activation == "tanh" else "sigmoid"
+        return table(function, self.output.format)
+
     def accumulator_fraction(self, input_fraction: int) -> list[int]:
         """Fraction bits of every neuron's accumulator."""
         own = self.weight_fraction_bits
@@ -137,9 +162,14 @@ class DenseLayer(_Model):
         ``hi = b + x_max * sum(w+) + x_min * sum(w-)``, and ``lo`` likewise, with the interval
         (x_min, x_max) of each input in ``ranges``.
         """
-        low, high = np.array(ranges, dtype=np.int64).T
-        positive = np.maximum(self.weight_values, 0)
-        negative = np.minimum(self.weight_values, 0)
+        low, high = np.array(ranges, dtype=object).T
+        size = max(max(map(abs, ends)) for ends in ranges)
+        weights = self.weight_values
+        if size * int(np.abs(weights).sum(axis=1).max()) < 1 << 62:
+            low, high = low.astype(np.int64), high.astype(np.int64)
+        else:
+            weights = weights.astype(object)
+        positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
         spread = (positive @ low + negative @ high, positive @ high + negative @ low)
         return [
             (bias + lo, bias + hi)
@@ -152,11 +182,11 @@ class Network(_Model):
 
     format: Literal["hwgen-network"]
     version: Literal[1]
-    name: str
+    name: Text
     input: InputFormat
     layers: Annotated[list[DenseLayer], Field(min_length=1)]
     output: Literal["values", "argmax"]
-    labels: list[str] | None = None
+    labels: list[Text] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Network":
@@ -241,7 +271,7 @@ def load_network(path: Path, max_weights: int = MAX_WEIGHTS) -> Network:
     HwgenError
         Naming the file, the path inside it, what was found and what is allowed.
     """
-    content = _read_json(Path(path))
+    content = _read_json(Path(path), max_weights)
     try:
         if not isinstance(content, dict):
             raise HwgenError("top level", f"found {_kind(content)}", "an object is needed")
@@ -266,7 +296,7 @@ def parse_network(content: dict[str, Any]) -> Network:
         raise _refusal(error, "") from None
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path, max_weights: int) -> Any:
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
         if twice:
@@ -277,12 +307,8 @@ def _read_json(path: Path) -> Any:
         raise HwgenError(str(path), f"found {text}", "numbers must be integers")
 
     try:
-        size = path.stat().st_size
-        if size > _MAX_FILE_BYTES:
-            raise HwgenError(str(path), f"{size:,} bytes", f"at most {_MAX_FILE_BYTES:,} are read")
-        return json.loads(
-            path.read_text("utf-8"), object_pairs_hook=no_duplicates, parse_constant=no_constant
-        )
+        text = _read_bytes(path, max_weights).decode("utf-8")
+        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
     except OSError as error:
         raise HwgenError(
             str(path), error.strerror or "unreadable", "a network file is needed"
@@ -302,6 +328,23 @@ def _read_json(path: Path) -> Any:
         raise HwgenError(str(path), "a number of thousands of digits", "at most 64 bits") from None
 
 
+def _read_bytes(path: Path, max_weights: int) -> bytes:
+    """The file's content, unless its commas tell that far too many numbers are in it."""
+    most = 1_000_000 + 8 * max_weights
+    commas = size = 0
+    chunks: list[bytes] = []
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            commas, size = commas + chunk.count(b","), size + len(chunk)
+            if size > _MAX_FILE_BYTES:
+                raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
+            if commas <= most:
+                chunks.append(chunk)
+    if commas > most:
+        raise HwgenError(f"{path}: layers", *_too_many(commas, max_weights))
+    return b"".join(chunks)
+
+
 def _check_size(content: dict[str, Any], max_weights: int) -> None:
     """Refuse a network that is far too large before anything is built from it."""
     layers = content.get("layers")
@@ -314,13 +357,17 @@ def _check_size(content: dict[str, Any], max_weights: int) -> None:
     ]
     weights = sum(map(len, rows))
     if weights > max_weights:
-        serial, parallel = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT.values())
-        raise HwgenError(
-            "layers",
-            f"{weights:,} weights, about {serial:,.0f} mm2 serial or {parallel:,.0f} mm2 parallel "
-            "in a 130 nm process",
-            f"at most {max_weights:,} are taken (--max-weights)",
-        )
+        raise HwgenError("layers", *_too_many(weights, max_weights))
+
+
+def _too_many(weights: int, max_weights: int) -> tuple[str, str]:
+    """What was found, with its estimated size, and what is allowed."""
+    serial, parallel = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT.values())
+    return (
+        f"{weights:,} weights, about {serial:,.0f} mm2 serial or {parallel:,.0f} mm2 parallel "
+        "in a 130 nm process",
+        f"at most {max_weights:,} are taken (--max-weights)",
+    )
 
 
 def _check_layer(network: Network, index: int) -> None:
@@ -453,7 +500,10 @@ def _check_accumulators(network: Network, index: int) -> None:
 
 def _refusal(error: ValidationError, prefix: str) -> HwgenError:
     """The first of pydantic's findings in our words."""
-    first = error.errors(include_url=False)[0]
+    findings = error.errors(include_url=False, include_context=False)
+    first = findings[0]
+    if isinstance(first["input"], list) and first["type"] == "int_type" and len(findings) > 1:
+        first = findings[1]  # of a list or an integer, the list is meant
     # A union (integer or list) puts its members' names into the path; the file has no such step.
     last = len(first["loc"]) - 1
     steps = [
@@ -472,6 +522,7 @@ def _refusal(error: ValidationError, prefix: str) -> HwgenError:
         return HwgenError(prefix + where, "missing", "the key is required")
     allowed = first["msg"].removeprefix("Value error, ")
     allowed = allowed.replace("Input should be", "must be").replace("a valid", "of type")
+    allowed = re.sub(r"of type dictionary or instance of \w+", "an object", allowed)
     return HwgenError(prefix + where, f"found {_kind(first['input'])}", allowed)
 
 
@@ -491,6 +542,8 @@ def _kind(value: Any) -> str:
         return "an object"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
     return "null" if value is None else json.dumps(value)
 
 

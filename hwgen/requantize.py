@@ -176,18 +176,9 @@ class Requantizer:
 
     def _lookup(self, m: Module, name: str, rounded: Value) -> Value:
         """The sigmoid or tanh: clip to where its table changes, then a ROM of the low bits."""
-        if self.layer.output is None:  # refused when the network is read
-            raise HwgenError(f"layer {self.layer.name!r}", "no output format", "a table needs one")
-        function = "sigmoid" if self.layer.activation == "sigmoid" else "tanh"
-        table = arithmetic.table(function, self.layer.output.format)
+        table = self.layer.table
         low, high = clamp(self._rounded, (table.first, table.last))
         shape = shape_of(low, high)
-        if 1 << shape.width > MAX_TABLE:
-            raise HwgenError(
-                f"layer {self.layer.name!r}",
-                f"a {function} table of {1 << shape.width:,} entries",
-                f"at most {MAX_TABLE:,} go into hardware (fewer output.fraction_bits)",
-            )
         index = clip(m, f"{name}_index", rounded, self._rounded, (low, high))
         codes = range(1 << shape.width)
         values = (
@@ -195,6 +186,26 @@ class Requantizer:
         )
         entries = [table.entry(min(max(value, low), high)) for value in values]
         return lookup(m, f"{name}_table", index, entries, shape_of(*self.interval))
+
+
+def check_tables(network: Network) -> None:
+    """Refuse a network with a sigmoid or tanh table that is too large for hardware.
+
+    Raises
+    ------
+    HwgenError
+        Naming the layer and the size.
+    """
+    for index, layer in enumerate(network.layers):
+        if layer.activation not in ("sigmoid", "tanh"):
+            continue
+        entries = 1 << shape_of(layer.table.first, layer.table.last).width
+        if entries > MAX_TABLE:
+            raise HwgenError(
+                f"layers[{index}].output.fraction_bits",
+                f"a {layer.activation} table of {entries:,} entries",
+                f"at most {MAX_TABLE:,} go into hardware",
+            )
 
 
 def requantizers(network: Network, index: int, ranges: list[Interval]) -> list[Requantizer]:

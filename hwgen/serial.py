@@ -44,6 +44,20 @@ class Schedule:
     fan_in: list[int]
     outputs: list[int]
 
+    @classmethod
+    def of(cls, network: Network, macs: int) -> "Schedule":
+        """The schedule of ``network`` on ``macs`` MACs.
+
+        Raises
+        ------
+        HwgenError
+            More MACs than the widest layer has neurons.
+        """
+        outputs = [layer.outputs for layer in network.layers]
+        if macs > max(outputs):
+            raise HwgenError("--macs", f"found {macs}", f"at most {max(outputs)} can be kept busy")
+        return cls(macs=macs, fan_in=[layer.fan_in for layer in network.layers], outputs=outputs)
+
     @property
     def groups(self) -> list[int]:
         """Groups of each layer."""
@@ -430,29 +444,14 @@ class SerialTop(wiring.Component):
     everything waits for the sink.
 
     ``interval`` and ``latency`` are those of :class:`Schedule`.
-
-    Raises
-    ------
-    HwgenError
-        More MACs than the widest layer has neurons.
     """
 
-    def __init__(self, network: Network, architecture: Architecture):
-        layers = network.layers
-        widest = max(layer.outputs for layer in layers)
-        if architecture.macs > widest:
-            raise HwgenError(
-                "--macs", f"found {architecture.macs}", f"at most {widest} can be kept busy"
-            )
+    def __init__(self, network: Network, architecture: Architecture, schedule: Schedule):
         self._argmax = network.output == "argmax"
-        self._schedule = Schedule(
-            macs=architecture.macs,
-            fan_in=[layer.fan_in for layer in layers],
-            outputs=[layer.outputs for layer in layers],
-        )
+        self._schedule = schedule
         self.interval = self._schedule.interval
         self.latency = self._schedule.latency(self._argmax)
-        self._names = [layer_module(index, layer.name) for index, layer in enumerate(layers)]
+        self._names = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
         self._sources = [(network.input.format.minimum, network.input.format.maximum)]
         self._layers: list[SerialLayer] = []
         self._add_layers(network)
