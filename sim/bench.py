@@ -5,6 +5,7 @@ Runs inside the simulator; :mod:`sim.runner` starts it.
 
 import time
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -147,9 +148,7 @@ async def _collect(
     return out
 
 
-def _hold_cycles(
-    phase: Phase, job: Job, accepted: list[Transfer], out: list[Transfer]
-) -> None:
+def _hold_cycles(phase: Phase, job: Job, accepted: list[Transfer], out: list[Transfer]) -> None:
     """Hold every vector to the stated latency and interval."""
     if len(accepted) != len(out):
         raise Broken(f"{len(accepted)} vectors were accepted, {len(out)} results came")
@@ -159,7 +158,7 @@ def _hold_cycles(
             raise Broken(
                 f"vector {vector}: latency {latency} cycles, the manifest states {job.latency}"
             )
-    for vector, (a, b) in enumerate(zip(accepted, accepted[1:], strict=False), start=1):
+    for vector, (a, b) in enumerate(pairwise(accepted), start=1):
         interval = (b.last - a.last) // PERIOD
         if interval != job.interval:
             raise Broken(

@@ -33,4 +33,6 @@ def build(
     )
     if code:
         lines = log.read_text("utf-8", "replace").splitlines()
-        raise BuildError("iverilog", next((s for s in lines if "error" in s), f"exited with {code}"))
+        raise BuildError(
+            "iverilog", next((s for s in lines if "error" in s), f"exited with {code}")
+        )

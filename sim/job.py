@@ -65,7 +65,9 @@ class Job:
         plain = json.loads((folder / "job.json").read_text("utf-8"))
         plain |= {"input": Layout(**plain["input"]), "output": Layout(**plain["output"])}
         with np.load(folder / "vectors.npz", allow_pickle=False) as arrays:
-            return cls(x=_from_bytes(arrays["x"]), expected=_from_bytes(arrays["expected"]), **plain)
+            return cls(
+                x=_from_bytes(arrays["x"]), expected=_from_bytes(arrays["expected"]), **plain
+            )
 
 
 def folder() -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,18 +11,16 @@ from pathlib import Path
 
 from hwgen.errors import HwgenError
 
-_OURS = ("COCOTB_", "GPI_", "PYGPI_", "VERILATOR_")
-_NAMES = frozenset(
-    "CXXFLAGS CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GUI WAVES "
-    "SIM_CMD_PREFIX SIM_CMD_SUFFIX PYTEST_CURRENT_TEST TOPLEVEL MODULE TESTCASE RANDOM_SEED "
-    "PYTHONWARNINGS".split()
+_STEERING = re.compile(
+    r"(COCOTB|GPI|PYGPI|VERILATOR|SIM_CMD)_.*|MAKE(FLAGS|LEVEL|OVERRIDES)|MFLAGS|PYTHONWARNINGS"
+    r"|C(XX|PP)?FLAGS|LDFLAGS|GUI|WAVES|PYTEST_CURRENT_TEST|TOPLEVEL|MODULE|TESTCASE|RANDOM_SEED"
 )
+"""Variables that would steer make, a compiler, cocotb or a simulator."""
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """The environment without what would steer make, cocotb or a simulator, plus ``extra``."""
-    kept = {k: v for k, v in os.environ.items() if k not in _NAMES and not k.startswith(_OURS)}
-    return kept | extra
+    """The environment without what would steer the tools, plus ``extra``."""
+    return {k: v for k, v in os.environ.items() if not _STEERING.fullmatch(k)} | extra
 
 
 def run_group(

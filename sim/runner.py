@@ -6,6 +6,7 @@ is removed afterwards.
 """
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 from cocotb_tools.check_results import get_results
 
@@ -80,6 +82,192 @@ class SimulationResult:
         return asdict(self)
 
 
+class Simulation:
+    """A design built for a simulator, to be run any number of times; a context manager.
+
+    Parameters
+    ----------
+    verilog, manifest
+        The design.
+    simulator
+        ``verilator`` or ``icarus``.
+    extra_sources
+        More Verilog that the design needs, such as cell models.
+    timeout
+        Seconds for the build, and again for each run.
+    log
+        Where the tools' output is left if something fails; a new file in the system's folder for
+        temporary files if None.
+    progress
+        Called with one line whenever something new begins.
+
+    Raises
+    ------
+    HwgenError
+        On entry: a tool is missing, or the design cannot be built.
+    """
+
+    def __init__(
+        self,
+        verilog: Path,
+        manifest: Manifest,
+        *,
+        simulator: Simulator = "verilator",
+        extra_sources: Sequence[Path] = (),
+        timeout: float = 900.0,
+        log: Path | None = None,
+        progress: Progress | None = None,
+    ):
+        if simulator not in ("verilator", "icarus"):
+            raise HwgenError("--simulator", f"found {simulator!r}", "verilator or icarus is needed")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", manifest.top):
+            raise HwgenError("top", f"found {manifest.top!r}", "a plain Verilog identifier")
+        self._sources = [verilog, *extra_sources]
+        self._manifest = manifest
+        self._simulator = simulator
+        self._timeout = timeout
+        self._kept_log = log
+        self._progress: Progress = progress or (lambda _: None)
+        self._folder = Path()
+        self.build_seconds = 0.0
+
+    def __enter__(self) -> "Simulation":
+        begun = time.monotonic()
+        self._folder = Path(tempfile.mkdtemp(prefix="hwgen-sim-"))
+        try:
+            self._build()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self.build_seconds = round(time.monotonic() - begun, 3)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(
+        self, vectors: Vectors, *, seed: int = 0, plusargs: Sequence[str] = ()
+    ) -> SimulationResult:
+        """Hold the design to ``vectors`` and to its manifest.
+
+        ``seed``, at least 0, decides stalls and resets; ``plusargs`` are for ``$value$plusargs`` in
+        the design.
+
+        Raises
+        ------
+        HwgenError
+            The simulator crashed, proved nothing, or was still running at the time limit. A design
+            that computes or behaves wrongly is a result instead.
+        """
+        if seed < 0:
+            raise HwgenError("--seed", f"found {seed}", "0 or more")
+        if not len(vectors):
+            raise HwgenError("vectors", "none", "at least 1 is needed")
+        begun = time.monotonic()
+        work = self._folder / f"run{len(list(self._folder.glob('run*')))}"
+        work.mkdir()
+        Job.of(self._manifest, vectors.x, vectors.expected, seed).save(work)
+        log = work / "log"
+        try:
+            code = self._simulate(work, log, seed, plusargs)
+            report = _read_report(work)
+            phases = _phases(work, report, code, self._what(), PHASES[self._manifest.arch.bare])
+        except HwgenError as error:
+            raise self._with_log(error, log) from None
+        failure = next((f"{p.name}: {p.failure}" for p in phases if p.failure), None)
+        return SimulationResult(
+            passed=failure is None,
+            vectors=min(len(vectors), max(p.vectors for p in phases)),
+            mismatches=sum(p.mismatches for p in phases),
+            cycles=sum(p.cycles for p in phases),
+            simulator=printable(report["simulator"]).lower(),
+            seed=seed,
+            phases=phases,
+            failure=failure,
+            first_mismatch=_first_mismatch(phases, vectors),
+            seconds=round(time.monotonic() - begun + self.build_seconds, 3),
+            build_seconds=self.build_seconds,
+        )
+
+    def _what(self) -> str:
+        return f"the simulation with {self._simulator}"
+
+    def _build(self) -> None:
+        if re.search(r"\s", str(self._folder)):
+            raise HwgenError(
+                str(self._folder), "a space in the path", "set TMPDIR to a folder without one"
+            )
+        self._progress(f"building with {self._simulator}")
+        copies = [self._copy(source, number) for number, source in enumerate(self._sources)]
+        builder = verilator.build if self._simulator == "verilator" else icarus.build
+        log, deadline = self._folder / "log", time.monotonic() + self._timeout
+
+        def left() -> float:
+            return max(0.1, deadline - time.monotonic())
+
+        try:
+            builder(copies, self._manifest.top, self._folder, log=log, deadline=left)
+        except HwgenError as error:
+            raise self._with_log(error, log) from None
+
+    def _copy(self, source: Path, number: int) -> Path:
+        """A source under a name of ours, so that no name of the user's reaches a tool."""
+        try:
+            return Path(shutil.copyfile(source, self._folder / f"source{number}.v"))
+        except OSError as error:
+            reason = error.strerror or "unreadable"
+            raise HwgenError(str(source), reason, "a Verilog file is needed") from None
+
+    def _simulate(self, work: Path, log: Path, seed: int, plusargs: Sequence[str]) -> int:
+        random_state = ["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % 1000000}"]
+        settings = {
+            "simulator": self._simulator,
+            "test_module": "sim.bench_bare" if self._manifest.arch.bare else "sim.bench",
+            "hdl_toplevel": self._manifest.top,
+            "build_dir": str(self._folder),
+            "test_dir": str(work),
+            "results_xml": str(work / "results.xml"),
+            "seed": seed,
+            "plusargs": [*(random_state if self._simulator == "verilator" else []), *plusargs],
+        }
+        (work / "settings.json").write_text(json.dumps(settings), "utf-8")
+        told = 0
+
+        def tell() -> None:
+            nonlocal told
+            phases = _read_report(work)["phases"]
+            for phase in phases[told:]:
+                self._progress(f"simulating: {phase['name']}")
+            told = len(phases)
+
+        return run_group(
+            [sys.executable, "-m", "sim.launch", str(work / "settings.json")],
+            what=self._what(),
+            cwd=work,
+            env=clean_environment(
+                PYTHONPATH=os.pathsep.join(p for p in (str(_PROJECT), *sys.path) if p),
+                PYTHONWARNINGS="ignore",
+                COCOTB_LOG_LEVEL="WARNING",
+                GPI_LOG_LEVEL="WARNING",
+                **{FOLDER_VARIABLE: str(work)},
+            ),
+            log=log,
+            timeout=self._timeout,
+            tick=tell,
+        )
+
+    def _with_log(self, error: HwgenError, log: Path) -> HwgenError:
+        """``error`` with the place of the log, which outlives the folder."""
+        if not log.is_file() or not log.stat().st_size:
+            return error
+        kept = self._kept_log
+        if kept is None:
+            with tempfile.NamedTemporaryFile(prefix="hwgen-", suffix=".log", delete=False) as file:
+                kept = Path(file.name)
+        shutil.copyfile(log, kept)
+        return HwgenError(error.where, error.found, f"the log is {kept}")
+
+
 def run(
     verilog: Path,
     manifest: Manifest,
@@ -92,191 +280,52 @@ def run(
     log: Path | None = None,
     progress: Progress | None = None,
 ) -> SimulationResult:
-    """Build ``verilog`` for ``simulator`` and hold it to ``vectors`` and to its manifest.
+    """Build a design, run the regression once, clean up: :class:`Simulation` in one call."""
+    with Simulation(
+        verilog,
+        manifest,
+        simulator=simulator,
+        extra_sources=extra_sources,
+        timeout=timeout,
+        log=log,
+        progress=progress,
+    ) as simulation:
+        return simulation.run(vectors, seed=seed)
 
-    Parameters
-    ----------
-    seed
-        At least 0; decides stalls and resets.
-    timeout
-        Seconds for build and simulation together.
-    extra_sources
-        More Verilog that the design needs, such as cell models.
-    log
-        Where the tools' output is left if something fails; a new file in the system's folder for
-        temporary files if None.
-    progress
-        Called with one line whenever something new begins.
 
-    Raises
-    ------
-    HwgenError
-        A tool is missing, the design cannot be built, the simulator crashed, or it is still
-        running at the time limit. A design that computes or behaves wrongly is a result instead.
-    """
-    if simulator not in ("verilator", "icarus"):
-        raise HwgenError("--simulator", f"found {simulator!r}", "verilator or icarus is needed")
-    if seed < 0:
-        raise HwgenError("--seed", f"found {seed}", "0 or more")
-    if not len(vectors):
-        raise HwgenError("vectors", "none", "at least 1 is needed")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", manifest.top):
-        raise HwgenError("top", f"found {manifest.top!r}", "a plain Verilog identifier")
-    folder = Path(tempfile.mkdtemp(prefix="hwgen-sim-"))
+def _read_report(work: Path) -> dict[str, Any]:
     try:
-        return _Run(folder, manifest, vectors, simulator, seed, timeout, progress).run(
-            [verilog, *extra_sources]
-        )
-    except HwgenError as error:
-        if not (folder / "log").is_file() or not (folder / "log").stat().st_size:
-            raise
-        kept = _keep_log(folder / "log", log)
-        raise HwgenError(error.where, error.found, f"see {kept}") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        report: dict[str, Any] = json.loads((work / "report.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {"simulator": "", "phases": []}
+    return report
 
 
-class _Run:
-    """One regression in one private folder."""
+def _phases(
+    work: Path, report: dict[str, Any], code: int, what: str, wanted: tuple[str, ...]
+) -> list[Phase]:
+    """The phases of a complete run; a missing, empty or partial one is refused, never passed."""
+    try:
+        tests, failed = get_results(work / "results.xml")
+    except (RuntimeError, ElementTree.ParseError, ValueError):
+        tests = failed = 0
+    phases = [Phase(**phase) for phase in report["phases"]]
+    for phase in phases:
+        if not phase.finished:
+            phase.fail("the bench did not come to its end")
+    if tests != len(wanted) or [phase.name for phase in phases] != list(wanted):
+        raise HwgenError(what, f"{tests} of {len(wanted)} tests ran", f"exit code {code}")
+    if failed != sum(phase.failure is not None for phase in phases):
+        raise HwgenError(what, f"{failed} tests failed for no stated reason", f"exit code {code}")
+    return phases
 
-    def __init__(
-        self,
-        folder: Path,
-        manifest: Manifest,
-        vectors: Vectors,
-        simulator: Simulator,
-        seed: int,
-        timeout: float,
-        progress: Progress | None,
-    ):
-        self.folder, self.manifest, self.vectors = folder, manifest, vectors
-        self.simulator, self.seed = simulator, seed
-        self.begun = time.monotonic()
-        self.deadline = self.begun + timeout
-        self.progress: Progress = progress or (lambda _: None)
-        self.told = 0
-        self.log = folder / "log"
 
-    def left(self) -> float:
-        """Seconds that are left."""
-        return max(1.0, self.deadline - time.monotonic())
-
-    def run(self, sources: Sequence[Path]) -> SimulationResult:
-        """Build, simulate, read the results."""
-        if re.search(r"\s", str(self.folder)):
-            raise HwgenError(
-                str(self.folder), "a space in the path", "set TMPDIR to a folder without"
-            )
-        self.progress(f"building with {self.simulator}")
-        copies = [self._copy(source, number) for number, source in enumerate(sources)]
-        builder = verilator.build if self.simulator == "verilator" else icarus.build
-        builder(copies, self.manifest.top, self.folder, log=self.log, deadline=self.left)
-        built = time.monotonic()
-        vectors = self.vectors
-        Job.of(self.manifest, vectors.x, vectors.expected, self.seed).save(self.folder)
-        code = self._simulate()
-        tests, failed = self._results()
-        return self._result(code, tests, failed, round(built - self.begun, 3))
-
-    def _copy(self, source: Path, number: int) -> Path:
-        """A source under a name of ours, so that no name of the user's reaches a tool."""
-        try:
-            return Path(shutil.copyfile(source, self.folder / f"source{number}.v"))
-        except OSError as error:
-            reason = error.strerror or "unreadable"
-            raise HwgenError(str(source), reason, "a Verilog file is needed") from None
-
-    def _simulate(self) -> int:
-        settings = {
-            "simulator": self.simulator,
-            "test_module": "sim.bench_bare" if self.manifest.arch.bare else "sim.bench",
-            "hdl_toplevel": self.manifest.top,
-            "build_dir": str(self.folder),
-            "test_dir": str(self.folder),
-            "results_xml": str(self.folder / "results.xml"),
-            "seed": self.seed,
-            "extra_env": {FOLDER_VARIABLE: str(self.folder)},
-            "plusargs": ["+verilator+rand+reset+2", f"+verilator+seed+{1 + self.seed % 1000000}"],
-        }
-        (self.folder / "settings.json").write_text(json.dumps(settings), "utf-8")
-        return run_group(
-            [sys.executable, "-m", "sim.launch", str(self.folder / "settings.json")],
-            what=f"the simulation with {self.simulator}",
-            cwd=self.folder,
-            env=clean_environment(
-                PYTHONPATH=":".join(p for p in (str(_PROJECT), *sys.path) if p),
-                PYTHONWARNINGS="ignore",
-                COCOTB_LOG_LEVEL="WARNING",
-                GPI_LOG_LEVEL="WARNING",
-                **{FOLDER_VARIABLE: str(self.folder)},
-            ),
-            log=self.log,
-            timeout=self.left(),
-            tick=self._tell,
-        )
-
-    def _tell(self) -> None:
-        phases = self._report()["phases"]
-        for phase in phases[self.told :]:
-            self.progress(f"simulating: {phase['name']}")
-        self.told = len(phases)
-
-    def _report(self) -> dict[str, Any]:
-        try:
-            report: dict[str, Any] = json.loads((self.folder / "report.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            return {"simulator": self.simulator, "phases": []}
-        return report
-
-    def _results(self) -> tuple[int, int]:
-        """Tests that ran and failed, as cocotb's own results file counts them; 0 without one."""
-        try:
-            return get_results(self.folder / "results.xml")
-        except Exception:  # missing, cut off, or not XML: all the same, nothing was proven
-            return 0, 0
-
-    def _result(self, code: int, tests: int, failed: int, build: float) -> SimulationResult:
-        report = self._report()
-        phases = [Phase(**phase) for phase in report["phases"]]
-        for phase in phases:
-            if not phase.finished:
-                phase.fail("the bench did not come to its end")
-        wanted = PHASES[self.manifest.arch.bare]
-        failure = next((f"{p.name}: {p.failure}" for p in phases if p.failure), None)
-        if tests != len(wanted) or [p.name for p in phases] != list(wanted):
-            where = f"the simulation with {self.simulator}"
-            raise HwgenError(where, f"{tests} of {len(wanted)} tests ran (exit code {code})", "bug")
-        if failure is None and (failed or any(p.mismatches for p in phases)):
-            failure = f"{failed} of {tests} tests failed"
-        return SimulationResult(
-            passed=failure is None,
-            vectors=max(min(len(self.vectors), p.vectors) for p in phases),
-            mismatches=sum(p.mismatches for p in phases),
-            cycles=sum(p.cycles for p in phases),
-            simulator=printable(report["simulator"]).lower(),
-            seed=self.seed,
-            phases=phases,
-            failure=failure,
-            first_mismatch=self._first_mismatch(phases),
-            seconds=round(time.monotonic() - self.begun, 3),
-            build_seconds=build,
-        )
-
-    def _first_mismatch(self, phases: list[Phase]) -> dict[str, Any] | None:
-        for phase in phases:
-            if phase.first_mismatch is not None:
-                row = self.vectors.x[phase.first_mismatch["vector"]].tolist()
-                return {"phase": phase.name, "input": row, **phase.first_mismatch}
-        return None
+def _first_mismatch(phases: list[Phase], vectors: Vectors) -> dict[str, Any] | None:
+    for phase in phases:
+        if phase.first_mismatch is not None:
+            row = vectors.x[phase.first_mismatch["vector"]].tolist()
+            return {"phase": phase.name, "input": row, **phase.first_mismatch}
+    return None
 
 
 _PROJECT = Path(__file__).resolve().parent.parent
-
-
-def _keep_log(log: Path, wanted: Path | None) -> Path:
-    """Copy ``log`` to where it outlives the run."""
-    if wanted is None:
-        with tempfile.NamedTemporaryFile(prefix="hwgen-", suffix=".log", delete=False) as file:
-            wanted = Path(file.name)
-    shutil.copyfile(log, wanted)
-    return wanted

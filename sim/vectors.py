@@ -99,7 +99,9 @@ def random_vectors(network: Network, *, count: int, seed: int) -> Integers:
     target, rng = network.input.format, np.random.default_rng(seed)
     shape = (count, network.input.features)
     uniform = rng.integers(target.minimum, target.maximum, shape, endpoint=True)
-    sparse = np.where(rng.random(shape) < rng.random((count, 1)) / 2, uniform, _nearest_zero(network))
+    sparse = np.where(
+        rng.random(shape) < rng.random((count, 1)) / 2, uniform, _nearest_zero(network)
+    )
     step = rng.integers(0, min(2, target.maximum - target.minimum), shape, endpoint=True)
     extreme = np.where(rng.random(shape) < 0.5, target.minimum + step, target.maximum - step)
     kind = np.arange(count)[:, None] % 3
