@@ -6,7 +6,7 @@ chooses the dtype from exact intervals (see :mod:`hwgen.golden`).
 """
 
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -110,6 +110,7 @@ class Table:
         y = math.tanh(x) if self.function == "tanh" else 1.0 / (1.0 + math.exp(-x))
         return max(self.target.minimum, min(self.target.maximum, round(y * scale)))
 
+    @cached_property
     def entries(self) -> list[int]:
         """Entries for ``t`` = first..last."""
         return [self.entry(t) for t in range(self.first, self.last + 1)]
@@ -117,7 +118,7 @@ class Table:
     def __call__(self, values: Integers) -> Integers:
         """The table applied to every element."""
         index = np.clip(values, self.first, self.last) - self.first
-        return np.array(self.entries(), dtype=values.dtype)[index.astype(np.int64)]
+        return np.array(self.entries, dtype=values.dtype)[index.astype(np.int64)]
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,8 @@
 """The golden model: the formulas of docs/arithmetic.md in numpy integers, and nothing cleverer.
 
 It is the only definition of what a network computes. Arithmetic is exact at any width: int64 where
-the exact intervals show that nothing can overflow, Python integers elsewhere.
+the exact intervals show that nothing can overflow, Python integers elsewhere. Outputs are int64,
+but for raw accumulators that need more.
 """
 
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ def trace(network: Network, x: Integers) -> list[LayerTrace]:
         x = x.astype(np.int64 if _fits_int64(network, index) else object)
         accumulators = accumulate(network.layers[index], x)
         outputs = _rescale(network, index, accumulators)
+        if network.layers[index].output is not None or network.accumulator_width(index) <= 64:
+            outputs = outputs.astype(np.int64)
         traces.append(LayerTrace(accumulators=accumulators, outputs=outputs))
         x = outputs
     return traces

@@ -24,6 +24,7 @@ from hwgen.interface import Architecture, input_layout, output_layout
 from hwgen.names import layer_module
 from hwgen.network import Network
 from hwgen.requantize import requantizers, shape_of
+from hwgen.simplify import simplify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,11 +181,16 @@ class ParallelLayer(wiring.Component):
         low, high = (end + requantizer.offset for end in requantizer.accumulator)
         shape = shape_of(low, high)
         width = bits if wraps and bits is not None else shape.width
+        level = total.level
+        if constant % (1 << width):
+            if level + 1 > self._pipeline > 0:
+                total = stages.word(total, total.stage + 1)
+            level = total.level + 1
         accumulator = Signal(width, name=f"accumulator{j}")
         m.d.comb += accumulator.eq(total.value + Const(constant % (1 << width), width))
         value: Value = accumulator.as_signed() if shape.signed or wraps else accumulator
         stage = total.stage
-        if requantizer.adds and self._pipeline and total.level + 1 > self._pipeline:
+        if requantizer.adds and level + 1 > self._pipeline > 0:
             value, stage = stages.delay(value, stage, stage + 1), stage + 1
         return requantizer.build(m, f"y{j}", value), stage
 
@@ -337,7 +343,7 @@ class ParallelTop(wiring.Component):
         self._architecture = architecture
         self._input = input_layout(network, architecture)
         self._output = output_layout(network, architecture)
-        self._parts, self._ranges = _parts(network, architecture.pipeline)
+        self._parts, self._ranges = _parts(simplify(network), architecture.pipeline)
         stages = sum(part.stages for _, part in self._parts)
         self.latency = stages if architecture.bare else max(1, stages)
         if architecture.bare:

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from hwgen.network import Network, parse_network
@@ -72,9 +73,11 @@ def network(
 
 
 @st.composite
-def layers(draw: st.DrawFn, inputs: int, outputs: int, last: bool) -> dict[str, Any]:
-    """A layer of any kind; its accumulator settings may still be refused."""
-    bits = draw(st.sampled_from(WEIGHT_BITS))
+def layers(
+    draw: st.DrawFn, inputs: int, outputs: int, last: bool, wide: bool = False
+) -> dict[str, Any]:
+    """A layer of any kind; ``wide`` reaches past int64."""
+    bits = draw(st.sampled_from((*WEIGHT_BITS, 32) if wide else WEIGHT_BITS))
     codebook = draw(st.booleans()) if bits <= 4 else False
     codes = (
         st.integers(0, 2**bits - 1)
@@ -87,15 +90,15 @@ def layers(draw: st.DrawFn, inputs: int, outputs: int, last: bool) -> dict[str, 
         values = st.integers(-128, 127)
         settings["codebook"] = draw(st.lists(values, min_size=2**bits, max_size=2**bits))
         settings["codebook_bits"] = 8
-    fractions = st.integers(-2, 6)
+    fractions = st.integers(-64, 64) if wide else st.integers(-2, 6)
     per_output = st.lists(fractions, min_size=outputs, max_size=outputs)
     settings["weight_fraction_bits"] = draw(fractions | per_output)
     output = None
     if not last or draw(st.booleans()):
         output = rescale(
-            draw(st.sampled_from(ACTIVATION_BITS)),
+            draw(st.sampled_from((*ACTIVATION_BITS, 32) if wide else ACTIVATION_BITS)),
             draw(st.booleans()),
-            draw(st.integers(-2, 6)),
+            draw(fractions),
             rounding=draw(st.sampled_from(("floor", "half_up", "half_even"))),
             overflow=draw(st.sampled_from(("saturate", "wrap"))),
         )
@@ -104,39 +107,39 @@ def layers(draw: st.DrawFn, inputs: int, outputs: int, last: bool) -> dict[str, 
     if activation in ("sigmoid", "tanh") and output:
         output["fraction_bits"] = draw(st.integers(0, 6))
     if activation == "leaky_relu":
-        settings["negative_shift"] = draw(st.integers(0, 5))
+        settings["negative_shift"] = draw(st.integers(0, 64 if wide else 5))
     if draw(st.booleans()):
-        settings["accumulator_bits"] = draw(st.integers(4, 20))
+        settings["accumulator_bits"] = draw(st.integers(4, 128 if wide else 20))
         settings["accumulator_overflow"] = "wrap"
     rows = st.lists(codes, min_size=inputs, max_size=inputs)
     weights = draw(st.lists(rows, min_size=outputs, max_size=outputs))
-    limit = 2 ** (settings.get("accumulator_bits", 10) - 1) - 1
+    limit = 2 ** (min(settings.get("accumulator_bits", 64 if wide else 10), 64) - 1) - 1
     bias = draw(st.lists(st.integers(-limit - 1, limit), min_size=outputs, max_size=outputs))
     return dense(weights, bias, output=output, name=f"l{inputs}", **settings)
 
 
 @st.composite
-def networks(draw: st.DrawFn, max_width: int = 5, max_layers: int = 3) -> Network:
+def networks(
+    draw: st.DrawFn, max_width: int = 5, max_layers: int = 3, wide: bool = False
+) -> Network:
     """A network of up to ``max_layers`` layers of up to ``max_width`` neurons."""
     depth = draw(st.integers(1, max_layers))
     widths = draw(st.lists(st.integers(1, max_width), min_size=depth + 1, max_size=depth + 1))
     stack = [
-        draw(layers(inputs, outputs, last=index == depth - 1))
+        draw(layers(inputs, outputs, last=index == depth - 1, wide=wide))
         for index, (inputs, outputs) in enumerate(itertools.pairwise(widths))
     ]
     return network(
         stack,
         output=draw(st.sampled_from(("values", "argmax"))),
-        bits=draw(st.sampled_from(ACTIVATION_BITS)),
+        bits=draw(st.sampled_from((*ACTIVATION_BITS, 32) if wide else ACTIVATION_BITS)),
         signed=draw(st.booleans()),
-        fraction_bits=draw(st.integers(-2, 6)),
+        fraction_bits=draw(st.integers(-64, 64) if wide else st.integers(-2, 6)),
     )
 
 
 def corner_and_random(net: Network, samples: int, seed: int) -> Any:
     """Input codes [samples, features]: all-min, all-max, then uniform and extreme mixtures."""
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     low, high = net.input.format.minimum, net.input.format.maximum
     shape = (samples, net.input.features)
