@@ -71,3 +71,7 @@ def run(arguments: list[str]) -> int:
 def _fail(where: str, found: str, allowed: str) -> int:
     click.echo(f"hwgen: error: {where}: {found}, {allowed}", err=True)
     return 1
+
+
+if __name__ == "__main__":
+    main()

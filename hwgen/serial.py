@@ -10,7 +10,7 @@ The inputs of a layer stand in a memory that rotates by one with each multiplica
 neither address nor read port. The first group multiplies while the input streams in.
 
 With G = ceil(outputs / P) groups in a layer of fan-in K, the interval is the sum of G * (K + P)
-over the layers.
+over the layers. Hidden neurons that do nothing do not count (:mod:`hwgen.simplify`).
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from hwgen.interface import Architecture, input_layout, output_layout
 from hwgen.names import layer_module
 from hwgen.network import Network
 from hwgen.requantize import Requantizer, lookup, requantizers, shape_of
+from hwgen.simplify import simplify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +47,22 @@ class Schedule:
 
     @classmethod
     def of(cls, network: Network, macs: int) -> "Schedule":
-        """The schedule of ``network`` on ``macs`` MACs.
+        """The schedule of ``network``, simplified, on ``macs`` MACs.
 
         Raises
         ------
         HwgenError
             More MACs than the widest layer has neurons.
         """
-        outputs = [layer.outputs for layer in network.layers]
-        if macs > max(outputs):
-            raise HwgenError("--macs", f"found {macs}", f"at most {max(outputs)} can be kept busy")
-        return cls(macs=macs, fan_in=[layer.fan_in for layer in network.layers], outputs=outputs)
+        widest = max(layer.outputs for layer in network.layers)
+        if macs > widest:
+            raise HwgenError("--macs", f"found {macs}", f"at most {widest} can be kept busy")
+        layers = simplify(network).layers
+        return cls(
+            macs=macs,
+            fan_in=[layer.fan_in for layer in layers],
+            outputs=[layer.outputs for layer in layers],
+        )
 
     @property
     def groups(self) -> list[int]:
@@ -454,7 +460,7 @@ class SerialTop(wiring.Component):
         self._names = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
         self._sources = [(network.input.format.minimum, network.input.format.maximum)]
         self._layers: list[SerialLayer] = []
-        self._add_layers(network)
+        self._add_layers(simplify(network))
         self._memories = self._shift_memories()
         self._output = output_layout(network, architecture)
         super().__init__(

@@ -1,0 +1,69 @@
+"""The same function with fewer hidden neurons."""
+
+from typing import Any
+
+import numpy as np
+
+from hwgen import arithmetic
+from hwgen.arithmetic import Interval
+from hwgen.network import Network, parse_network
+from hwgen.requantize import requantizers
+
+
+def simplify(network: Network) -> Network:
+    """``network`` without the hidden neurons that do nothing.
+
+    A neuron whose output cannot change, whatever the input, folds into the biases of the next
+    layer; one that no weight reads is dropped. Every layer keeps at least one neuron. Results are
+    the same integers; accumulator intervals can only become narrower.
+    """
+    for index in range(len(network.layers) - 1, 0, -1):
+        network = _drop(network, index - 1, _unread(network, index - 1))
+    source: list[Interval] = [
+        (network.input.format.minimum, network.input.format.maximum)
+    ] * network.input.features
+    for index in range(len(network.layers) - 1):
+        ranges = [neuron.interval for neuron in requantizers(network, index, source)]
+        constant = [j for j, (low, high) in enumerate(ranges) if low == high]
+        kept = [j for j in range(len(ranges)) if j not in constant] or [0]
+        network = _drop(network, index, [j for j in constant if j not in kept], ranges)
+        source = [ranges[j] for j in kept]
+    return network
+
+
+def _unread(network: Network, index: int) -> list[int]:
+    """Neurons of layer ``index``, past the first, whose outputs meet zero weights alone."""
+    read = (network.layers[index + 1].weight_values != 0).any(axis=0)
+    return [j for j in range(1, len(read)) if not read[j]]
+
+
+def _drop(
+    network: Network, index: int, neurons: list[int], ranges: list[Interval] | None = None
+) -> Network:
+    """``network`` without ``neurons`` of layer ``index``, whose outputs are constant or unread."""
+    if not neurons:
+        return network
+    content = network.model_dump()
+    layer, following = content["layers"][index], content["layers"][index + 1]
+    if ranges is not None:
+        _fold(network, index + 1, following, {j: ranges[j][0] for j in neurons})
+    for key in ("weights", "bias", "weight_fraction_bits"):
+        if isinstance(layer[key], list):
+            layer[key] = [item for j, item in enumerate(layer[key]) if j not in neurons]
+    following["weights"] = [
+        [code for j, code in enumerate(row) if j not in neurons] for row in following["weights"]
+    ]
+    return parse_network(content)
+
+
+def _fold(network: Network, index: int, layer: dict[str, Any], constants: dict[int, int]) -> None:
+    """Add what constant inputs contribute to the biases of ``layer``."""
+    weights = network.layers[index].weight_values.tolist()
+    folded = [
+        bias + sum(row[j] * value for j, value in constants.items())
+        for bias, row in zip(layer["bias"], weights, strict=True)
+    ]
+    if layer["accumulator_overflow"] == "wrap":
+        wrapped = arithmetic.wrap(np.array(folded, object), layer["accumulator_bits"], signed=True)
+        folded = wrapped.tolist()
+    layer["bias"] = folded
