@@ -26,7 +26,8 @@ def build(network: Network, architecture: Architecture) -> Top:
     """
     check_tables(network)
     if architecture.name == "serial":
-        return SerialTop(network, architecture, Schedule.of(network, architecture.macs))
+        schedule = Schedule.of(network, architecture.macs)
+        return SerialTop(network, architecture, schedule)
     return ParallelTop(network, architecture)
 
 
