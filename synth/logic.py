@@ -36,7 +36,7 @@ def truth_table(function: str, inputs: Sequence[str]) -> int:
     columns = {name: _column(i, rows) for i, name in enumerate(inputs)}
     stack: list[int] = []
     try:
-        for token in _postfix(function):
+        for token in postfix(function):
             if token == "!":
                 stack.append(full ^ stack.pop())
             elif token in _STRENGTH:
@@ -83,8 +83,14 @@ def _tokens(function: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _postfix(function: str) -> tuple[str, ...]:
-    """Operands and operators in reverse Polish order (shunting yard)."""
+def postfix(function: str) -> tuple[str, ...]:
+    """Operands and the operators ``! & | ^`` in reverse Polish order.
+
+    Raises
+    ------
+    ValueError
+        The text is not a function.
+    """
     output: list[str] = []
     waiting: list[str] = []
     operand_before = False

@@ -8,9 +8,10 @@ from synth.library import CellLibrary
 
 MAPS = Path(__file__).parent / "maps"
 
-_BEGIN = "strash; ifraig; scorr; dc2; dc2"
+_SWEEP = "strash; ifraig; scorr; dc2; dc2"
 _MAP = "strash; dch; amap -m"
-
+_DONT_CARES = "mfs2 -ae"
+_MAP_WELL = "strash; dch; amap -m -F 20 -A 20 -C 5000"
 
 _FRONT = """\
 log hwgen-stage: reading
@@ -76,7 +77,7 @@ class Recipe:
 
 
 RECIPES = {
-    "area": Recipe(name="area", abc="; ".join([_BEGIN, _MAP])),
+    "area": Recipe(name="area", abc="; ".join([_SWEEP, _MAP, _DONT_CARES, _MAP_WELL])),
 }
 
 

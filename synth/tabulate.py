@@ -21,7 +21,8 @@ from synth.liberty import Group, read_liberty
 from synth.library import NOT_FOR_LOGIC, Arc, Cell, CellLibrary, Table, by_name
 from synth.tables import FOLDER, arc_tables, dump_table
 
-GRID = 4
+SLEWS = 4
+LOADS = 5
 DIGITS = 4
 
 
@@ -120,8 +121,10 @@ class _Thinner:
 
     def __init__(self, cells: Iterable[Cell]):
         tables = [t for c in cells for a in c.arcs if a.kind[:5] != "setup" for t in arc_tables(a)]
-        self.rows = _positions(tables, lambda t: (t.rows, t.values))
-        self.cols = _positions(tables, lambda t: (t.cols, tuple(zip(*t.values, strict=True))))
+        self.rows = _positions(SLEWS, tables, lambda t: (t.rows, t.values))
+        self.cols = _positions(
+            LOADS, tables, lambda t: (t.cols, tuple(zip(*t.values, strict=True)))
+        )
 
     def cell(self, cell: Cell) -> Cell:
         pins = {
@@ -165,16 +168,22 @@ def _spread(length: int) -> tuple[int, ...]:
 
 
 def _positions(
+    grid: int,
     tables: Sequence[Table],
     lines: Callable[[Table], tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]],
 ) -> dict[int, tuple[int, ...]]:
-    """By axis length, the ``GRID`` positions with the least squared relative error."""
+    """By axis length, the ``grid`` positions with the least squared relative error.
+
+    The ends always stay, of loads the last two: beyond the end the last slope counts.
+    """
     chosen = {}
     for length in {len(lines(t)[0]) for t in tables}:
         sample = [lines(t) for t in tables if len(lines(t)[0]) == length][::7]
+        ends = {0, length - 1} | ({max(length - 2, 0)} if grid == LOADS else set())
+        inner = [i for i in range(length) if i not in ends]
         choices = [
-            (0, *middle, length - 1)
-            for middle in itertools.combinations(range(1, length - 1), min(GRID, length) - 2)
+            tuple(sorted(ends.union(middle)))
+            for middle in itertools.combinations(inner, max(min(grid, length) - len(ends), 0))
         ]
         chosen[length] = min(choices, key=lambda kept: sum(_loss(kept, *s) for s in sample))
     return chosen
