@@ -106,13 +106,15 @@ def _classes(path: Path, y: Integers | None, samples: int, network: Network) -> 
 
 def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise HwgenError(str(path), "a single array", "an .npz with x is needed")
-            if "x" not in archive:
-                names = ", ".join(archive.files) or "nothing"
-                raise HwgenError(str(path), f"holds {names}", "an array named x is needed")
-            return archive["x"], archive.get("y")
+            with archive:
+                if "x" not in archive:
+                    names = ", ".join(archive.files) or "nothing"
+                    raise HwgenError(str(path), f"holds {names}", "an array named x is needed")
+                return archive["x"], archive.get("y")
     except OSError as error:
         reason = error.strerror or "not a data file"
         raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
@@ -125,30 +127,31 @@ def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
 def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+            reader = csv.reader(stream)
+            rows = [(reader.line_num, row) for row in reader if row]
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
     except (UnicodeDecodeError, csv.Error):
         raise HwgenError(str(path), "not text", "a .csv with a header is needed") from None
-    if not rows or all(_is_number(cell) for cell in rows[0]):
+    if not rows or all(_is_number(cell) for cell in rows[0][1]):
         raise HwgenError(str(path), "no header line", "the first line names the columns")
-    header, body = rows[0], rows[1:]
-    for number, row in enumerate(body, start=2):
+    (_, header), *body = rows
+    for number, row in body:
         if len(row) != len(header):
             raise HwgenError(
-                f"{path}: row {number}", f"{len(row)} cells", f"{len(header)} as in the header"
+                f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
             )
         for name, cell in zip(header, row, strict=True):
             if not _is_number(cell):
                 raise HwgenError(
-                    f"{path}: row {number}, column {name!r}",
+                    f"{path}: line {number}, column {name!r}",
                     f"found {cell!r}",
                     "a number is needed",
                 )
     has_y = header[-1].strip() == "y"
-    x = _numbers([row[:-1] if has_y else row for row in body], len(header) - has_y)
-    return x, _numbers([[row[-1]] for row in body], 1)[:, 0] if has_y else None
+    x = _numbers([row[:-1] if has_y else row for _, row in body], len(header) - has_y)
+    return x, _numbers([[row[-1]] for _, row in body], 1)[:, 0] if has_y else None
 
 
 def _numbers(rows: list[list[str]], columns: int) -> Integers:
