@@ -21,7 +21,7 @@ from sim.watch import PERIOD
 PHASES = ("full speed", "stalls", "reset")
 """The phases that a complete report of this bench holds."""
 
-STALL_CYCLES = 300_000
+STALL_CYCLES = 200_000
 """About how many cycles the stalls may take: every cycle of a stalled stream runs Python."""
 
 _phases: list[Phase] = []

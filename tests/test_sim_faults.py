@@ -177,9 +177,7 @@ def test_simulator_exits_early(parallel: Simulation) -> None:
 def test_time_limit(tmp_path: Path) -> None:
     verilog = sim_designs.write(tmp_path, sim_designs.PARALLEL)
     with (
-        pytest.raises(
-            HwgenError, match=r"^the simulation with \w+: still running after 6 s and killed, "
-        ),
+        pytest.raises(HwgenError, match=r": still running after 6 s and killed, "),
         Simulation(
             verilog, PARALLEL, simulator="icarus" if HAS_ICARUS else "verilator", timeout=6
         ) as simulation,

@@ -1,0 +1,50 @@
+"""Generated designs through real Verilog simulation, and through the linter."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hwgen.generate import generate
+from hwgen.interface import Architecture
+from sim import verilator
+from sim.runner import Simulator, run
+from sim.vectors import make_vectors
+from tests.test_sim_vectors import network
+
+ARCHITECTURES = {
+    "parallel": Architecture(),
+    "pipelined": Architecture(pipeline=1),
+    "bare": Architecture(bare=True),
+    "bare-pipelined": Architecture(bare=True, pipeline=2),
+    "serial": Architecture(name="serial"),
+    "serial-2": Architecture(name="serial", macs=2),
+}
+
+CASES: list[tuple[str, str, Simulator]] = [
+    ("pipelined", "values", "verilator"),
+    ("serial-2", "values", "verilator"),
+    ("parallel", "argmax", "icarus"),
+    ("bare", "argmax", "icarus"),
+    ("bare-pipelined", "values", "icarus"),
+    ("serial", "argmax", "icarus"),
+    ("serial-2", "values", "icarus"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "output", "simulator"), CASES)
+def test_generated(tmp_path: Path, architecture: str, output: str, simulator: Simulator) -> None:
+    if simulator == "icarus" and shutil.which("iverilog") is None:
+        pytest.skip("iverilog is not installed")
+    small = network(signed=True, output=output)
+    manifest = generate(small, ARCHITECTURES[architecture], tmp_path)
+    vectors = make_vectors(small, count=40, seed=4)
+    result = run(Path(manifest.verilog), manifest, vectors, simulator=simulator, seed=4)
+    assert result.failure is None
+    assert (result.passed, result.vectors, result.mismatches) == (True, 40, 0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_lint(tmp_path: Path, architecture: str) -> None:
+    manifest = generate(network(), ARCHITECTURES[architecture], tmp_path)
+    assert verilator.lint(Path(manifest.verilog), manifest.top) == []
