@@ -200,6 +200,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class ClockGate:
+    """A cell that lets a rising clock pass while its enable is high, and its pins."""
+
+    cell: str
+    enable: str
+    clock: str
+    output: str
+
+
+@dataclass(frozen=True)
 class CellLibrary:
     """A cell library at one corner.
 
@@ -238,6 +248,23 @@ class CellLibrary:
         """Area of the smallest 2-input NAND, the unit of gate equivalents; 0 if there is none."""
         found = self.gates(0b0111, 2)
         return found[0].area if found else 0.0
+
+    @cached_property
+    def clock_gate(self) -> ClockGate | None:
+        """The smallest clock gate for rising edges without a test pin, if there is one.
+
+        Libraries mark these cells ``dont_use`` to keep them out of logic; as what they are they
+        may be used.
+        """
+        found = [
+            ClockGate(cell=cell.name, enable=enables[0], clock=clocks[0], output=cell.outputs[0])
+            for cell in sorted(self.cells.values(), key=lambda c: (c.area, c.name))
+            if cell.clock_gate == "latch_posedge" and cell.odd is None and len(cell.outputs) == 1
+            for clocks in [[name for name in cell.inputs if cell.pins[name].clock]]
+            for enables in [[name for name in cell.inputs if not cell.pins[name].clock]]
+            if len(clocks) == len(enables) == 1
+        ]
+        return found[0] if found else None
 
     def mapped(self) -> list[Cell]:
         """Cells that mapping may use, without drives far beyond the smallest of their kin."""

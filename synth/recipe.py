@@ -13,6 +13,9 @@ _MAP = "strash; dch; amap -m"
 _DONT_CARES = "mfs2 -ae"
 _MAP_WELL = "strash; dch; amap -m -F 20 -A 20 -C 5000"
 
+_SMALLEST_GATED = 3
+"""Flip-flops under one enable from which on a clock gate pays."""
+
 _FRONT = """\
 log hwgen-stage: reading
 read_verilog design.v
@@ -45,6 +48,7 @@ techmap
 opt -fast
 opt_clean
 log hwgen-stage: flip-flops
+{gates}
 dfflibmap -liberty cells.lib
 opt
 setundef -zero
@@ -101,7 +105,22 @@ def front_script(top: str) -> str:
 
 def back_script(library: CellLibrary) -> str:
     """From ``front.json``, ``cells.lib``, the maps and ``abc.script`` to the mapped netlist."""
-    return _BACK.format(ties="\n".join(_ties(library)))
+    return _BACK.format(gates=_clock_gates(library), ties="\n".join(_ties(library)))
+
+
+def _clock_gates(library: CellLibrary) -> str:
+    """Clock gates for flip-flops that share an enable, where the library has a clock gate.
+
+    A gate costs about as much as the enable multiplexers of two flip-flops.
+    """
+    gate = library.clock_gate
+    if gate is None:
+        return ""
+    pins = f"{gate.enable}:{gate.clock}:{gate.output}"
+    return (
+        "dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01\n"
+        f"clockgate -pos {gate.cell} {pins} -min_net_size {_SMALLEST_GATED}"
+    )
 
 
 def _ties(library: CellLibrary) -> list[str]:

@@ -1,7 +1,8 @@
 """Static timing of a mapped netlist from the library's delay tables.
 
 Pre-layout: a net's load is the sum of the pins it drives, wires weigh nothing, inputs and the
-clock arrive at time 0 with the steepest slew of the tables, and no buffer has been put in.
+clock, gated or not, arrive at time 0 with the steepest slew of the tables, and no buffer has been
+put in.
 """
 
 from collections import defaultdict
