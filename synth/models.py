@@ -7,26 +7,41 @@ from synth.library import Cell, CellLibrary
 
 
 def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> str:
-    """Verilog-2005 of gates and flip-flops (no delays, no timing checks).
+    """Verilog-2005 of gates, flip-flops and clock gates (no delays, no timing checks).
 
     Parameters
     ----------
     cells
         Names of the cells wanted; ``None``: all that mapping may use.
     """
-    wanted = [c.name for c in library.mapped()] if cells is None else cells
-    return "\n".join(_model(library.cells[name]) for name in sorted(set(wanted)))
+    if cells is None:
+        gate = library.clock_gate
+        cells = [c.name for c in library.mapped()] + ([gate.cell] if gate else [])
+    return "\n".join(_model(library.cells[name]) for name in sorted(set(cells)))
 
 
 def _model(cell: Cell) -> str:
     lines = [f"module {cell.name} ({', '.join([*cell.inputs, *cell.outputs])});"]
     lines += [f"  input {name};" for name in cell.inputs]
     lines += [f"  output {name};" for name in cell.outputs]
+    if cell.clock_gate is not None:
+        return "\n".join([*lines, *_clock_gate(cell), "endmodule", ""])
     if cell.state is not None:
         lines += _flip_flop(cell)
     for name in cell.outputs:
         lines.append(f"  assign {name} = {_expression(cell.pins[name].function or '1')};")
     return "\n".join([*lines, "endmodule", ""])
+
+
+def _clock_gate(cell: Cell) -> list[str]:
+    """A latch holds the enable while the clock is high."""
+    clock = next(name for name in cell.inputs if cell.pins[name].clock)
+    enable = next(name for name in cell.inputs if not cell.pins[name].clock)
+    return [
+        "  reg open;",
+        f"  always @* if (!{clock}) open = {enable};",
+        f"  assign {cell.outputs[0]} = {clock} & open;",
+    ]
 
 
 def _flip_flop(cell: Cell) -> list[str]:

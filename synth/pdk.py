@@ -62,11 +62,11 @@ def check_library(library: CellLibrary) -> None:
     if not any(cell.area > 0 for cell in cells):
         raise HwgenError(library.name, "no usable cell with an area", "a library with areas")
     if not any(cell.plain_flip_flop for cell in cells):
-        raise HwgenError(library.name, "no usable flip-flop", "a flip-flop is needed")
+        raise HwgenError(library.name, "no usable flip-flop", "every library needs one")
     needed = {"inverter": (0b01, 1), "2-input NAND": (0b0111, 2), "2-input NOR": (0b0001, 2)}
     for what, (table, inputs) in needed.items():
         if not library.gates(table, inputs):
-            raise HwgenError(library.name, f"no usable {what}", f"a {what} is needed")
+            raise HwgenError(library.name, f"no usable {what}", "every library needs one")
 
 
 def _built_in(name: str) -> CellLibrary:

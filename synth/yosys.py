@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from hwgen.errors import HwgenError
 
@@ -129,10 +130,10 @@ def _supervise(
                     raise HwgenError(
                         "Yosys", f"not done after {timeout:g} s, stopped", "a longer time limit"
                     )
-                _report(seen.read(), progress)
+                _report(seen, progress)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL)
-            _report(seen.read(), progress)
+            _report(seen, progress)
             return code
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -140,12 +141,15 @@ def _supervise(
             process.wait()
 
 
-def _report(text: bytes, progress: Callable[[str], None] | None) -> None:
-    if progress is None:
-        return
-    for line in text.decode("utf-8", "replace").splitlines():
-        if line.startswith(STAGE):
-            progress(line.removeprefix(STAGE).strip())
+def _report(seen: BinaryIO, progress: Callable[[str], None] | None) -> None:
+    """Hand on the stages in the whole lines that came since the last look."""
+    while progress is not None and (line := seen.readline()):
+        if not line.endswith(b"\n"):
+            seen.seek(-len(line), os.SEEK_CUR)
+            return
+        text = line.decode("utf-8", "replace")
+        if text.startswith(STAGE):
+            progress(text.removeprefix(STAGE).strip())
 
 
 def _failure(code: int, log: str) -> HwgenError:
@@ -154,7 +158,7 @@ def _failure(code: int, log: str) -> HwgenError:
         name = signal.Signals(-code).name
         return HwgenError("Yosys", f"was killed ({name})", "a run to its end; is memory short?")
     text = errors[-1].partition("ERROR:")[2].strip() if errors else f"exit code {code}"
-    return HwgenError("Yosys", text, "the whole output is in yosys.log")
+    return HwgenError("Yosys", text, "no netlist was written")
 
 
 def _version(log: str) -> str:
