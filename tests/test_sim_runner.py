@@ -1,5 +1,6 @@
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -203,6 +204,28 @@ def test_run_group_kills_the_group(tmp_path: Path) -> None:
     deadline = time.monotonic() + 5
     while _alive(process) and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert not _alive(process)
+
+
+def test_simulation_ends_with_its_parent(tmp_path: Path) -> None:
+    child = (
+        f"import pathlib, subprocess, sim.launch, os, sys; "
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); "
+        f"sim.launch.get_runner = lambda _: subprocess.run(['sleep', '60']); "
+        f"sim.launch.main({str(tmp_path / 'settings.json')!r})"
+    )
+    (tmp_path / "settings.json").write_text('{"simulator": "x"}')
+    parent = (
+        "import subprocess, sys, time, pathlib; "
+        f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
+        f"while not pathlib.Path({str(tmp_path / 'pid')!r}).is_file(): time.sleep(0.05)\n"
+        "time.sleep(0.5)"
+    )
+    subprocess.run([sys.executable, "-c", parent], check=True, timeout=60)
+    process = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 20
+    while _alive(process) and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert not _alive(process)
 
 
