@@ -28,8 +28,8 @@ def area_picture(reports: dict[str, dict[str, Any]], path: Path) -> None:
     panels = [(title, report, _bars(report)) for title, report in reports.items()]
     heights = [1.2 + len(bars) for _, _, bars in panels]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 0.55 + 0.3 * sum(heights)), layout="constrained")
-        figure.get_layout_engine().set(hspace=0.06)
+        figure = Figure(figsize=(7.2, 0.55 + 0.3 * sum(heights)))
+        figure.set_layout_engine("constrained", hspace=0.06)
         axes = figure.subplots(
             len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
         )

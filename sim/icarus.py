@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hwgen.errors import HwgenError
-from sim.process import clean_environment, run_group
+from hwgen.process import clean_environment, run_group
 from sim.verilator import BuildError
 
 

@@ -22,9 +22,9 @@ from cocotb_tools.check_results import get_results
 
 from hwgen.errors import HwgenError, printable
 from hwgen.interface import Manifest
+from hwgen.process import clean_environment, run_group
 from sim import icarus, verilator
 from sim.job import FOLDER_VARIABLE, Job
-from sim.process import clean_environment, run_group
 from sim.report import Phase
 from sim.vectors import Vectors
 

@@ -41,10 +41,10 @@ class Vectors:
 def make_vectors(
     network: Network, *, count: int, seed: int, data: Integers | None = None
 ) -> Vectors:
-    """Exactly ``count`` vectors; the same ones for the same arguments.
+    """``count`` vectors besides all of ``data``; the same ones for the same arguments.
 
-    At most half of them are corners (:func:`corners`, most telling first), then come the first
-    rows of ``data`` [samples, features] for up to half of the remainder, then random ones.
+    At most half of the ``count`` are corners (:func:`corners`, most telling first); then come the
+    rows of ``data`` [samples, features], then random ones.
 
     Raises
     ------
@@ -54,12 +54,10 @@ def make_vectors(
     if count < 1:
         raise HwgenError("--vectors", f"found {count}", "at least 1 vector")
     corner = corners(network, limit=max(1, count // 2))
-    room = count - len(corner)
     parts = {"corners": corner}
     if data is not None:
-        parts["data"] = _checked(network, data)[: (room + 1) // 2]
-        room -= len(parts["data"])
-    parts["random"] = random_vectors(network, count=room, seed=seed)
+        parts["data"] = _checked(network, data)
+    parts["random"] = random_vectors(network, count=count - len(corner), seed=seed)
     x = np.concatenate([part.astype(np.int64) for part in parts.values()])
     return Vectors(
         x=x,

@@ -19,7 +19,7 @@ from pathlib import Path
 import cocotb_tools.config
 
 from hwgen.errors import HwgenError
-from sim.process import clean_environment, run_group
+from hwgen.process import clean_environment, run_group
 
 LINT_WAIVERS = {
     "DECLFILENAME: ": "one file holds every module of a design",

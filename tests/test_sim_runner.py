@@ -1,9 +1,5 @@
-import os
 import stat
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +8,6 @@ import pytest
 from hwgen.errors import HwgenError
 from hwgen.interface import Architecture
 from sim import runner, verilator
-from sim.process import clean_environment, run_group
 from sim.runner import Simulation, Simulator, run
 from sim.vectors import make_vectors
 from tests import sim_designs
@@ -187,82 +182,6 @@ def test_result_json_keys(tmp_path: Path) -> None:
     )
     keys = ["passed", "vectors", "mismatches", "cycles", "simulator", "seed"]
     assert list(result.to_json())[:6] == keys
-
-
-def test_run_group_kills_the_group(tmp_path: Path) -> None:
-    script = f"(sleep 60 & echo $! > {tmp_path}/pid; wait) & wait"
-    with pytest.raises(HwgenError, match=r"^sleeper: still running after 0\.5 s and killed, "):
-        run_group(
-            ["sh", "-c", script],
-            what="sleeper",
-            cwd=tmp_path,
-            env=dict(os.environ),
-            log=tmp_path / "log",
-            timeout=0.5,
-        )
-    process = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 5
-    while _alive(process) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _alive(process)
-
-
-def test_simulation_ends_with_its_parent(tmp_path: Path) -> None:
-    child = (
-        f"import pathlib, subprocess, sim.launch, os, sys; "
-        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); "
-        f"sim.launch.get_runner = lambda _: subprocess.run(['sleep', '60']); "
-        f"sim.launch.main({str(tmp_path / 'settings.json')!r})"
-    )
-    (tmp_path / "settings.json").write_text('{"simulator": "x"}')
-    parent = (
-        "import subprocess, sys, time, pathlib; "
-        f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
-        f"while not pathlib.Path({str(tmp_path / 'pid')!r}).is_file(): time.sleep(0.05)\n"
-        "time.sleep(0.5)"
-    )
-    subprocess.run([sys.executable, "-c", parent], check=True, timeout=60)
-    process = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 20
-    while _alive(process) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not _alive(process)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    # A killed process whose new parent does not reap it stays as a zombie.
-    stat = Path(f"/proc/{process}/stat")
-    return not (stat.is_file() and ") Z " in stat.read_text())
-
-
-def test_run_group_exit_code(tmp_path: Path) -> None:
-    code = run_group(
-        [sys.executable, "-c", "print('said'); raise SystemExit(3)"],
-        what="x",
-        cwd=tmp_path,
-        env=clean_environment(),
-        log=tmp_path / "log",
-        timeout=20,
-    )
-    assert (code, (tmp_path / "log").read_text()) == (3, "said\n")
-
-
-def test_run_group_missing_program(tmp_path: Path) -> None:
-    with pytest.raises(HwgenError, match=r"^x: cannot be started \(No such file or directory\), "):
-        run_group(["/nothing"], what="x", cwd=tmp_path, env={}, log=tmp_path / "log", timeout=1)
-
-
-def test_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MAKEFLAGS", "COCOTB_TEST_FILTER", "CXXFLAGS", "PYTEST_CURRENT_TEST"):
-        monkeypatch.setenv(name, "x")
-    environment = clean_environment(EXTRA="1")
-    assert not {"MAKEFLAGS", "COCOTB_TEST_FILTER", "CXXFLAGS"} & set(environment)
-    assert environment["EXTRA"] == "1"
-    assert environment["PATH"] == os.environ["PATH"]
 
 
 def test_lint_clean(tmp_path: Path) -> None:

@@ -65,9 +65,9 @@ def test_make_vectors_count(count: int) -> None:
 def test_make_vectors_data() -> None:
     data = np.arange(60).reshape(10, 6) % 8
     vectors = make_vectors(network(), count=100, seed=0, data=data)
-    assert vectors.origins == {"corners": 22, "data": 10, "random": 68}
+    assert vectors.origins == {"corners": 22, "data": 10, "random": 78}
     assert (vectors.x[22:32] == data).all()
-    assert make_vectors(network(), count=10, seed=0, data=data).origins["data"] == 3
+    assert make_vectors(network(), count=10, seed=0, data=data).origins["data"] == 10
 
 
 def test_make_vectors_in_format() -> None:

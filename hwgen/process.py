@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ _STEERING = re.compile(
     r"|C(XX|PP)?FLAGS|LDFLAGS|GUI|WAVES|PYTEST_CURRENT_TEST|TOPLEVEL|MODULE|TESTCASE|RANDOM_SEED"
 )
 """Variables that would steer make, a compiler, cocotb or a simulator."""
+
+_WATCH = Path(__file__).with_name("watch.py")
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
@@ -33,31 +36,28 @@ def run_group(
     timeout: float,
     tick: Callable[[], None] | None = None,
 ) -> int:
-    """Run ``command`` to its end and return its exit code.
+    """Run ``command`` to its end and return its exit code, negative where a signal ended it.
 
-    Output goes to ``log``. ``tick`` is called about ten times a second. However this function is
-    left, no process of the group outlives it.
+    Output is appended to ``log``. ``tick`` is called about ten times a second. However this
+    function is left, and even if this process is killed, no process of the group outlives it.
 
     Raises
     ------
     HwgenError
-        The program cannot be started, or is still running after ``timeout`` seconds.
+        The program, called ``what``, is still running after ``timeout`` seconds.
     """
+    watched = [sys.executable, "-I", "-S", str(_WATCH), str(os.getpid()), *command]
     deadline = time.monotonic() + timeout
     with log.open("ab") as output:
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise HwgenError(what, f"cannot be started ({reason})", "see --simulator") from None
+        process = subprocess.Popen(
+            watched,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         pause = 0.005
         # WNOWAIT leaves the leader unreaped, so that its number still names our group below.
@@ -66,7 +66,7 @@ def run_group(
                 raise HwgenError(
                     what,
                     f"still running after {timeout:g} s and killed",
-                    "fewer vectors or a longer time limit are needed",
+                    "a smaller task or a longer time limit is needed",
                 )
             if tick is not None:
                 tick()
