@@ -1,12 +1,10 @@
 """The same function with fewer hidden neurons."""
 
-from typing import Any
-
 import numpy as np
 
 from hwgen import arithmetic
 from hwgen.arithmetic import Interval
-from hwgen.network import Network, parse_network
+from hwgen.network import DenseLayer, Network, parse_network
 from hwgen.requantize import requantizers
 
 
@@ -27,7 +25,8 @@ def simplify(network: Network) -> Network:
         constant = [j for j, (low, high) in enumerate(ranges) if low == high]
         kept = [j for j in range(len(ranges)) if j not in constant] or [0]
         network = _drop(network, index, [j for j in constant if j not in kept], ranges)
-        source = [ranges[j] for j in kept]
+        dropped = network.layers[index].outputs < len(ranges)
+        source = [ranges[j] for j in kept] if dropped else ranges
     return network
 
 
@@ -46,7 +45,10 @@ def _drop(
     content = network.model_dump()
     layer, following = content["layers"][index], content["layers"][index + 1]
     if ranges is not None:
-        _fold(network, index + 1, following, {j: ranges[j][0] for j in neurons})
+        constants = {j: ranges[j][0] for j in neurons}
+        following["bias"] = _folded(network.layers[index + 1], constants)
+        if max(value.bit_length() for value in following["bias"]) > 63:
+            return network  # no network file has such biases
     for key in ("weights", "bias", "weight_fraction_bits"):
         if isinstance(layer[key], list):
             layer[key] = [item for j, item in enumerate(layer[key]) if j not in neurons]
@@ -56,14 +58,13 @@ def _drop(
     return parse_network(content)
 
 
-def _fold(network: Network, index: int, layer: dict[str, Any], constants: dict[int, int]) -> None:
-    """Add what constant inputs contribute to the biases of ``layer``."""
-    weights = network.layers[index].weight_values.tolist()
-    folded = [
+def _folded(layer: DenseLayer, constants: dict[int, int]) -> list[int]:
+    """The biases of ``layer`` with what its constant inputs contribute."""
+    biases = [
         bias + sum(row[j] * value for j, value in constants.items())
-        for bias, row in zip(layer["bias"], weights, strict=True)
+        for bias, row in zip(layer.bias, layer.weight_values.tolist(), strict=True)
     ]
-    if layer["accumulator_overflow"] == "wrap":
-        wrapped = arithmetic.wrap(np.array(folded, object), layer["accumulator_bits"], signed=True)
-        folded = wrapped.tolist()
-    layer["bias"] = folded
+    if layer.accumulator_overflow == "wrap" and layer.accumulator_bits is not None:
+        wrapped = arithmetic.wrap(np.array(biases, object), layer.accumulator_bits, signed=True)
+        return [int(bias) for bias in wrapped]
+    return biases

@@ -190,6 +190,18 @@ CORNERS = {
         bits=32,
         signed=True,
     ),
+    "constants that no bias can take": network(
+        [
+            dense([[0], [0], [1]], [15, 15, 0], output=rescale(4, False, 0)),
+            dense([[1, 1, 1]], [2**63 - 1]),
+        ]
+    ),
+    "constants that wrap": network(
+        [
+            dense([[0], [0], [1]], [15, 15, 0], output=rescale(4, False, 0)),
+            dense([[100, -7, 1]], [2**31 - 1], accumulator_bits=32, accumulator_overflow="wrap"),
+        ]
+    ),
     "shift beyond the accumulator": network(
         [
             dense([[1, -1], [-1, 0]], output=rescale(3, True, -30, rounding="floor")),
