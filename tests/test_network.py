@@ -103,6 +103,14 @@ def test_schema_is_current() -> None:
     assert SCHEMA.read_text("utf-8") == json_schema()
 
 
+def test_example_of_the_docs() -> None:
+    (example,) = re.findall(
+        r"```json\n(.*?)```", (SCHEMA.parent / "network-file.md").read_text("utf-8"), re.DOTALL
+    )
+    net = parse_network(json.loads(example))
+    assert net.layers[1].weight_values.tolist() == [[-7, -1], [1, 6]]
+
+
 def test_schema_names_every_key() -> None:
     schema = json.loads(json_schema())
     assert set(schema["properties"]) == set(Network.model_fields)
