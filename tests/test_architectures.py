@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from hwgen import golden
+from hwgen.errors import HwgenError
 from hwgen.generate import build
 from hwgen.interface import Architecture, input_layout, output_layout
 from hwgen.network import Network
+from hwgen.requantize import check_tables
 from tests.networks import corner_and_random, dense, network, networks, rescale
 from tests.streams import Streamed
 
@@ -23,6 +25,7 @@ ARCHITECTURES = [
     Architecture(name="serial", macs=2),
     Architecture(name="serial", macs=3),
 ]
+FEW = [ARCHITECTURES[0], ARCHITECTURES[2], ARCHITECTURES[4]]
 
 
 def expected(net: Network, x: np.ndarray) -> list[list[int]]:
@@ -54,6 +57,16 @@ def check_streams(
 @given(net=networks(), stalled=st.booleans())
 def test_random_networks(architecture: Architecture, net: Network, stalled: bool) -> None:
     check_streams(net, architecture, corner_and_random(net, 6, 1), 0.4 if stalled else 0.0)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(net=networks(max_width=3, max_layers=2, wide=True), architecture=st.sampled_from(FEW))
+def test_random_networks_past_64_bits(net: Network, architecture: Architecture) -> None:
+    try:
+        check_tables(net)
+    except HwgenError:
+        reject()
+    check_streams(net, architecture, corner_and_random(net, 4, 3), 0.0)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -100,7 +113,6 @@ def sized(weight_bits: list[int], activation_bits: list[int], output: str) -> Ne
 
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8, 16)
-FEW = [ARCHITECTURES[0], ARCHITECTURES[2], ARCHITECTURES[4]]
 
 
 @pytest.mark.parametrize("architecture", FEW, ids=str)

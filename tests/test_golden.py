@@ -256,7 +256,7 @@ def check_naive(net: Network, samples: int) -> None:
     intervals = [net.accumulator_intervals(i) for i in range(len(net.layers))]
     for layer, spans, trace in zip(net.layers, intervals, golden.trace(net, x), strict=True):
         if layer.accumulator_overflow == "error":
-            low, high = zip(*spans, strict=True)
+            low, high = np.array(spans, object).T
             sums = trace.accumulators.astype(object)
             assert (sums >= low).all()
             assert (sums <= high).all()
