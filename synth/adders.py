@@ -8,6 +8,7 @@ leaves inverted. Forms are made of gates found in the library by their function.
 form       takes                    gives                       made of
 =========  =======================  ==========================  ========================
 ``cell``   a b c, all alike         s co, as the inputs         the library's full adder
+``cell``   a b c, all alike         s co, not as the inputs     one with inverted outputs
 ``alike``  a b c, all alike         s as the inputs, co not     2 xor2, a22oi
 ``odd``    a b alike, c inverted    s co, as a and b            nand2 o21ai xor2 o21ai
 =========  =======================  ==========================  ========================
@@ -90,13 +91,15 @@ class AdderCells:
         Gate by name; those the library lacks are absent.
     full, half
         The library's own adders, or ``None``.
+    full_inverts, half_inverts
+        Whether both their outputs are inverted, as in libraries without output inverters.
     """
 
     def __init__(self, library: CellLibrary):
         found = {name: find_gate(library, roles, f) for name, (roles, f) in _GATES.items()}
         self.gates: dict[str, Gate] = {name: gate for name, gate in found.items() if gate}
-        self.full = find_gate(library, _FULL[0], *_FULL[1])
-        self.half = find_gate(library, _HALF[0], *_HALF[1])
+        self.full, self.full_inverts = _find_adder(library, _FULL[0], _FULL[1])
+        self.half, self.half_inverts = _find_adder(library, _HALF[0], _HALF[1])
 
     def area(self, *names: str) -> float:
         """Sum of the areas of these gates; infinite where one is missing."""
@@ -106,6 +109,21 @@ class AdderCells:
     def complete(self) -> bool:
         """Whether every adder can be made of library cells."""
         return self.area(*_GATES) < float("inf")
+
+
+def _find_adder(
+    library: CellLibrary, roles: str, functions: Sequence[Function]
+) -> tuple[Gate | None, bool]:
+    """The smallest adder cell, with both outputs as they are or both inverted."""
+
+    def opposite(function: Function) -> Function:
+        return lambda *bits: 1 - function(*bits)
+
+    plain = find_gate(library, roles, *functions)
+    inverting = find_gate(library, roles, *map(opposite, functions))
+    if inverting and (plain is None or inverting.area < plain.area):
+        return inverting, True
+    return plain, False
 
 
 def is_adder(cell: Cell) -> bool:

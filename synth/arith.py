@@ -154,7 +154,8 @@ class _Module:
         a, b, c = (self._signal(literal, negative) for literal in adder.inputs)
         full = self.kit.full
         if full and full.area <= self.kit.area("xor2", "xor2", "a22oi"):
-            outputs = {"s": self._store(adder.s, negative), "co": self._store(adder.co, negative)}
+            opposite = negative != self.kit.full_inverts
+            outputs = {"s": self._store(adder.s, opposite), "co": self._store(adder.co, opposite)}
             self._cell(full, a=a, b=b, c=c, **outputs)
             return
         p = self._gate("xor2", a=a, b=b)
@@ -188,7 +189,8 @@ class _Module:
         a, b = (self._signal(literal, negative) for literal in adder.inputs)
         cheap = kit.area("nor2", "a21oi") if negative else kit.area("nand2", "o21ai")
         if kit.half and not adder.one and not negative and kit.half.area <= cheap:
-            outputs = {"s": self._store(adder.s, False), "co": self._store(adder.co, False)}
+            opposite = kit.half_inverts
+            outputs = {"s": self._store(adder.s, opposite), "co": self._store(adder.co, opposite)}
             self._cell(kit.half, a=a, b=b, **outputs)
             return
         first, second = ("nor2", "a21oi") if negative != adder.one else ("nand2", "o21ai")

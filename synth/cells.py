@@ -101,7 +101,7 @@ class _Reader:
             arcs=_worst(arcs),
             state=self._state(group),
             clock_gate=group.simple.get("clock_gating_integrated_cell"),
-            dont_use=group.simple.get("dont_use", "false").lower() in ("true", "1"),
+            dont_use=_true(group, "dont_use"),
             odd=_oddity(group, pins),
         )
 
@@ -124,9 +124,10 @@ class _Reader:
             direction=cast(Literal["input", "output", "inout", "internal"], direction),
             capacitance=load * self.load,
             function=group.simple.get("function"),
-            clock=group.simple.get("clock", "false").lower() in ("true", "1"),
+            clock=_true(group, "clock") or _true(group, "clock_gate_clock_pin"),
             max_capacitance=None if math.isnan(limit) else limit,
             three_state="three_state" in group.simple,
+            test=_true(group, "clock_gate_test_pin"),
         )
 
     def _state(self, group: Group) -> State | None:
@@ -206,6 +207,10 @@ class _Reader:
         return HwgenError(f"{self.where}:{group.line}", found, allowed)
 
 
+def _true(group: Group, key: str) -> bool:
+    return group.simple.get(key, "false").lower() in ("true", "1")
+
+
 def _second_first(variable: str) -> bool:
     """Whether a table's first axis is what this model has second: the load, the clock's slew."""
     return "capacitance" in variable or variable == "related_pin_transition"
@@ -222,7 +227,7 @@ def _oddity(group: Group, pins: dict[str, Pin]) -> str | None:
     if group.first("bus", "bundle", "ff_bank", "latch_bank") is not None:
         return "multi-bit cell"
     for key in ("is_isolation_cell", "is_level_shifter", "is_macro_cell", "pad_cell"):
-        if group.simple.get(key, "false").lower() == "true":
+        if _true(group, key):
             return key
     if any(p.three_state or p.direction == "inout" for p in pins.values()):
         return "three-state or inout pin"

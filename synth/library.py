@@ -7,7 +7,7 @@ Tables hold the worst of all ``when`` conditions of one arc.
 import bisect
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Literal
@@ -116,6 +116,7 @@ class Pin:
     clock: bool = False
     max_capacitance: float | None = None
     three_state: bool = False
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,11 @@ class Cell:
     def outputs(self) -> tuple[str, ...]:
         """Names of the output pins, in library order."""
         return tuple(p.name for p in self.pins.values() if p.direction == "output")
+
+    @property
+    def enables(self) -> tuple[str, ...]:
+        """The input pins of a clock gate besides its clock: any of them opens it."""
+        return tuple(name for name in self.inputs if not self.pins[name].clock)
 
     @cached_property
     def sequential(self) -> bool:
@@ -201,12 +207,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class ClockGate:
-    """A cell that lets a rising clock pass while its enable is high, and its pins."""
+    """A cell that lets a rising clock pass while its enable is high, and its pins.
+
+    ``tied`` are its test pins: they must be held at 0.
+    """
 
     cell: str
     enable: str
     clock: str
     output: str
+    tied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,8 +231,8 @@ class CellLibrary:
         Process, voltage and temperature as the library names them.
     cells
         By name, in library order.
-    source, licence
-        Where the figures are from.
+    source, licence, notice
+        Where the figures are from, and the text that has to travel with them.
     """
 
     name: str
@@ -232,7 +242,7 @@ class CellLibrary:
     temperature: float = 25.0
     source: str = ""
     licence: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notice: str = ""
 
     def gates(self, table: int, inputs: int) -> list[Cell]:
         """Usable one-output gates of this truth table, smallest first."""
@@ -250,21 +260,35 @@ class CellLibrary:
         return found[0].area if found else 0.0
 
     @cached_property
-    def clock_gate(self) -> ClockGate | None:
-        """The smallest clock gate for rising edges without a test pin, if there is one.
+    def clock_gates(self) -> list[ClockGate]:
+        """Clock gates for rising edges: those without a test pin first, then by area.
 
         Libraries mark these cells ``dont_use`` to keep them out of logic; as what they are they
         may be used.
         """
         found = [
-            ClockGate(cell=cell.name, enable=enables[0], clock=clocks[0], output=cell.outputs[0])
+            ClockGate(
+                cell=cell.name,
+                enable=enables[0],
+                clock=clocks[0],
+                output=cell.outputs[0],
+                tied=tuple(name for name in cell.inputs if cell.pins[name].test),
+            )
             for cell in sorted(self.cells.values(), key=lambda c: (c.area, c.name))
-            if cell.clock_gate == "latch_posedge" and cell.odd is None and len(cell.outputs) == 1
+            if cell.clock_gate in ("latch_posedge", "latch_posedge_precontrol")
+            and cell.odd is None
+            and len(cell.outputs) == 1
             for clocks in [[name for name in cell.inputs if cell.pins[name].clock]]
-            for enables in [[name for name in cell.inputs if not cell.pins[name].clock]]
+            for enables in [[name for name in cell.enables if not cell.pins[name].test]]
             if len(clocks) == len(enables) == 1
         ]
-        return found[0] if found else None
+        return sorted(found, key=lambda gate: len(gate.tied))
+
+    @property
+    def clock_gate(self) -> ClockGate | None:
+        """The smallest clock gate without a test pin, if there is one."""
+        found = self.clock_gates
+        return found[0] if found and not found[0].tied else None
 
     def mapped(self) -> list[Cell]:
         """Cells that mapping may use, without drives far beyond the smallest of their kin."""

@@ -34,12 +34,11 @@ def _model(cell: Cell) -> str:
 
 
 def _clock_gate(cell: Cell) -> list[str]:
-    """A latch holds the enable while the clock is high."""
+    """A latch holds the enable, or a test pin, while the clock is high."""
     clock = next(name for name in cell.inputs if cell.pins[name].clock)
-    enable = next(name for name in cell.inputs if not cell.pins[name].clock)
     return [
         "  reg open;",
-        f"  always @* if (!{clock}) open = {enable};",
+        f"  always @* if (!{clock}) open = {' | '.join(cell.enables)};",
         f"  assign {cell.outputs[0]} = {clock} & open;",
     ]
 

@@ -1,8 +1,9 @@
 """The project's own cell tables: read, written, and turned into Liberty text.
 
 A table file is JSON: figures of one library at one corner with their source and licence.
-Units are those of :mod:`synth.library`. A delay table is ``[grid, v, v, ...]``: the values,
-row by row, over ``grids[grid]`` of the same cell, ``[slews, loads]``.
+Units are those of :mod:`synth.library`, but ps and fF, whose figures are shorter. A delay table
+is ``[grid, v, v, ...]``: the values, row by row, over ``grids[grid]`` of the same cell,
+``[slews, loads]``.
 """
 
 import json
@@ -15,7 +16,9 @@ from synth.library import Arc, Cell, CellLibrary, Pin, State, Table, by_name
 
 FOLDER = Path(__file__).parent / "tables"
 FORMAT = "hwgen-cells"
+VERSION = 2
 
+_MILLI = 1e-3
 _KINDS = ("rise", "fall", "rise_slew", "fall_slew")
 
 
@@ -34,7 +37,7 @@ def load_table(path: Path) -> CellLibrary:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if (data["format"], data["version"]) != (FORMAT, 1):
+        if (data["format"], data["version"]) != (FORMAT, VERSION):
             raise ValueError("another format or version")
         cells = by_name(_cell(name, fields) for name, fields in data["cells"].items())
         return CellLibrary(
@@ -45,10 +48,11 @@ def load_table(path: Path) -> CellLibrary:
             temperature=data["temperature"],
             source=data["source"],
             licence=data["licence"],
+            notice="\n".join(data["notice"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HwgenError(
-            str(path), f"not a cell table ({error})", f"a {FORMAT} version 1 file is needed"
+            str(path), f"not a cell table ({error})", f"a {FORMAT} version {VERSION} file is needed"
         ) from None
 
 
@@ -56,14 +60,15 @@ def dump_table(library: CellLibrary) -> str:
     """The text of a table file: one line per cell, so that changes read well."""
     head = {
         "format": FORMAT,
-        "version": 1,
+        "version": VERSION,
         "name": library.name,
         "corner": library.corner,
         "voltage": library.voltage,
         "temperature": library.temperature,
         "source": library.source,
         "licence": library.licence,
-        "units": {"area": "um2", "capacitance": "pF", "time": "ns", "leakage": "nW"},
+        "notice": library.notice.splitlines(),
+        "units": {"area": "um2", "capacitance": "fF", "time": "ps", "leakage": "nW"},
     }
     lines = [f'"{name}":{_compact(_fields(cell))}' for name, cell in library.cells.items()]
     return json.dumps(head, indent=1)[:-2] + ',\n "cells": {\n' + ",\n".join(lines) + "\n}}\n"
@@ -74,15 +79,15 @@ def _compact(value: object) -> str:
 
 
 def _fields(cell: Cell) -> dict[str, Any]:
-    grids: list[list[tuple[float, ...]]] = []
+    grids: list[list[list[float]]] = []
 
     def flat(table: Table | None) -> list[float] | None:
         if table is None:
             return None
-        grid = [table.rows, table.cols]
+        grid = [_thousandths(table.rows), _thousandths(table.cols)]
         if grid not in grids:
             grids.append(grid)
-        return [grids.index(grid), *(v for row in table.values for v in row)]
+        return [grids.index(grid), *(v for row in table.values for v in _thousandths(row))]
 
     fields: dict[str, Any] = {"area": cell.area, "leakage": cell.leakage}
     for key in ("clock_gate", "dont_use", "odd"):
@@ -99,15 +104,22 @@ def _fields(cell: Cell) -> dict[str, Any]:
     return fields
 
 
+def _thousandths(values: Iterable[float]) -> list[float]:
+    """The values in the next smaller unit, whole numbers without a decimal point."""
+    shifted = [float(f"{value / _MILLI:.6g}") for value in values]
+    return [int(value) if value.is_integer() else value for value in shifted]
+
+
 def _pin_fields(pin: Pin) -> dict[str, Any]:
     if pin.direction == "input":
-        fields: dict[str, Any] = {"in": pin.capacitance}
+        fields: dict[str, Any] = {"in": _thousandths([pin.capacitance])[0]}
     else:
         fields = {"out": pin.function}
     if pin.max_capacitance is not None:
-        fields["max"] = pin.max_capacitance
-    if pin.clock:
-        fields["clock"] = True
+        fields["max"] = _thousandths([pin.max_capacitance])[0]
+    for key in ("clock", "test"):
+        if getattr(pin, key):
+            fields[key] = True
     return fields
 
 
@@ -137,19 +149,20 @@ def _pin(name: str, fields: Mapping[str, Any]) -> Pin:
     return Pin(
         name=name,
         direction="input" if "in" in fields else "output",
-        capacitance=fields.get("in", 0.0),
+        capacitance=fields.get("in", 0) * _MILLI,
         function=fields.get("out"),
         clock=fields.get("clock", False),
-        max_capacitance=fields.get("max"),
+        test=fields.get("test", False),
+        max_capacitance=fields["max"] * _MILLI if "max" in fields else None,
     )
 
 
 def _table(values: Sequence[float] | None, grids: Sequence[Any]) -> Table | None:
     if values is None:
         return None
-    rows, cols = (tuple(axis) for axis in grids[int(values[0])])
+    rows, cols = (tuple(v * _MILLI for v in axis) for axis in grids[int(values[0])])
     width = len(cols)
-    flat = tuple(values[1:])
+    flat = tuple(v * _MILLI for v in values[1:])
     return Table(rows, cols, tuple(flat[i : i + width] for i in range(0, len(flat), width)))
 
 

@@ -8,6 +8,7 @@ later, and delay tables thinned to a small grid.
 import gzip
 import itertools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from synth.tables import FOLDER, arc_tables, dump_table
 SLEWS = 4
 LOADS = 5
 DIGITS = 4
+TIME_DIGITS = 3
+"""Of delays and slews: the rounding of a path's stages averages out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,7 @@ def foundry_library(name: str, folder: Path) -> CellLibrary:
         corner=origin.corner,
         source=origin.source,
         licence=origin.licence,
+        notice=_notice(files[0]),
     )
 
 
@@ -159,7 +163,7 @@ class _Thinner:
         return Table(
             tuple(_round(table.rows[i]) for i in rows),
             tuple(_round(table.cols[j]) for j in cols),
-            tuple(tuple(_round(table.values[i][j]) for j in cols) for i in rows),
+            tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
         )
 
 
@@ -203,8 +207,19 @@ def _loss(
     return loss
 
 
-def _round(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _round(value: float, digits: int = DIGITS) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _notice(path: Path) -> str:
+    """The comment that a Liberty file begins with, if that is a licence."""
+    with gzip.open(path, "rt", encoding="utf-8", errors="replace") as file:
+        head = file.read(10_000).lstrip()
+    text, end, _ = head.removeprefix("/*").partition("*/")
+    if not head.startswith("/*") or not end or "Copyright" not in text:
+        return ""
+    lines = [line.strip().strip("*").strip() for line in text.strip("* \n").splitlines()]
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines).strip())
 
 
 ORIGINS = {
@@ -222,6 +237,22 @@ ORIGINS = {
         licence="Apache-2.0",
         corner="tt_025C_1v80",
         read=_sky130,
+    ),
+    "gf180mcu": Origin(
+        files="*tt_025C_3v30.lib.gz",
+        source="GlobalFoundries gf180mcu_fd_sc_mcu7t5v0, tt_025C_3v30, as in OpenROAD-flow-scripts"
+        " (github.com/The-OpenROAD-Project/OpenROAD-flow-scripts)",
+        licence="Apache-2.0",
+        corner="tt_025C_3v30",
+        read=_liberty,
+    ),
+    "asap7": Origin(
+        files="asap7sc7p5t_*_RVT_TT_nldm_*.lib.gz",
+        source="ASAP7 asap7sc7p5t, RVT TT in five files, as in OpenROAD-flow-scripts"
+        " (github.com/The-OpenROAD-Project/OpenROAD-flow-scripts)",
+        licence="BSD-3-Clause",
+        corner="tt_025C_0v70",
+        read=_liberty,
     ),
 }
 
