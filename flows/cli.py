@@ -9,7 +9,7 @@ import click
 from hwgen import __version__
 from hwgen.errors import HwgenError, printable
 
-_COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth")
+_COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth", "pdk")
 
 
 class _Lazy(click.Group):

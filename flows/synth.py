@@ -21,7 +21,7 @@ from hwgen.network import Network
 @architecture_options
 @click.option(
     "--pdk",
-    help="Built-in library (ihp-sg13g2, the default, or sky130hd), or pdk_root:NAME for the "
+    help="Built-in library (see hwgen pdk list; default ihp-sg13g2), or pdk_root:NAME for the "
     "foundry's own below $PDK_ROOT.",
 )
 @click.option(

@@ -8,6 +8,7 @@ semicolons that real files contain. It does not recurse, so no nesting can exhau
 """
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from hwgen.errors import HwgenError
 
 MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 64
+_NEVER_NESTED = ("library", "cell", "pin")
 
 _TOKEN = re.compile(
     r"""(?P<space>(?:[\s;]|\\\r?\n)+)
@@ -73,8 +75,8 @@ def read_liberty(path: Path, max_bytes: int = MAX_BYTES) -> Group:
     Raises
     ------
     HwgenError
-        The file cannot be read, unpacks to more than ``max_bytes``, or is not Liberty; a syntax
-        error names its line.
+        The file cannot be read, is longer than ``max_bytes`` (known before it is read) or unpacks
+        to more, or is not Liberty; a syntax error names its line.
     """
     return parse_liberty(_read_text(Path(path), max_bytes), str(path))
 
@@ -93,6 +95,8 @@ def parse_liberty(text: str, where: str) -> Group:
 def _read_text(path: Path, max_bytes: int) -> str:
     try:
         with path.open("rb") as raw:
+            if os.fstat(raw.fileno()).st_size > max_bytes:
+                raise _too_long(path, max_bytes)
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             if packed:
@@ -110,12 +114,16 @@ def _read_text(path: Path, max_bytes: int) -> str:
             str(path), f"cannot be read ({reason})", "a Liberty file is needed"
         ) from None
     if len(data) > max_bytes:
-        raise HwgenError(
-            str(path),
-            f"more than {max_bytes / 2**20:.0f} MiB of text",
-            "a Liberty file may be at most that long",
-        )
+        raise _too_long(path, max_bytes)
     return data.decode("utf-8", "replace")
+
+
+def _too_long(path: Path, max_bytes: int) -> HwgenError:
+    return HwgenError(
+        str(path),
+        f"more than {max_bytes / 2**20:.0f} MiB of text",
+        "a Liberty file may be at most that long",
+    )
 
 
 class _Parser:
@@ -175,9 +183,19 @@ class _Parser:
             return
         if len(self.stack) > MAX_DEPTH:
             raise self._error(start, f"groups nested deeper than {MAX_DEPTH}", "a flatter file")
+        self._check_place(name, start)
         group = Group(name, tuple(args), self._line_of(start))
         self.stack[-1].groups.append(group)
         self.stack.append(group)
+
+    def _check_place(self, name: str, start: int) -> None:
+        """Find braces that pair up and still lie: what they enclose would silently be lost."""
+        if len(self.stack) == 1 and self.stack[0].groups and name != "library":
+            raise self._error(start, f"{name} outside the library group", "braces in pairs")
+        outer = next((group for group in self.stack if group.kind == name), None)
+        if outer is not None and name in _NEVER_NESTED:
+            found = f"{name} inside the {name} of line {outer.line}"
+            raise self._error(start, found, "a } before this")
 
     def _value(self, start: int) -> str:
         """Words up to the end of the statement: a semicolon, a line end or a brace."""

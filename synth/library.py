@@ -32,6 +32,9 @@ NOT_FOR_LOGIC = (
     "HB[1-4]x*",
 )
 
+LARGEST_DRIVE = 2.05
+"""Area of the largest drive that is mapped to, over that of the smallest of the same function."""
+
 Sense = Literal["positive", "negative", "both"]
 
 
@@ -176,13 +179,22 @@ class Cell:
     @property
     def usable(self) -> bool:
         """Whether the present recipes may use the cell."""
-        return (
-            self.odd is None
-            and not self.dont_use
-            and self.clock_gate is None
-            and (self.tables is not None or self.plain_flip_flop)
-            and not any(fnmatchcase(self.name, pattern) for pattern in NOT_FOR_LOGIC)
-        )
+        return self.left_alone is None
+
+    @cached_property
+    def left_alone(self) -> str | None:
+        """Why the present recipes leave the cell alone, ``None`` if they may use it."""
+        reasons = {
+            "clock gate": self.clock_gate is not None,
+            "marked dont_use": self.dont_use,
+            "latch": self.state is not None and self.state.kind == "latch",
+            "not for logic": any(fnmatchcase(self.name, pattern) for pattern in NOT_FOR_LOGIC),
+            "no output": not self.outputs,
+            "flip-flop of more than data and enable": self.state is not None
+            and not self.plain_flip_flop,
+            "no known function": self.state is None and self.tables is None,
+        }
+        return self.odd or next((reason for reason, holds in reasons.items() if holds), None)
 
     @cached_property
     def plain_flip_flop(self) -> bool:
@@ -231,6 +243,8 @@ class CellLibrary:
         Process, voltage and temperature as the library names them.
     cells
         By name, in library order.
+    process
+        The node, ``"130 nm"``; ``""`` where it is not known.
     source, licence, notice
         Where the figures are from, and the text that has to travel with them.
     """
@@ -243,6 +257,7 @@ class CellLibrary:
     source: str = ""
     licence: str = ""
     notice: str = ""
+    process: str = ""
 
     def gates(self, table: int, inputs: int) -> list[Cell]:
         """Usable one-output gates of this truth table, smallest first."""
@@ -295,7 +310,19 @@ class CellLibrary:
         smallest: dict[tuple[object, ...], float] = {}
         for cell in self._mapped:
             smallest[cell.kin] = min(cell.area, smallest.get(cell.kin, cell.area))
-        return [c for c in self._mapped if c.area <= 2.05 * smallest[c.kin]]
+        return [c for c in self._mapped if c.area <= LARGEST_DRIVE * smallest[c.kin]]
+
+    def left_alone(self) -> dict[str, str]:
+        """The cells that are not used, each with the reason."""
+        used = {cell.name for cell in self.mapped()}
+        if self.clock_gate is not None:
+            used.add(self.clock_gate.cell)
+        large = f"more than {LARGEST_DRIVE} times the smallest of its kind"
+        return {
+            cell.name: cell.left_alone or large
+            for cell in self.cells.values()
+            if cell.name not in used
+        }
 
 
 def by_name(cells: Iterable[Cell]) -> dict[str, Cell]:

@@ -2,21 +2,37 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwgen.errors import HwgenError
 from synth import tables
+from synth.adders import AdderCells
 from synth.cells import library_from_groups
 from synth.liberty import read_liberty
-from synth.library import CellLibrary
+from synth.library import Cell, CellLibrary
 
 DEFAULT = "ihp-sg13g2"
 INSTALLED = "pdk_root"
 
-_LAYOUT = {
-    "ihp-sg13g2": (("ihp-sg13g2",), "sg13g2_stdcell", "*typ_1p20V_25C.lib*"),
-    "sky130hd": (("sky130A", "sky130B"), "sky130_fd_sc_hd", "*__tt_025C_1v80.lib*"),
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where ciel puts a library below ``$PDK_ROOT``: ``FOLDER/libs.ref/CELLS/lib/PATTERN``."""
+
+    folders: tuple[str, ...]
+    cells: str
+    pattern: str
+
+
+_LAYOUTS = {
+    "ihp-sg13g2": _Layout(("ihp-sg13g2",), "sg13g2_stdcell", "*typ_1p20V_25C.lib*"),
+    "sky130hd": _Layout(("sky130A", "sky130B"), "sky130_fd_sc_hd", "*__tt_025C_1v80.lib*"),
+    "gf180mcu": _Layout(
+        ("gf180mcuD", "gf180mcuC", "gf180mcuB", "gf180mcuA"),
+        "gf180mcu_fd_sc_mcu7t5v0",
+        "*__tt_025C_3v30.lib*",
+    ),
 }
 
 
@@ -48,6 +64,15 @@ def open_library(pdk: str | None = None, liberty: Sequence[Path] | None = None) 
         library = _built_in(pdk or DEFAULT)
     check_library(library)
     return library
+
+
+def installed() -> dict[str, Path]:
+    """The foundries' Liberty files found below ``$PDK_ROOT``, by built-in name."""
+    root = os.environ.get("PDK_ROOT")
+    if not root:
+        return {}
+    found = {name: _find(Path(root), at, at.folders) for name, at in _LAYOUTS.items()}
+    return {name: file for name, file in found.items() if file is not None}
 
 
 def check_library(library: CellLibrary) -> None:
@@ -88,16 +113,53 @@ def _installed(name: str) -> CellLibrary:
     if not root:
         raise HwgenError("PDK_ROOT", "not set", "the folder that holds the installed PDKs")
     name = name or os.environ.get("PDK", "")
-    for known, (folders, cells, pattern) in _LAYOUT.items():
-        if name != known and name not in folders:
+    for known, layout in _LAYOUTS.items():
+        if name != known and name not in layout.folders:
             continue
-        for folder in [name] if name in folders else folders:
-            place = Path(root) / folder / "libs.ref" / cells / "lib"
-            found = sorted(place.glob(pattern))
-            if found:
-                return replace(_from_files(found[:1]), name=known)
+        file = _find(Path(root), layout, [name] if name in layout.folders else layout.folders)
+        if file is not None:
+            process = _built_in(known).process
+            return replace(_from_files([file]), name=known, process=process)
+        folder = name if name in layout.folders else layout.folders[0]
         raise HwgenError(
-            "PDK_ROOT", f"{folders[0]} is not installed in {root}", f"{cells}/lib/{pattern} in it"
+            "PDK_ROOT",
+            f"{folder} is not installed in {root}",
+            f"{layout.cells}/lib/{layout.pattern} in it",
         )
-    listed = ", ".join([*_LAYOUT, *(f for folders, _, _ in _LAYOUT.values() for f in folders)])
+    if name in tables.built_in():
+        raise HwgenError("PDK", f"no PDK of {name!r} is known", "its Liberty files with --liberty")
+    listed = ", ".join([*_LAYOUTS, *(f for layout in _LAYOUTS.values() for f in layout.folders)])
     raise HwgenError("PDK", f"{name!r} is not known", f"one of {listed}")
+
+
+def _find(root: Path, layout: _Layout, folders: Sequence[str]) -> Path | None:
+    for folder in folders:
+        place = root / folder / "libs.ref" / layout.cells / "lib"
+        found = sorted(place.glob(layout.pattern))
+        if found:
+            return found[0]
+    return None
+
+
+def basic_cells(library: CellLibrary) -> dict[str, Cell | None]:
+    """The smallest cell of each basic function, found by function and not by name.
+
+    A full or half adder may have both outputs inverted; a clock gate may have test pins.
+    """
+    kit = AdderCells(library)
+    found = {
+        "inverter": kit.gates.get("inv"),
+        "NAND2": kit.gates.get("nand2"),
+        "NOR2": kit.gates.get("nor2"),
+        "XOR2": kit.gates.get("xor2"),
+        "half adder": kit.half,
+        "full adder": kit.full,
+    }
+    cells = {what: library.cells[gate.cell] if gate else None for what, gate in found.items()}
+    flip_flops = [cell for cell in library.mapped() if cell.plain_flip_flop]
+    gates = library.clock_gates
+    return {
+        **cells,
+        "flip-flop": min(flip_flops, key=lambda c: (c.area, c.name), default=None),
+        "clock gate": library.cells[gates[0].cell] if gates else None,
+    }

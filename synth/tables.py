@@ -49,6 +49,7 @@ def load_table(path: Path) -> CellLibrary:
             source=data["source"],
             licence=data["licence"],
             notice="\n".join(data["notice"]),
+            process=data["process"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HwgenError(
@@ -62,6 +63,7 @@ def dump_table(library: CellLibrary) -> str:
         "format": FORMAT,
         "version": VERSION,
         "name": library.name,
+        "process": library.process,
         "corner": library.corner,
         "voltage": library.voltage,
         "temperature": library.temperature,

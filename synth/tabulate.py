@@ -36,6 +36,7 @@ class Origin:
     files: str
     source: str
     licence: str
+    process: str
     corner: str
     read: Callable[[Sequence[Path]], CellLibrary]
 
@@ -50,7 +51,11 @@ def tabulate(name: str, folder: Path) -> CellLibrary:
     """
     if name not in ORIGINS:
         raise HwgenError("library", f"{name!r} is not known", f"one of {', '.join(ORIGINS)}")
-    full = foundry_library(name, folder)
+    return thinned(foundry_library(name, folder))
+
+
+def thinned(full: CellLibrary) -> CellLibrary:
+    """What a table keeps of the foundry's own figures."""
     cells = [*full.mapped(), *_for_later(full)]
     kept = [cell for cell in full.cells.values() if cell in cells]
     thin = _Thinner(kept)
@@ -71,6 +76,7 @@ def foundry_library(name: str, folder: Path) -> CellLibrary:
         source=origin.source,
         licence=origin.licence,
         notice=_notice(files[0]),
+        process=origin.process,
     )
 
 
@@ -227,6 +233,7 @@ ORIGINS = {
         files="*typ_1p20V_25C.lib.gz",
         source="IHP-Open-PDK, sg13g2_stdcell_typ_1p20V_25C.lib (github.com/IHP-GmbH/IHP-Open-PDK)",
         licence="Apache-2.0",
+        process="130 nm",
         corner="typ_1p20V_25C",
         read=_liberty,
     ),
@@ -235,6 +242,7 @@ ORIGINS = {
         source="skywater-pdk-libs-sky130_fd_sc_hd, timing tt_025C_1v80"
         " (github.com/google/skywater-pdk-libs-sky130_fd_sc_hd)",
         licence="Apache-2.0",
+        process="130 nm",
         corner="tt_025C_1v80",
         read=_sky130,
     ),
@@ -243,6 +251,7 @@ ORIGINS = {
         source="GlobalFoundries gf180mcu_fd_sc_mcu7t5v0, tt_025C_3v30, as in OpenROAD-flow-scripts"
         " (github.com/The-OpenROAD-Project/OpenROAD-flow-scripts)",
         licence="Apache-2.0",
+        process="180 nm",
         corner="tt_025C_3v30",
         read=_liberty,
     ),
@@ -251,6 +260,7 @@ ORIGINS = {
         source="ASAP7 asap7sc7p5t, RVT TT in five files, as in OpenROAD-flow-scripts"
         " (github.com/The-OpenROAD-Project/OpenROAD-flow-scripts)",
         licence="BSD-3-Clause",
+        process="7 nm, predictive",
         corner="tt_025C_0v70",
         read=_liberty,
     ),

@@ -1,5 +1,6 @@
 import gzip
 import re
+import time
 
 import pytest
 
@@ -91,6 +92,18 @@ def test_several_files_join(tmp_path):
         ("", "x.lib: 0 library groups, a Liberty file holds exactly one"),
         ("library (a) { b : 1; } library (c) { }", "x.lib: 2 library groups"),
         ("library (a) {" + "b () {" * 100, "x.lib:1: groups nested deeper than 64"),
+        (
+            "library (a) {\n}\ncell (b) {\n}\n",
+            "x.lib:3: cell outside the library group, expected braces in pairs",
+        ),
+        (
+            "library (a) {\n cell (b) {\n cell (c) {\n}\n}\n}\n",
+            "x.lib:3: cell inside the cell of line 2, expected a } before this",
+        ),
+        (
+            "library (a) {\n cell (b) {\n pin (c) {\n pin (d) {\n}\n}\n}\n}\n",
+            "x.lib:4: pin inside the pin of line 3, expected a } before this",
+        ),
     ],
 )
 def test_syntax_error(text, message):
@@ -132,6 +145,17 @@ def test_too_long(tmp_path):
     (tmp_path / "a.lib.gz").write_bytes(gzip.compress(b" " * 5_000_000))
     with pytest.raises(HwgenError, match=r"more than 1 MiB of text, a Liberty file may be at most"):
         read_liberty(tmp_path / "a.lib.gz", 2**20)
+
+
+def test_too_long_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.lib"
+    with path.open("wb") as file:
+        file.truncate(500 * 2**20)
+    started = time.monotonic()
+    message = r"a\.lib: more than 256 MiB of text, a Liberty file may be at most that long"
+    with pytest.raises(HwgenError, match=message):
+        open_library(None, [path])
+    assert time.monotonic() - started < 0.1
 
 
 @pytest.mark.parametrize(
