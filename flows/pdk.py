@@ -34,7 +34,7 @@ def list_(as_json: bool) -> None:
         return
     emit_table(
         "cell libraries",
-        ["name", "process", "corner", "cells", "NAND2 um2", "licence", "is"],
+        ["name", "process", "corner", "cells", "NAND2 um2", "licence", "origin"],
         (
             [
                 row["name"],
