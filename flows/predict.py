@@ -11,7 +11,9 @@ from flows.options import data_option, json_option, network_argument, output_opt
 from hwgen import golden
 from hwgen.arithmetic import Integers
 from hwgen.data import Data, load_data
+from hwgen.errors import HwgenError
 from hwgen.files import write_atomic
+from hwgen.formats import signed_width
 from hwgen.network import Network
 
 
@@ -25,9 +27,7 @@ def predict(network: Network, data: Path, output: Path | None, as_json: bool) ->
     samples = load_data(data, network)
     results = golden.predict(network, samples.x)
     if output is not None:
-        content = io.BytesIO()
-        np.savez_compressed(content, output=results)
-        write_atomic(output, content.getvalue())
+        write_results(results, output)
     accuracy = accuracy_of(network, results, samples)
     if as_json:
         emit_json(
@@ -43,6 +43,22 @@ def predict(network: Network, data: Path, output: Path | None, as_json: bool) ->
         emit_line(f"accuracy {accuracy:.2%}")
     if output is not None:
         emit_line(f"results in {output}")
+
+
+def write_results(results: Integers, path: Path) -> None:
+    """Write ``results`` as the array ``output`` of an ``.npz``.
+
+    Raises
+    ------
+    HwgenError
+        An integer does not fit 64 bits, or the file cannot be written.
+    """
+    if results.dtype == object:
+        widest = max(signed_width(value, value) for value in results.ravel().tolist())
+        raise HwgenError(str(path), f"integers of {widest} bits", "at most 64 go into an .npz")
+    content = io.BytesIO()
+    np.savez_compressed(content, output=results)
+    write_atomic(path, content.getvalue())
 
 
 def accuracy_of(network: Network, results: Integers, samples: Data) -> float | None:

@@ -282,3 +282,15 @@ def test_starts_as_a_process(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("hwgen: error: /nonexistent: ")
+
+
+def test_predict_past_64_bits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    layer = dense([[2**31 - 1] * 5], [2**62], weight_bits=32)
+    save_network(network([layer], bits=32), tmp_path / "net.json")
+    (tmp_path / "data.csv").write_text("a,b,c,d,e\n" + ",".join([str(2**32 - 1)] * 5) + "\n")
+    arguments = ["predict", tmp_path / "net.json", "--data", tmp_path / "data.csv"]
+    out = tmp_path / "out.npz"
+    line = refusal(capsys, *arguments, "-o", out)
+    assert line == f"{out}: integers of 67 bits, at most 64 go into an .npz"
+    assert not out.exists()
+    assert json_of(capsys, *arguments)["samples"] == 1
