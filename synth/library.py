@@ -301,9 +301,8 @@ class CellLibrary:
 
     @property
     def clock_gate(self) -> ClockGate | None:
-        """The smallest clock gate without a test pin, if there is one."""
-        found = self.clock_gates
-        return found[0] if found and not found[0].tied else None
+        """The clock gate that mapping uses, if there is one."""
+        return next(iter(self.clock_gates), None)
 
     def mapped(self) -> list[Cell]:
         """Cells that mapping may use, without drives far beyond the smallest of their kin."""

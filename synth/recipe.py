@@ -117,6 +117,7 @@ def _clock_gates(library: CellLibrary) -> str:
     if gate is None:
         return ""
     pins = f"{gate.enable}:{gate.clock}:{gate.output}"
+    pins += "".join(f" -tie_lo {pin}" for pin in gate.tied)
     return (
         "dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01\n"
         f"clockgate -pos {gate.cell} {pins} -min_net_size {_SMALLEST_GATED}"

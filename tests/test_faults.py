@@ -1,0 +1,120 @@
+"""The regression catches a fault of every kind in a generated design.
+
+The design of a network with one thing changed is held to the vectors of the network as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amaranth.hdl import Value
+
+from hwgen.generate import generate
+from hwgen.interface import Architecture, Manifest
+from hwgen.network import Network, parse_network
+from sim.runner import SimulationResult, run
+from sim.vectors import make_vectors
+from tests.networks import dense, network, rescale
+
+ARCHITECTURES = [Architecture(name="parallel"), Architecture(name="serial", macs=2)]
+
+
+def small(output: str = "values") -> Network:
+    hidden = dense(
+        [[3, -2, 1], [-4, 5, 2], [1, 1, -7]],
+        [4, -3, 9],
+        output=rescale(4, False, 0),
+        activation="relu",
+        weight_fraction_bits=2,
+        name="hidden",
+    )
+    # Twice the same row: every largest value is a tie.
+    rows = [[1, -2, 3], [2, 1, -1]] if output == "values" else [[1, -2, 3], [1, -2, 3]]
+    return network([hidden, dense(rows, name="out")], output=output)
+
+
+def changed(net: Network, change: Callable[[dict[str, Any]], None]) -> Network:
+    content = net.model_dump()
+    change(content["layers"][0])
+    return parse_network(content)
+
+
+def check(built: Network, meant: Network, architecture: Architecture, folder: Path) -> Any:
+    """The regression of the design of ``built`` against the vectors of ``meant``."""
+    manifest = generate(built, architecture, folder)
+    return simulate(manifest, meant)
+
+
+def simulate(manifest: Manifest, meant: Network) -> SimulationResult:
+    vectors = make_vectors(meant, count=60, seed=11)
+    return run(Path(manifest.verilog), manifest, vectors, seed=11)
+
+
+def weight(layer: dict[str, Any]) -> None:
+    layer["weights"][2][1] += 1
+
+
+def bias(layer: dict[str, Any]) -> None:
+    layer["bias"][0] += 1
+
+
+def shift(layer: dict[str, Any]) -> None:
+    layer["weight_fraction_bits"] += 1
+
+
+def rounding(layer: dict[str, Any]) -> None:
+    layer["output"]["rounding"] = "half_even"
+
+
+def saturation(layer: dict[str, Any]) -> None:
+    layer["output"]["overflow"] = "wrap"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_right_design_passes(architecture: Architecture, tmp_path: Path) -> None:
+    assert check(small(), small(), architecture, tmp_path).passed
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("fault", [weight, bias, shift, rounding, saturation])
+def test_arithmetic_fault(
+    fault: Callable[[dict[str, Any]], None], architecture: Architecture, tmp_path: Path
+) -> None:
+    result = check(changed(small(), fault), small(), architecture, tmp_path)
+    assert not result.passed
+    assert result.mismatches > 0
+    assert result.first_mismatch is not None
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_argmax_tie(
+    architecture: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meant = small("argmax")
+    monkeypatch.setattr(Value, "__gt__", Value.__ge__)
+    manifest = generate(meant, architecture, tmp_path)
+    monkeypatch.undo()
+    result = simulate(manifest, meant)
+    assert not result.passed
+    assert result.mismatches > 0
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_dropped_beat(architecture: Architecture, tmp_path: Path) -> None:
+    manifest = generate(small(), architecture, tmp_path)
+    path = Path(manifest.verilog)
+    lines = path.read_text().splitlines()
+    [ready] = [i for i, line in enumerate(lines) if "assign s_axis_tready = " in line]
+    lines[ready] = "  assign s_axis_tready = 1'h1;"
+    path.write_text("\n".join(lines) + "\n")
+    assert not simulate(manifest, small()).passed
+
+
+@pytest.mark.parametrize("key", ["latency_cycles", "interval_cycles"])
+def test_wrong_cycles(key: str, tmp_path: Path) -> None:
+    manifest = generate(small(), ARCHITECTURES[1], tmp_path)
+    result = simulate(replace(manifest, **{key: getattr(manifest, key) + 1}), small())
+    assert not result.passed
+    assert key.partition("_")[0] in (result.failure or "")
