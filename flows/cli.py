@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -10,6 +11,10 @@ from hwgen import __version__
 from hwgen.errors import HwgenError, printable
 
 _COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth", "pdk")
+
+
+class Interrupted(BaseException):
+    """A signal asked us to end."""
 
 
 class _Lazy(click.Group):
@@ -38,8 +43,17 @@ def hwgen() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit; a signal that asks us to end interrupts, and is cleaned up."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(number: int, _: object) -> None:
+    # Once is enough: what follows cleans up.
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
+    raise Interrupted(signal.Signals(number).name)
 
 
 def run(arguments: list[str]) -> int:
@@ -51,8 +65,8 @@ def run(arguments: list[str]) -> int:
     except click.UsageError as error:
         error.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("hwgen", "interrupted", "start it again to go on")
+    except Interrupted as interrupt:
+        return _fail("hwgen", f"interrupted ({interrupt})", "nothing was written")
     except HwgenError as error:
         return _fail(error.where, error.found, error.allowed)
     except MemoryError:
@@ -60,6 +74,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        where = str(error.filename or "output")
+        return _fail(where, error.strerror or type(error).__name__, "is the disk full?")
     except Exception as error:
         if os.environ.get("HWGEN_DEBUG"):
             raise

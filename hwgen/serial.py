@@ -15,7 +15,7 @@ over the layers. Hidden neurons that do nothing do not count (:mod:`hwgen.simpli
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -185,7 +185,12 @@ class SerialLayer(wiring.Component):
             late = self._variant_of + [0] * (-len(self._variant_of) % self._macs)
             late = late[-self._macs :] + late[: -self._macs]
             select = self._neuron_rom(m, "shifts", late, shape)
-            m.d.comb += self.y.eq(Array(results)[select])
+            with m.Switch(select):
+                for i, result in enumerate(results[:-1]):
+                    with m.Case(i):
+                        m.d.comb += self.y.eq(result)
+                with m.Default():
+                    m.d.comb += self.y.eq(results[-1])
         return m
 
     def _weights(self, m: Module) -> Value:
@@ -596,7 +601,7 @@ class SerialTop(wiring.Component):
         groups = self._schedule.groups[last]
         step = state.step[: (self._schedule.macs - 1).bit_length()]
         tag = Cat(step, state.group[: (groups - 1).bit_length()])
-        m.submodules.argmax = argmax = SerialArgmax(self._layers[last].y.shape(), len(tag))
+        m.submodules.argmax = argmax = SerialArgmax(self._layers[last].y.shape(), max(1, len(tag)))
         take = state.advance & state.result_of(last) & ~state.empty
         done = take & state.last_result_of(last)
         m.d.comb += [

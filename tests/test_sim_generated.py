@@ -1,15 +1,19 @@
 """Generated designs through real Verilog simulation, and through the linter."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
 from hwgen.generate import generate
 from hwgen.interface import Architecture
+from hwgen.network import Network
 from sim import verilator
 from sim.runner import Simulator, run
 from sim.vectors import make_vectors
+from tests.networks import networks
 from tests.test_sim_vectors import network
 
 ARCHITECTURES = {
@@ -48,3 +52,18 @@ def test_generated(tmp_path: Path, architecture: str, output: str, simulator: Si
 def test_lint(tmp_path: Path, architecture: str) -> None:
     manifest = generate(network(), ARCHITECTURES[architecture], tmp_path)
     assert verilator.lint(Path(manifest.verilog), manifest.top) == []
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(net=networks(max_width=6))
+def test_lint_of_random_networks(net: Network) -> None:
+    widest = max(layer.outputs for layer in net.layers)
+    for architecture in (
+        Architecture(name="parallel"),
+        Architecture(name="parallel", pipeline=1, bare=True),
+        Architecture(name="serial", macs=1),
+        Architecture(name="serial", macs=widest),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = generate(net, architecture, Path(folder))
+            assert verilator.lint(Path(manifest.verilog), manifest.top) == []
