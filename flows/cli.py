@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 import sys
+from typing import Any
 
 import click
 
@@ -44,16 +45,33 @@ def hwgen() -> None:
 
 def main() -> None:
     """Run the command line and exit; a signal that asks us to end interrupts, and is cleaned up."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    _listen(_interrupt)
+    sys.unraisablehook = _unraisable
     sys.exit(run(sys.argv[1:]))
 
 
+def _listen(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, handler)
+
+
 def _interrupt(number: int, _: object) -> None:
-    # Once is enough: what follows cleans up.
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
+    _listen(signal.SIG_IGN)  # once is enough: what follows cleans up
     raise Interrupted(signal.Signals(number).name)
+
+
+def _unraisable(lost: Any) -> None:
+    """An interrupt that fell into a finalizer, where exceptions are lost, comes again."""
+    if not isinstance(lost.exc_value, Interrupted):
+        sys.__unraisablehook__(lost)
+        return
+    _listen(lambda number, frame: _raise_again(lost.exc_value))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+
+def _raise_again(interrupt: Interrupted) -> None:
+    _listen(signal.SIG_IGN)
+    raise Interrupted(*interrupt.args)
 
 
 def run(arguments: list[str]) -> int:
@@ -66,7 +84,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return 2
     except Interrupted as interrupt:
-        return _fail("hwgen", f"interrupted ({interrupt})", "nothing was written")
+        return _fail("hwgen", f"interrupted ({interrupt})", "files that were written are complete")
     except HwgenError as error:
         return _fail(error.where, error.found, error.allowed)
     except MemoryError:

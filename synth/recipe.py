@@ -1,6 +1,6 @@
 """Recipes: how RTL becomes a netlist of library cells, as Yosys and ABC scripts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwgen.errors import HwgenError
@@ -59,8 +59,18 @@ opt_clean -purge
 splitnets
 opt_clean -purge
 check -mapped
-write_verilog -noattr netlist.v
 write_json netlist.json
+"""
+_FLAT = """\
+read_json front.json
+flatten
+opt -fast -full
+opt_clean
+write_json front.json
+"""
+_VERILOG = """\
+read_json netlist.json
+write_verilog -noattr netlist.v
 """
 
 
@@ -73,29 +83,39 @@ class Recipe:
     name
         What the report and the command line call it.
     abc
-        ABC's commands after the network is read and before the netlist is written.
+        Scripts of ABC's commands, from the network as read to the mapped one. Each is tried, and
+        what comes out smallest is kept.
+    limit
+        Seconds of processor time for a script on a module, after which the others go on without
+        it; 0 for none but the run's own limit.
     """
 
     name: str
-    abc: str
+    abc: tuple[str, ...]
+    limit: int = 0
 
 
 RECIPES = {
-    "area": Recipe(name="area", abc="; ".join([_SWEEP, _MAP, _DONT_CARES, _MAP_WELL])),
+    "area": Recipe(name="area", abc=("; ".join([_SWEEP, _MAP, _DONT_CARES, _MAP_WELL]),)),
 }
 
 
-def find_recipe(name: str) -> Recipe:
-    """The recipe of this name.
+def find_recipe(name: str, clock: float | None = None) -> Recipe:
+    """The recipe of this name, aiming at a ``clock`` period in ns where it takes one.
 
     Raises
     ------
     HwgenError
-        There is none.
+        There is none, or it takes no clock.
     """
     if name not in RECIPES:
         raise HwgenError("recipe", f"{name!r} is not known", f"one of {', '.join(RECIPES)}")
-    return RECIPES[name]
+    recipe = RECIPES[name]
+    if clock is None:
+        return recipe
+    if name != "delay":
+        raise HwgenError("clock", f"given for recipe {name}", "only delay aims at a clock")
+    return replace(recipe, abc=tuple(f"{script} -D {1000 * clock:g}" for script in recipe.abc))
 
 
 def front_script(top: str) -> str:
@@ -104,8 +124,18 @@ def front_script(top: str) -> str:
 
 
 def back_script(library: CellLibrary) -> str:
-    """From ``front.json``, ``cells.lib``, the maps and ``abc.script`` to the mapped netlist."""
+    """From ``front.json``, ``cells.lib``, the maps and ``abc.script`` to ``netlist.json``."""
     return _BACK.format(gates=_clock_gates(library), ties="\n".join(_ties(library)))
+
+
+def flat_script() -> str:
+    """From ``front.json`` to one with everything in its top module."""
+    return _FLAT
+
+
+def verilog_script() -> str:
+    """From ``netlist.json`` to ``netlist.v``."""
+    return _VERILOG
 
 
 def _clock_gates(library: CellLibrary) -> str:

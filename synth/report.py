@@ -38,6 +38,8 @@ class SynthesisReport:
         Yosys with version, ``""`` for a netlist that was only measured.
     seconds
         Wall time of the run.
+    areas_um2
+        Of the netlists compared, by ``hierarchical`` and ``flat``; None where none were.
     path, netlist
         The slowest path, and the netlist's Verilog file; not in :meth:`to_json`.
     """
@@ -56,11 +58,13 @@ class SynthesisReport:
     tool: str
     seconds: float
     path: CriticalPath
+    areas_um2: dict[str, float] | None = None
     netlist: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The report's keys and values as JSON takes them."""
-        return {k: v for k, v in vars(self).items() if k not in _NOT_FOR_JSON}
+        """The report's keys and values as JSON takes them, without what was not looked at."""
+        found = ((k, v) for k, v in vars(self).items() if k not in _NOT_FOR_JSON)
+        return {k: v for k, v in found if v is not None}
 
 
 def measure_netlist(

