@@ -11,7 +11,7 @@ import click
 from hwgen import __version__
 from hwgen.errors import HwgenError, printable
 
-_COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth", "pdk")
+_COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth", "pdk", "cache")
 
 
 class Interrupted(BaseException):

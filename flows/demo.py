@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flows.console import Progress, emit_json, emit_line, emit_table
-from flows.options import json_option, output_option
+from flows.options import SynthesisOptions, json_option, output_option
 from hwgen import golden
 from hwgen.data import load_data
 from hwgen.errors import HwgenError
@@ -82,9 +82,7 @@ def _design(
         network,
         architecture,
         library=open_library(),
-        recipe="area",
-        tool="auto",
-        timeout=600.0,
+        options=SynthesisOptions(),
         output=folder / architecture.name,
         progress=progress,
     )

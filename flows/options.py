@@ -1,6 +1,7 @@
 """Arguments and options that several commands share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +71,85 @@ def data_option(required: bool) -> Callable[[Command], Command]:
         required=required,
         help=".npz with x (and y), or .csv with a header.",
     )
+
+
+def library_options(command: Command) -> Command:
+    """``--pdk`` and ``--liberty``."""
+    pdk = click.option(
+        "--pdk",
+        help="Built-in library (see hwgen pdk list; default ihp-sg13g2), or pdk_root:NAME for the "
+        "foundry's own below $PDK_ROOT.",
+    )
+    liberty = click.option(
+        "--liberty",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="The foundry's Liberty file (.lib or .lib.gz); may be given several times.",
+    )
+    return pdk(liberty(command))
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """How to map: what :func:`recipe_options` ask for."""
+
+    recipe: str = "area"
+    clock: float | None = None
+    tool: str = "auto"
+    timeout: float = 1800.0
+    cache: bool = True
+
+    def to_keywords(self) -> dict[str, Any]:
+        """Arguments for :func:`synth.synthesize`."""
+        from synth.cache import open_cache
+
+        return {**vars(self), "cache": open_cache() if self.cache else None}
+
+
+def recipe_options(command: Command) -> Command:
+    """``--recipe`` and what else decides how Yosys runs, handed on as ``options``."""
+
+    @click.option(
+        "--recipe",
+        type=click.Choice(["area", "balanced", "delay", "best"]),
+        default="area",
+        show_default=True,
+        help="What to map for; best tries several ways and keeps the smallest.",
+    )
+    @click.option(
+        "--clock",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Recipe delay: the clock period to aim at, in ns.",
+    )
+    @click.option(
+        "--tool",
+        type=click.Choice(["auto", "pyosys", "yowasp", "path"]),
+        default="auto",
+        show_default=True,
+        help="Which Yosys; path is the yosys on PATH.",
+    )
+    @click.option(
+        "--timeout",
+        type=click.FloatRange(min=1),
+        default=1800.0,
+        show_default=True,
+        help="Seconds for Yosys.",
+    )
+    @click.option(
+        "--cache/--no-cache", default=True, show_default=True, help="See hwgen cache --help."
+    )
+    @wraps(command)
+    def wrapper(
+        recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
+    ) -> Any:
+        from synth.recipe import find_recipe
+        from synth.yosys import find_yosys
+
+        find_recipe(recipe, clock)
+        find_yosys(tool)
+        return command(options=SynthesisOptions(recipe, clock, tool, timeout, cache), **rest)
+
+    return wrapper
 
 
 def output_option(text: str, required: bool = True) -> Callable[[Command], Command]:

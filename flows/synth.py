@@ -8,8 +8,16 @@ from typing import Any
 import click
 
 from flows.console import Progress, emit_json, emit_line, emit_table
-from flows.options import architecture_options, json_option, network_argument, output_option
-from hwgen.files import write_atomic
+from flows.options import (
+    SynthesisOptions,
+    architecture_options,
+    json_option,
+    library_options,
+    network_argument,
+    output_option,
+    recipe_options,
+)
+from hwgen.files import check_folder, write_together
 from hwgen.interface import Architecture
 from hwgen.network import Network
 
@@ -19,31 +27,12 @@ from hwgen.network import Network
 )
 @network_argument
 @architecture_options
+@library_options
+@recipe_options
 @click.option(
-    "--pdk",
-    help="Built-in library (see hwgen pdk list; default ihp-sg13g2), or pdk_root:NAME for the "
-    "foundry's own below $PDK_ROOT.",
-)
-@click.option(
-    "--liberty",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="The foundry's Liberty file (.lib or .lib.gz); may be given several times.",
-)
-@click.option("--recipe", default="area", show_default=True, help="How to map.")
-@click.option(
-    "--tool",
-    type=click.Choice(["auto", "pyosys", "yowasp", "path"]),
-    default="auto",
-    show_default=True,
-    help="Which Yosys; path is the yosys on PATH.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=1800.0,
-    show_default=True,
-    help="Seconds for Yosys.",
+    "--flatten",
+    is_flag=True,
+    help="Map the whole design as one module too, and keep the smaller netlist.",
 )
 @output_option("Folder for Verilog, manifest, netlist, report.json and the picture.")
 @json_option
@@ -52,30 +41,24 @@ def synth(
     architecture: Architecture,
     pdk: str | None,
     liberty: tuple[Path, ...],
-    recipe: str,
-    tool: str,
-    timeout: float,
+    options: SynthesisOptions,
+    flatten: bool,
     output: Path,
     as_json: bool,
 ) -> None:
     """Map NET to standard cells: netlist, area report, and a picture of where the area goes."""
-    from flows.pictures import area_picture
     from synth import open_library
 
-    library = open_library(pdk, liberty)
     with Progress(quiet=as_json) as progress:
         report = map_to_cells(
             network,
             architecture,
-            library=library,
-            recipe=recipe,
-            tool=tool,
-            timeout=timeout,
+            library=open_library(pdk, liberty),
+            options=options,
+            flatten=flatten,
             output=output,
             progress=progress,
         )
-    write_atomic(output / "report.json", json.dumps(report, indent=2) + "\n")
-    area_picture({str(architecture): report}, output / "area")
     if as_json:
         emit_json(report)
         return
@@ -88,43 +71,52 @@ def map_to_cells(
     architecture: Architecture,
     *,
     library: Any,
-    recipe: str,
-    tool: str,
-    timeout: float,
+    options: SynthesisOptions,
     output: Path,
     progress: Progress,
+    flatten: bool = False,
 ) -> dict[str, Any]:
-    """Generate and synthesize into ``output``; the report as plain data."""
-    from hwgen.generate import generate as write_design
+    """Generate and synthesize into ``output``, all files at once; the report as plain data."""
+    from flows.design import generated
+    from flows.pictures import area_picture
     from synth import synthesize
 
-    progress("generating")
-    with tempfile.TemporaryDirectory(prefix="hwgen-generate-") as folder:
-        # The Verilog goes to ``output`` only together with its netlist.
-        draft = write_design(network, architecture, Path(folder))
+    check_folder(output)
+    with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
+        folder = Path(name)
+        progress("generating")
+        keywords = options.to_keywords()
+        draft = generated(network, architecture, folder, keywords["cache"])
         result = synthesize(
             Path(draft.verilog),
             draft.top,
             library=library,
-            recipe=recipe,
-            tool=tool,
-            timeout=timeout,
-            out_dir=output,
+            flatten=flatten,
+            out_dir=folder,
             progress=progress,
+            **keywords,
         )
         manifest = draft.moved_to(output)
-        write_atomic(Path(manifest.verilog), Path(draft.verilog).read_bytes())
-    write_atomic(output / "manifest.json", manifest.to_text())
-    return {
-        **result.to_json(),
-        "top": manifest.top,
-        "arch": architecture.to_json(),
-        "latency_cycles": manifest.latency_cycles,
-        "interval_cycles": manifest.interval_cycles,
-        "network_sha256": manifest.network_sha256,
-        "verilog": manifest.verilog,
-        "netlist": str(output / "netlist.v"),
-    }
+        report = {
+            **result.to_json(),
+            "top": manifest.top,
+            "arch": architecture.to_json(),
+            "latency_cycles": manifest.latency_cycles,
+            "interval_cycles": manifest.interval_cycles,
+            "network_sha256": manifest.network_sha256,
+            "verilog": manifest.verilog,
+            "netlist": str(output / "netlist.v"),
+        }
+        write_together(
+            {
+                folder / "manifest.json": manifest.to_text(),
+                folder / "report.json": json.dumps(report, indent=2) + "\n",
+            }
+        )
+        progress("drawing")
+        area_picture({str(architecture): report}, folder / "area")
+        write_together({output / file.name: file.read_bytes() for file in folder.iterdir()})
+    return report
 
 
 def show_areas(report: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from hwgen.errors import HwgenError
@@ -14,20 +15,62 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     Raises
     ------
     HwgenError
-        The folder cannot be made or written, or the disk is full.
+        ``path`` is a folder or a device, the folder cannot be made or written, or the disk is full.
     """
-    data = content.encode() if isinstance(content, str) else content
-    path = Path(path)
-    beside = path.with_name(f".hwgen-{os.getpid()}-{secrets.token_hex(4)}")
+    write_together({path: content})
+
+
+def write_together(files: Mapping[Path, str | bytes]) -> None:
+    """Write every content beside its path, and only when all are written rename them into place.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`write_atomic`; nothing has been put into place then.
+    """
+    token = f".hwgen-{os.getpid()}-{secrets.token_hex(4)}"
+    beside = {path: Path(path).parent / f"{token}-{i}" for i, path in enumerate(files)}
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+        for path, content in files.items():
+            check_place(path)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
+        for path in files:
+            beside[path].replace(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise HwgenError(
             str(path), f"cannot be written ({reason})", "a writable folder is needed"
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        for left in beside.values():
+            with contextlib.suppress(OSError, ValueError):
+                left.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a path that no file can be written to, as it is a folder or a device.
+
+    Raises
+    ------
+    HwgenError
+        It is one.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        found = "is a folder" if path.is_dir() else "is no plain file"
+        raise HwgenError(str(path), found, "the name of a file is needed")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written, before long work for it.
+
+    Raises
+    ------
+    HwgenError
+        It is one.
+    """
+    probe = Path(folder) / f".hwgen-{os.getpid()}-probe"
+    write_atomic(probe, b"")
+    probe.unlink(missing_ok=True)

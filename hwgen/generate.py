@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amaranth.back import verilog
 
-from hwgen.files import write_atomic
+from hwgen.files import check_folder, write_together
 from hwgen.interface import Architecture, Manifest, Port, input_layout, output_layout
 from hwgen.names import layer_module, top_module
 from hwgen.network import Network
@@ -39,6 +39,7 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
     HwgenError
         The folder cannot be written, or the network holds something too large for hardware.
     """
+    check_folder(directory)
     top = top_module(network.name)
     component = build(network, architecture)
     text = verilog_text(component, top, network, architecture)
@@ -57,8 +58,7 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
         network_sha256=network.sha256(),
         layer_modules=[f"{top}_{module}" for module in modules],
     )
-    write_atomic(path, text)
-    write_atomic(path.with_name("manifest.json"), manifest.to_text())
+    write_together({path: text, path.with_name("manifest.json"): manifest.to_text()})
     return manifest
 
 

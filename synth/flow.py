@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.errors import HwgenError
-from hwgen.files import write_atomic
+from hwgen.files import write_together
 from synth.adders import AdderCells
 from synth.arith import expand
 from synth.cache import Cache, key_of
@@ -96,9 +96,12 @@ def synthesize(
         verilog=out_dir / "netlist.v" if out_dir else None,
     )
     if out_dir is not None:
-        write_atomic(out_dir / "yosys.log", result.log)
-        write_atomic(out_dir / "netlist.json", json.dumps(result.netlist, indent=1) + "\n")
-        write_atomic(out_dir / "netlist.v", result.verilog)
+        files = {
+            "netlist.v": result.verilog,
+            "netlist.json": json.dumps(result.netlist) + "\n",
+            "yosys.log": result.log,
+        }
+        write_together({out_dir / name: text for name, text in files.items()})
     return replace(report, areas_um2=result.areas, seconds=round(time.monotonic() - started, 3))
 
 

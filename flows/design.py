@@ -1,0 +1,54 @@
+"""A generated design, or the one that an earlier run made from the same network."""
+
+import functools
+import hashlib
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from hwgen.files import write_together
+from hwgen.interface import Architecture, Manifest
+from hwgen.network import Network
+from synth.cache import Cache, key_of
+
+
+def generated(
+    network: Network, architecture: Architecture, folder: Path, cache: Cache | None
+) -> Manifest:
+    """What :func:`hwgen.generate.generate` writes into ``folder``, from ``cache`` where it can be.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`hwgen.generate.generate`.
+    """
+    if cache is None:
+        return _generate(network, architecture, folder)
+    key = key_of("verilog", network.sha256(), architecture.to_json(), _code())
+    entry = cache.get(key)
+    if entry is None:
+        manifest = _generate(network, architecture, folder)
+        text = Path(manifest.verilog).read_text(encoding="utf-8")
+        cache.put(key, {"manifest": manifest.to_json(), "verilog": text})
+        return manifest
+    manifest = TypeAdapter(Manifest).validate_python(entry["manifest"]).moved_to(folder)
+    verilog = Path(manifest.verilog)
+    write_together(
+        {verilog: entry["verilog"], verilog.with_name("manifest.json"): manifest.to_text()}
+    )
+    return manifest
+
+
+def _generate(network: Network, architecture: Architecture, folder: Path) -> Manifest:
+    from hwgen.generate import generate
+
+    return generate(network, architecture, folder)
+
+
+@functools.cache
+def _code() -> str:
+    """What stands for this version of the generator."""
+    import hwgen
+
+    files = sorted(Path(hwgen.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
