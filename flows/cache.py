@@ -6,7 +6,7 @@ from flows.console import emit_json, emit_line
 from flows.options import json_option
 
 
-@click.group(epilog="Example: hwgen cache info")
+@click.group(epilog="Example: hwgen cache info, or hwgen cache clear; each takes --json.")
 def cache() -> None:
     """Look at or empty the cache of finished syntheses.
 

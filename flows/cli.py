@@ -1,5 +1,6 @@
 """The ``hwgen`` command. Exit codes: 0 done, 1 an expected failure, 2 wrong usage."""
 
+import contextlib
 import importlib
 import os
 import signal
@@ -47,7 +48,18 @@ def main() -> None:
     """Run the command line and exit; a signal that asks us to end interrupts, and is cleaned up."""
     _listen(_interrupt)
     sys.unraisablehook = _unraisable
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _settle()
+    sys.exit(code)
+
+
+def _settle() -> None:
+    """What a stream could not take has been told; the interpreter would tell it again at exit."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _listen(handler: Any) -> None:
@@ -81,7 +93,8 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.UsageError as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return 2
     except Interrupted as interrupt:
         return _fail("hwgen", f"interrupted ({interrupt})", "files that were written are complete")
@@ -90,7 +103,6 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return _fail("memory", "not enough of it", "a smaller network is needed")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         where = str(error.filename or "output")
@@ -104,7 +116,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(where: str, found: str, allowed: str) -> int:
-    click.echo(f"hwgen: error: {where}: {found}, {allowed}", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"hwgen: error: {where}: {found}, {allowed}", err=True)
     return 1
 
 

@@ -3,6 +3,7 @@
 Results go to stdout, everything else to stderr.
 """
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hwgen.errors import printable
+
+_LONGEST = 10_000
+
 _STDOUT = Console(highlight=False, soft_wrap=True)
 _STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
 if not _STDOUT.is_terminal:
@@ -21,15 +26,14 @@ if not _STDOUT.is_terminal:
 
 def emit_json(result: dict[str, Any]) -> None:
     """Print the one JSON object of a ``--json`` run."""
-    sys.stdout.write(json.dumps(result, indent=2) + "\n")
-    sys.stdout.flush()
+    print(json.dumps(result, indent=2), flush=True)
 
 
 def emit_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; columns after the first are aligned to the right where they hold numbers."""
     body = [[_cell(value) for value in row] for row in rows]
     table = Table(
-        title=Text(title),
+        title=_text(title),
         title_justify="left",
         header_style="bold",
         box=None,
@@ -38,16 +42,27 @@ def emit_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object
     for column, name in enumerate(header):
         numeric = all(_is_number(row[column]) for row in body if row[column])
         table.add_column(
-            Text(name), justify="right" if column and numeric else "left", no_wrap=True
+            _text(name), justify="right" if column and numeric else "left", no_wrap=True
         )
     for row in body:
-        table.add_row(*(Text(cell) for cell in row))
-    _STDOUT.print(table)
+        table.add_row(*map(_text, row))
+    _print(table)
 
 
 def emit_line(text: str) -> None:
     """Print one line."""
-    _STDOUT.print(Text(text))
+    _print(_text(text))
+
+
+def _print(content: Table | Text) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else closed, or not a file
+        sys.stdout.reconfigure(errors="backslashreplace")
+    _STDOUT.print(content)
+
+
+def _text(text: str) -> Text:
+    """``text`` for a terminal: names are data, and may hold what would drive it."""
+    return Text(printable(text, _LONGEST))
 
 
 def _cell(value: object) -> str:
@@ -72,7 +87,7 @@ class Progress:
 
     def __call__(self, text: str) -> None:
         """Now comes ``text``."""
-        line = Text(f"{self._prefix}{text}")
+        line = _text(f"{self._prefix}{text}")
         if self._status is not None:
             self._status.update(line)
         elif not self._quiet:

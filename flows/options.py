@@ -111,7 +111,7 @@ def recipe_options(command: Command) -> Command:
 
     @click.option(
         "--recipe",
-        type=click.Choice(["area", "balanced", "delay", "best"]),
+        metavar="[area|balanced|delay|best]",
         default="area",
         show_default=True,
         help="What to map for; best tries several ways and keeps the smallest.",

@@ -54,10 +54,11 @@ def write_results(results: Integers, path: Path) -> None:
         An integer does not fit 64 bits, or the file cannot be written.
     """
     if results.dtype == object:
-        widest = max(signed_width(value, value) for value in results.ravel().tolist())
-        raise HwgenError(str(path), f"integers of {widest} bits", "at most 64 go into an .npz")
+        widest = max((signed_width(value, value) for value in results.ravel().tolist()), default=0)
+        if widest > 64:
+            raise HwgenError(str(path), f"integers of {widest} bits", "at most 64 go into an .npz")
     content = io.BytesIO()
-    np.savez_compressed(content, output=results)
+    np.savez_compressed(content, output=results.astype(np.int64))
     write_atomic(path, content.getvalue())
 
 

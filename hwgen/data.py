@@ -132,8 +132,15 @@ def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
-    except (UnicodeDecodeError, csv.Error):
+    except UnicodeDecodeError:
         raise HwgenError(str(path), "not text", "a .csv with a header is needed") from None
+    except csv.Error:  # its only complaint outside strict mode
+        limit = f"{csv.field_size_limit():,} characters"
+        raise HwgenError(
+            f"{path}: line {reader.line_num}",
+            f"a cell of more than {limit}",
+            "numbers are shorter (is a quote left open?)",
+        ) from None
     if not rows or all(_is_number(cell) for cell in rows[0][1]):
         raise HwgenError(str(path), "no header line", "the first line names the columns")
     (_, header), *body = rows
@@ -160,11 +167,11 @@ def _numbers(rows: list[list[str]], columns: int) -> Integers:
         codes = [[int(cell) for cell in row] for row in rows]
     except ValueError:
         values = [[float(cell) for cell in row] for row in rows]
-        return np.array(values, np.float64).reshape(-1, columns)
+        return np.array(values, np.float64).reshape(len(rows), columns)
     # No format holds more than 32 bits: what is clipped here is refused as a code all the same.
     limit = 1 << 62
     bounded = np.clip(np.array(codes, object), -limit, limit)
-    return np.array(bounded, np.int64).reshape(-1, columns)
+    return np.array(bounded, np.int64).reshape(len(rows), columns)
 
 
 def _is_number(cell: str) -> bool:

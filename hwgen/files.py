@@ -71,6 +71,8 @@ def check_folder(folder: Path) -> None:
     HwgenError
         It is one.
     """
-    probe = Path(folder) / f".hwgen-{os.getpid()}-probe"
-    write_atomic(probe, b"")
-    probe.unlink(missing_ok=True)
+    folder = Path(folder)
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        found = "cannot be written" if existing.is_dir() else "is no folder"
+        raise HwgenError(str(existing), found, "a writable folder is needed")

@@ -6,15 +6,22 @@ built in Python, and is validated just the same.
 
 import hashlib
 import json
-import re
-from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from hwgen import jsontext
 from hwgen.arithmetic import (
     Integers,
     Interval,
@@ -24,9 +31,10 @@ from hwgen.arithmetic import (
     TableFunction,
     table,
 )
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, printable
 from hwgen.files import write_atomic
 from hwgen.formats import Format, signed_width
+from hwgen.messages import refusal, shown
 
 MAX_WEIGHTS = 100_000
 """Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
@@ -40,23 +48,31 @@ _WIDTHS = (*range(1, 17), 32)
 
 def _one_of_the_widths(bits: int) -> int:
     if bits not in _WIDTHS:
-        raise ValueError("must be 1..16 or 32")
+        raise ValueError
     return bits
+
+
+def _plain_integer(value: object) -> object:
+    if type(value) is not int:  # a literal would admit true and 1.0
+        raise ValueError
+    return value
 
 
 def _unicode(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("must be Unicode without lone surrogates")
+        raise ValueError("Unicode without lone surrogates")
     return text
 
 
+T = TypeVar("T")
 Text = Annotated[str, AfterValidator(_unicode)]
 Bits = Annotated[
     int, AfterValidator(_one_of_the_widths), Field(json_schema_extra={"enum": list(_WIDTHS)})
 ]
 FractionBits = Annotated[int, Field(ge=-64, le=64)]
 Bias = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
-Codes = Annotated[list[int], Field(min_length=1)]
+Values = Annotated[list[T], Field(fail_fast=True)]
+Filled = Annotated[list[T], Field(fail_fast=True, min_length=1)]
 Activation = Literal["none", "relu", "leaky_relu", "hard_tanh", "sigmoid", "tanh"]
 
 
@@ -102,12 +118,12 @@ class DenseLayer(_Model):
 
     kind: Literal["dense"]
     name: Text
-    weights: Annotated[list[Codes], Field(min_length=1)]
+    weights: Filled[Filled[int]]
     weight_bits: Bits
-    weight_fraction_bits: FractionBits | list[FractionBits]
-    codebook: list[int] | None = None
+    weight_fraction_bits: FractionBits | Values[FractionBits]
+    codebook: Values[int] | None = None
     codebook_bits: Bits | None = None
-    bias: list[Bias]
+    bias: Values[Bias]
     activation: Activation = "none"
     negative_shift: Annotated[int, Field(ge=0, le=64)] | None = None
     output: OutputFormat | None
@@ -181,12 +197,12 @@ class Network(_Model):
     """A quantized feed-forward network, the content of a network file."""
 
     format: Literal["hwgen-network"]
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_plain_integer)]
     name: Text
     input: InputFormat
-    layers: Annotated[list[DenseLayer], Field(min_length=1)]
+    layers: Filled[DenseLayer]
     output: Literal["values", "argmax"]
-    labels: list[Text] | None = None
+    labels: Values[Text] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Network":
@@ -246,7 +262,7 @@ class Network(_Model):
 
     def to_json(self) -> str:
         """The file's text: indented, one row of weights to a line."""
-        return _Pretty().text(self.model_dump(mode="json", exclude_unset=False)) + "\n"
+        return jsontext.pretty(self.model_dump(mode="json")) + "\n"
 
     def sha256(self) -> str:
         """Hash of the content (canonical JSON, so that layout does not matter)."""
@@ -271,14 +287,12 @@ def load_network(path: Path, max_weights: int = MAX_WEIGHTS) -> Network:
     HwgenError
         Naming the file, the path inside it, what was found and what is allowed.
     """
-    content = _read_json(Path(path), max_weights)
+    content = jsontext.parse(_read_bytes(Path(path), max_weights), str(path))
     try:
-        if not isinstance(content, dict):
-            raise HwgenError("top level", f"found {_kind(content)}", "an object is needed")
         _check_size(content, max_weights)
         return Network.model_validate(content)
     except ValidationError as error:
-        raise _refusal(error, f"{path}: ") from None
+        raise refusal(error, Network.model_json_schema(), f"{path}: ") from None
     except HwgenError as error:
         raise HwgenError(f"{path}: {error.where}", error.found, error.allowed) from None
 
@@ -293,39 +307,7 @@ def parse_network(content: dict[str, Any]) -> Network:
     try:
         return Network.model_validate(content)
     except ValidationError as error:
-        raise _refusal(error, "") from None
-
-
-def _read_json(path: Path, max_weights: int) -> Any:
-    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-        if twice:
-            raise HwgenError(str(path), f"key {twice[0]!r} stands twice", "every key stands once")
-        return dict(pairs)
-
-    def no_constant(text: str) -> None:
-        raise HwgenError(str(path), f"found {text}", "numbers must be integers")
-
-    try:
-        text = _read_bytes(path, max_weights).decode("utf-8")
-        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
-    except OSError as error:
-        raise HwgenError(
-            str(path), error.strerror or "unreadable", "a network file is needed"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise HwgenError(
-            str(path), f"byte {error.start} is not UTF-8", "a network file is JSON text"
-        ) from None
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno} column {error.colno}"
-        raise HwgenError(
-            str(path), f"not JSON ({error.msg} at {place})", "a network file is JSON text"
-        ) from None
-    except RecursionError:
-        raise HwgenError(str(path), "nested too deep", "a network file has four levels") from None
-    except ValueError:
-        raise HwgenError(str(path), "a number of thousands of digits", "at most 64 bits") from None
+        raise refusal(error, Network.model_json_schema()) from None
 
 
 def _read_bytes(path: Path, max_weights: int) -> bytes:
@@ -333,21 +315,25 @@ def _read_bytes(path: Path, max_weights: int) -> bytes:
     most = 1_000_000 + 8 * max_weights
     commas = size = 0
     chunks: list[bytes] = []
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            commas, size = commas + chunk.count(b","), size + len(chunk)
-            if size > _MAX_FILE_BYTES:
-                raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
-            if commas <= most:
-                chunks.append(chunk)
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                commas, size = commas + chunk.count(b","), size + len(chunk)
+                if size > _MAX_FILE_BYTES:
+                    raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
+                if commas <= most:
+                    chunks.append(chunk)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "unreadable"
+        raise HwgenError(str(path), reason, "a network file is needed") from None
     if commas > most:
         raise HwgenError(f"{path}: layers", *_too_many(commas, max_weights))
     return b"".join(chunks)
 
 
-def _check_size(content: dict[str, Any], max_weights: int) -> None:
+def _check_size(content: Any, max_weights: int) -> None:
     """Refuse a network that is far too large before anything is built from it."""
-    layers = content.get("layers")
+    layers = content.get("layers") if isinstance(content, dict) else None
     rows = [
         row
         for layer in (layers if isinstance(layers, list) else [])
@@ -399,7 +385,7 @@ def _check_shape(network: Network, index: int) -> None:
     for row, codes in enumerate(layer.weights):
         if len(codes) != fan_in:
             raise HwgenError(
-                f"{where}.weights[{row}]", f"{len(codes)} codes", f"{fan_in} as {source} say"
+                f"{where}.weights[{row}]", f"{len(codes)} codes", f"{shown(fan_in)} as {source} say"
             )
     if len(layer.bias) != layer.outputs:
         raise HwgenError(
@@ -431,7 +417,7 @@ def _check_codes(layer: DenseLayer, where: str) -> None:
             if not values.minimum <= value <= values.maximum:
                 raise HwgenError(
                     f"{where}.codebook[{position}]",
-                    f"value {value}",
+                    f"value {shown(value)}",
                     f"{values.minimum}..{values.maximum} for codebook_bits {layer.codebook_bits}",
                 )
     for row, codes in enumerate(layer.weights):
@@ -439,7 +425,7 @@ def _check_codes(layer: DenseLayer, where: str) -> None:
             column = next(i for i, code in enumerate(codes) if not low <= code <= high)
             raise HwgenError(
                 f"{where}.weights[{row}][{column}]",
-                f"code {codes[column]}",
+                f"code {shown(codes[column])}",
                 f"{low}..{high} for weight_bits {layer.weight_bits}",
             )
 
@@ -491,73 +477,9 @@ def _check_accumulators(network: Network, index: int) -> None:
         return
     for neuron, (lo, hi) in enumerate(network.accumulator_intervals(index)):
         if signed_width(lo, hi) > given:
+            name = printable(layer.name, 40)
             raise HwgenError(
                 f"{where}.accumulator_bits",
-                f"{given}, but neuron {neuron} of layer {layer.name!r} spans [{lo}, {hi}]",
+                f"{given}, but neuron {neuron} of layer {name!r} spans [{lo}, {hi}]",
                 f'{signed_width(lo, hi)} bits are needed (or "accumulator_overflow": "wrap")',
             )
-
-
-def _refusal(error: ValidationError, prefix: str) -> HwgenError:
-    """The first of pydantic's findings in our words."""
-    findings = error.errors(include_url=False, include_context=False)
-    first = findings[0]
-    if isinstance(first["input"], list) and first["type"] == "int_type" and len(findings) > 1:
-        first = findings[1]  # of a list or an integer, the list is meant
-    # A union (integer or list) puts its members' names into the path; the file has no such step.
-    last = len(first["loc"]) - 1
-    steps = [
-        step
-        for position, step in enumerate(first["loc"])
-        if isinstance(step, int)
-        or (position == last and first["type"] == "extra_forbidden")
-        or (step.isidentifier() and step != "int")
-    ]
-    where = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps).lstrip(".")
-    if first["type"] == "extra_forbidden":
-        return HwgenError(
-            prefix + where, "unknown key", f"allowed are {', '.join(_allowed_keys(steps[:-1]))}"
-        )
-    if first["type"] == "missing":
-        return HwgenError(prefix + where, "missing", "the key is required")
-    allowed = first["msg"].removeprefix("Value error, ")
-    allowed = allowed.replace("Input should be", "must be").replace("a valid", "of type")
-    allowed = re.sub(r"of type dictionary or instance of \w+", "an object", allowed)
-    return HwgenError(prefix + where, f"found {_kind(first['input'])}", allowed)
-
-
-def _allowed_keys(steps: list[Any]) -> list[str]:
-    names = [step for step in steps if isinstance(step, str)]
-    owner: type[BaseModel] = {
-        (): Network,
-        ("input",): InputFormat,
-        ("layers",): DenseLayer,
-        ("layers", "output"): OutputFormat,
-    }.get(tuple(names), Network)  # type: ignore[assignment]
-    return list(owner.model_fields)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, int) and value.bit_length() > 64:
-        return f"an integer of {value.bit_length()} bits"
-    return "null" if value is None else json.dumps(value)
-
-
-class _Pretty:
-    """JSON with short lists on one line: readable, and diffs row by row."""
-
-    def text(self, value: Any, indent: int = 0) -> str:
-        inner = " " * (indent + 2)
-        if isinstance(value, dict):
-            items = [
-                f"{inner}{json.dumps(k)}: {self.text(v, indent + 2)}" for k, v in value.items()
-            ]
-            return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
-        if isinstance(value, list) and any(isinstance(v, (list, dict)) for v in value):
-            rows = [inner + self.text(v, indent + 2) for v in value]
-            return "[\n" + ",\n".join(rows) + "\n" + " " * indent + "]"
-        return json.dumps(value, ensure_ascii=False)

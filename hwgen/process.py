@@ -38,8 +38,9 @@ def run_group(
 ) -> int:
     """Run ``command`` to its end and return its exit code, negative where a signal ended it.
 
-    Output is appended to ``log``. ``tick`` is called about ten times a second. However this
-    function is left, and even if this process is killed, no process of the group outlives it.
+    Its temporary files go to ``cwd``, its output to the end of ``log``. ``tick`` is called about
+    ten times a second. However this function is left, and even if this process is killed, no
+    process of the group outlives it.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def run_group(
         process = subprocess.Popen(
             watched,
             cwd=cwd,
-            env=dict(env),
+            env={**env, "TMPDIR": str(cwd.resolve())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -65,7 +66,7 @@ def run_group(
             if time.monotonic() >= deadline:
                 raise HwgenError(
                     what,
-                    f"still running after {timeout:g} s and killed",
+                    f"still running after {timeout:.3g} s and killed",
                     "a smaller task or a longer time limit is needed",
                 )
             if tick is not None:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -200,10 +200,8 @@ def test_refuses_unwritable_output(
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" / "out"
     line = refusal(capsys, "generate", tiny, "-o", out)
-    assert line == (
-        f"{out}/hwgen_tiny.v: cannot be written (Not a directory), a writable folder is needed"
-    )
-    assert "cannot be written" in refusal(capsys, "synth", tiny, "-o", out, "--arch", "serial")
+    assert line == (f"{tmp_path / 'file'}: is no folder, a writable folder is needed")
+    assert "is no folder" in refusal(capsys, "synth", tiny, "-o", out, "--arch", "serial")
 
 
 @pytest.mark.parametrize(
@@ -272,16 +270,98 @@ def test_hostile_names_are_data(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert not Path("/tmp/hwgen-owned").exists()
 
 
-def test_starts_as_a_process(tmp_path: Path) -> None:
-    """The installed command: exit code, one line on stderr, nothing on stdout."""
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "info", "/nonexistent"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ, timeout=60
+def process(
+    *arguments: object, stdout: int | IO[bytes] = subprocess.PIPE, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line in a process of its own, its output buffered as it is by default."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+        env=environment | variables,
+        timeout=60,
     )
+
+
+def test_starts_as_a_process() -> None:
+    """The installed command: exit code, one line on stderr, nothing on stdout."""
+    done = process("info", "/nonexistent")
     assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("hwgen: error: /nonexistent: ")
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1
+    assert done.stderr.startswith(b"hwgen: error: /nonexistent: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", DIGITS],
+        ["info", DIGITS, "--json"],
+        ["predict", DIGITS, "--data", IMAGES],
+        ["info", "--help"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_full_disk_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = process(*arguments, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == b"hwgen: error: output: No space left on device, is the disk full?\n"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1:strict"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=lambda variables: " ".join(variables.values()),
+)
+def test_names_that_stdout_cannot_hold(tmp_path: Path, variables: dict[str, str]) -> None:
+    path = tmp_path / "é数.json"
+    save_network(network([dense([[1]], name="é数")], name="é数"), path)
+    done = process("info", path, **variables)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u6570: 2 parameters" in done.stdout
+    path.unlink()
+    done = process("info", path, **variables)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"No such file or directory" in done.stderr
+
+
+def test_predict_features_of_a_csv(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    for text, shape in (("y\n1\n2\n", "2 x 0"), ("y\n", "0 x 0"), ("a,y\n", "0 x 1")):
+        data.write_text(text)
+        line = refusal(capsys, "predict", DIGITS, "--data", data)
+        assert line == f"{data}: x: shape {shape}, samples x 64 features are needed"
+
+
+def test_predict_no_samples(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "none.npz", x=np.zeros((0, 64)), y=np.zeros(0, np.int64))
+    (tmp_path / "none.csv").write_text(",".join(f"x{i}" for i in range(64)) + ",y\n")
+    for name in ("none.npz", "none.csv"):
+        out = tmp_path / "out.npz"
+        result = json_of(capsys, "predict", DIGITS, "--data", tmp_path / name, "-o", out)
+        assert (result["samples"], result["accuracy"]) == (0, None)
+        with np.load(out) as archive:
+            assert archive["output"].shape == (0,)
+
+
+@pytest.mark.parametrize("out", ["", "/", "folder"])
+def test_predict_into_a_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    arguments = [str(Path(DIGITS).resolve()), "--data", str(Path(IMAGES).resolve())]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    line = refusal(capsys, "predict", *arguments, "-o", out)
+    assert line == f"{Path(out)}: is a folder, the name of a file is needed"
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
 
 
 def test_predict_past_64_bits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -294,3 +374,16 @@ def test_predict_past_64_bits(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert line == f"{out}: integers of 67 bits, at most 64 go into an .npz"
     assert not out.exists()
     assert json_of(capsys, *arguments)["samples"] == 1
+
+
+def test_predict_wide_but_small(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    layer = dense([[2**31 - 1] * 5], [2**62], weight_bits=32)
+    save_network(network([layer], bits=32), tmp_path / "net.json")
+    arguments = ["predict", tmp_path / "net.json", "--data", tmp_path / "data.csv"]
+    out = tmp_path / "out.npz"
+    for rows, expected in (("", []), ("1,0,0,0,0\n", [[2**62 + 2**31 - 1]])):
+        (tmp_path / "data.csv").write_text("a,b,c,d,e\n" + rows)
+        assert json_of(capsys, *arguments, "-o", out)["samples"] == len(expected)
+        with np.load(out) as archive:
+            assert archive["output"].tolist() == expected
+            assert archive["output"].dtype == np.int64

@@ -18,6 +18,7 @@ from tests.networks import dense, network
 NET = network([dense([[1, 2], [3, 4], [5, 6]])], output="argmax", fraction_bits=2)
 SIGNED = network([dense([[1, 2]])], signed=True)
 VALUES = network([dense([[1, 2]])])
+LONG_CELL = "a cell of more than 131,072 characters, numbers are shorter (is a quote left open?)"
 
 
 def npz(tmp_path: Path, **arrays: Any) -> Path:
@@ -123,7 +124,13 @@ def test_csv_no_samples(tmp_path: Path) -> None:
         ("a,b,y\n1,2,3\n", ": y: classes 3..3, the network has 0..2"),
         ("a,b,y\n1,2,-1\n", ": y: classes -1..-1, the network has 0..2"),
         (b"a,b\n\xff,1\n", ": not text, a .csv with a header is needed"),
-        ("a,b\n" + "1" * 200_000 + ",1\n", ": not text, a .csv with a header is needed"),
+        ("a,b\n1,2\n" + "1" * 200_000 + ",1\n", f": line 3: {LONG_CELL}"),
+        ('a,"b\n' + "1,2\n" * 50_000, f": line 32769: {LONG_CELL}"),
+        ("y\n1\n2\n", ": x: shape 2 x 0, samples x 2 features are needed"),
+        ("y\n", ": x: shape 0 x 0, samples x 2 features are needed"),
+        ("y", ": x: shape 0 x 0, samples x 2 features are needed"),
+        ("a,b,c\n", ": x: shape 0 x 3, samples x 2 features are needed"),
+        ("\n\n", ": no header line, the first line names the columns"),
     ],
 )
 def test_csv_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
