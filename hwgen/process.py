@@ -18,6 +18,7 @@ _STEERING = re.compile(
 )
 """Variables that would steer make, a compiler, cocotb or a simulator."""
 
+_PLAIN_PATH = re.compile(r"[\w/.,+~:@=-]+", re.ASCII)
 _WATCH = Path(__file__).with_name("watch.py")
 
 
@@ -45,8 +46,10 @@ def run_group(
     Raises
     ------
     HwgenError
-        The program, called ``what``, is still running after ``timeout`` seconds.
+        The program, called ``what``, is still running after ``timeout`` seconds; or the path of
+        ``cwd`` has characters that tools do not take.
     """
+    _check_path(cwd.resolve())
     watched = [sys.executable, "-I", "-S", str(_WATCH), str(os.getpid()), *command]
     deadline = time.monotonic() + timeout
     with log.open("ab") as output:
@@ -78,3 +81,13 @@ def run_group(
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     return process.returncode
+
+
+def _check_path(folder: Path) -> None:
+    """Refuse what make, compilers and ABC cannot have in a path: they do not quote it."""
+    if not _PLAIN_PATH.fullmatch(str(folder)):
+        raise HwgenError(
+            str(folder),
+            "a space or quote in the path of temporary files",
+            "set TMPDIR to one of letters, digits and /._-+",
+        )

@@ -86,6 +86,8 @@ def synthesize(
         result = _Flow(top, mapper, tool, started + timeout, progress).run(source, flatten)
         if cache:
             cache.put(key, vars(result))
+            if cache.broken and progress:
+                progress(f"nothing kept in the cache: {cache.broken}")
     if progress:
         progress("measuring")
     report = measure_netlist(

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hwgen.errors import HwgenError
 from synth.cache import Cache, key_of
 from synth.canonical import MODULE, Canonical, canonical
 from synth.library import CellLibrary
@@ -82,34 +83,36 @@ class Mapper:
         progress: Callable[[str], None] | None,
     ) -> tuple[dict[str, Any], str]:
         """The mapped module of each form, by the form's key."""
-        jobs = {}
+        jobs: dict[Path, str] = {}
         for number, (key, form) in enumerate(forms.items()):
             for choice, abc in enumerate(self.recipe.abc):
                 job = folder / f"job{number:04d}_{choice:02d}"
                 self._prepare(job, form, abc)
                 jobs[job] = key
-        codes = (
-            run_batch(
-                folder,
-                self.yosys,
-                at_once=_cores(),
-                timeout=timeout,
-                limit=self.recipe.limit,
-                progress=progress,
-            )
-            if jobs
-            else {}
+        if not jobs:
+            return {}, ""
+        codes = run_batch(
+            folder,
+            self.yosys,
+            at_once=len(os.sched_getaffinity(0)),
+            timeout=timeout,
+            limit=self.recipe.limit,
+            progress=progress,
         )
-        results: dict[str, list[dict[str, Any]]] = {key: [] for key in forms}
+        done: dict[str, list[dict[str, Any]]] = {key: [] for key in forms}
+        failed: dict[str, HwgenError] = {}
         logs = {job: (job / "yosys.log").read_text("utf-8", "replace") for job in jobs}
         for job, key in jobs.items():
-            if codes[job] == 0 and (_PROVEN in logs[job] or _NOTHING in logs[job]):
-                design = json.loads((job / "netlist.json").read_text(encoding="utf-8"))
-                results[key].append(design["modules"][MODULE])
-        for job, key in jobs.items():
-            if not results[key]:
-                raise failure_of(codes[job], logs[job])
-        best = {key: min(choices, key=self._area) for key, choices in results.items()}
+            problem = _problem(codes[job], logs[job])
+            if problem:
+                failed.setdefault(key, problem)
+                continue
+            design = json.loads((job / "netlist.json").read_text(encoding="utf-8"))
+            done[key].append(design["modules"][MODULE])
+        for key, choices in done.items():
+            if not choices:
+                raise failed[key]
+        best = {key: min(choices, key=self._area) for key, choices in done.items()}
         return best, "".join(logs.values())
 
     def _prepare(self, job: Path, form: Canonical, abc: str) -> None:
@@ -127,5 +130,10 @@ class Mapper:
         return sum(self.library.cells[kind].area for kind in kinds if kind in self.library.cells)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def _problem(code: int, log: str) -> HwgenError | None:
+    """Why a job's netlist cannot be taken, if it cannot."""
+    if code:
+        return failure_of(code, log)
+    if _PROVEN in log or _NOTHING in log:
+        return None
+    return HwgenError("Yosys", "ABC found no proof of its result", "no netlist was written")

@@ -97,3 +97,11 @@ def test_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not {"MAKEFLAGS", "COCOTB_TEST_FILTER", "CXXFLAGS"} & set(environment)
     assert environment["EXTRA"] == "1"
     assert environment["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "a;b", "a$b", "a\nb"])
+def test_paths_that_tools_do_not_take(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with pytest.raises(HwgenError, match="a space or quote in the path of temporary files"):
+        run_group(["true"], what="x", cwd=folder, env={}, log=tmp_path / "log", timeout=5)
