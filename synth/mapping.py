@@ -21,6 +21,7 @@ from synth.recipe import MAPS, Recipe, back_script
 from synth.yosys import Yosys, failure_of, run_batch
 
 _PROVEN = "Networks are equivalent"
+_UNDECIDED = "networks are undecided"
 _NOTHING = "Don't call ABC as there is nothing to map."
 
 
@@ -103,7 +104,7 @@ class Mapper:
         failed: dict[str, HwgenError] = {}
         logs = {job: (job / "yosys.log").read_text("utf-8", "replace") for job in jobs}
         for job, key in jobs.items():
-            problem = _problem(codes[job], logs[job])
+            problem = _problem(codes[job], logs[job], alone=len(self.recipe.abc) == 1)
             if problem:
                 failed.setdefault(key, problem)
                 continue
@@ -130,10 +131,13 @@ class Mapper:
         return sum(self.library.cells[kind].area for kind in kinds if kind in self.library.cells)
 
 
-def _problem(code: int, log: str) -> HwgenError | None:
-    """Why a job's netlist cannot be taken, if it cannot."""
+def _problem(code: int, log: str, *, alone: bool) -> HwgenError | None:
+    """Why a job's netlist cannot be taken, if it cannot.
+
+    A module that is too large for ABC's proof is taken from a recipe's only script as it is.
+    """
     if code:
         return failure_of(code, log)
-    if _PROVEN in log or _NOTHING in log:
+    if any(text in log for text in (_PROVEN, _NOTHING)) or (alone and _UNDECIDED in log.lower()):
         return None
     return HwgenError("Yosys", "ABC found no proof of its result", "no netlist was written")
