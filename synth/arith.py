@@ -6,6 +6,7 @@ cells in the polarity that comes cheapest (:mod:`synth.adders`), the others plai
 ABC maps with everything around them.
 """
 
+import typing
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,19 +15,24 @@ from synth.adders import AdderCells, Gate
 from synth.compress import ONE, ZERO, Adder, Columns, Literal, inverted, product
 from synth.netlist import Net
 
+Style = typing.Literal["ripple", "prefix", "plain"]
+"""How sums are made: the least area; cells, and a parallel-prefix adder at the end; or the latter
+with plain gates for everything, which ABC maps for speed."""
 
-def expand(design: dict[str, Any], cells: AdderCells) -> int:
+
+def expand(design: dict[str, Any], cells: AdderCells, style: Style = "ripple") -> int:
     """Replace the sums of every module in place; returns the number of adder cells made."""
-    return sum(_Module(module, cells).run() for module in design["modules"].values())
+    return sum(_Module(module, cells, style).run() for module in design["modules"].values())
 
 
 class _Module:
     """One module while its sums are replaced."""
 
-    def __init__(self, module: dict[str, Any], cells: AdderCells):
+    def __init__(self, module: dict[str, Any], cells: AdderCells, style: Style):
         self.cells: dict[str, Any] = module["cells"]
         self.ports = module["ports"]
         self.kit = cells
+        self.style = style
         bits = [b for c in self.cells.values() for bs in c["connections"].values() for b in bs]
         bits += [b for port in self.ports.values() for b in port["bits"]]
         bits += [b for net in module.get("netnames", {}).values() for b in net["bits"]]
@@ -84,9 +90,17 @@ class _Module:
             self._alu(columns, cell["parameters"], ports)
         else:
             self._macc(columns, cell["parameters"], ports)
-        adders, result = columns.reduce(self.fresh)
-        owner = {adder.s: adder for adder in adders}
+        ripple = self.style == "ripple"
+        adders, rows = columns.reduce(self.fresh, rows=1 if ripple else 2, alike=ripple)
         self.adders += adders
+        if ripple:
+            self._name(y, [column[0] if column else ZERO for column in rows], adders)
+        else:
+            self._prefix(y, rows)
+
+    def _name(self, y: list[Net], result: list[Literal], adders: list[Adder]) -> None:
+        """Let the nets ``y`` have the values of ``result``."""
+        owner = {adder.s: adder for adder in adders}
         for net, literal in zip(y, result, strict=True):
             if literal[0] in owner and not literal[1]:
                 owner[literal[0]].s = net
@@ -94,6 +108,30 @@ class _Module:
                 self._soft("$_BUF_", A=literal[0], Y=net)
             else:
                 self._soft("$_NOT_" if literal[1] else "$_BUF_", A=literal[0], Y=net)
+
+    def _prefix(self, y: list[Net], columns: list[list[Literal]]) -> None:
+        """Add two numbers to ``y`` by Sklansky's parallel-prefix adder, in plain gates."""
+        pairs = [[*map(self._plain, column), "0", "0"][:2] for column in columns]
+        half = [self._soft("$_XOR_", A=a, B=b) for a, b in pairs]
+        carry = [self._soft("$_AND_", A=a, B=b) for a, b in pairs]
+        passed = list(half)
+        reach = 1
+        while reach < len(y):
+            for i in range(len(y)):
+                if i & reach:
+                    k = i // reach * reach - 1
+                    through = self._soft("$_AND_", A=passed[i], B=carry[k])
+                    carry[i] = self._soft("$_OR_", A=carry[i], B=through)
+                    passed[i] = self._soft("$_AND_", A=passed[i], B=passed[k])
+            reach *= 2
+        for net, a, b in zip(y, half, ["0", *carry], strict=False):
+            self._soft("$_XOR_", A=a, B=b, Y=net)
+
+    def _plain(self, literal: Literal) -> Net:
+        """A net with the literal's value, for plain gates."""
+        if literal in (ZERO, ONE) or not literal[1]:
+            return literal[0]
+        return self._soft("$_NOT_", A=literal[0])
 
     def _alu(self, columns: Columns, fields: Mapping[str, str], ports: Mapping[str, Any]) -> None:
         flip = ports["BI"] == ["1"]
@@ -132,7 +170,8 @@ class _Module:
                 readers.subtract(literal[0] for literal in adder.inputs)
         for adder in ordered:
             wanted = bool(readers[adder.s] > 0), bool(readers[adder.co] > 0)
-            if wanted == (True, True) and self.kit.complete:
+            hard = self.style != "plain" and self.kit.complete
+            if wanted == (True, True) and hard:
                 self._hard(adder)
             elif any(wanted):
                 self._gates(adder, *wanted)

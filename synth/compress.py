@@ -2,12 +2,13 @@
 
 Every sum is written as single bits with weights: a bit of negative weight is the inverted bit
 and a constant (``-b = ~b - 1``), so sign extension costs nothing and all constants fold into
-one. A column of bits is reduced three by three, earliest first, into one; carries go to the next.
+one. A column of bits is reduced three by three; carries go to the next.
 """
 
-import heapq
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from synth.netlist import Net
 
@@ -15,6 +16,15 @@ Literal = tuple[Net, bool]
 
 ZERO: Literal = ("0", False)
 ONE: Literal = ("1", False)
+
+
+class Bit(NamedTuple):
+    """A literal in a column: adders before it, when it came, and whether it is there inverted."""
+
+    time: int
+    order: int
+    literal: Literal
+    low: bool
 
 
 @dataclass
@@ -39,21 +49,17 @@ class Columns:
     def __init__(self, width: int):
         self.width = width
         self.constant = 0
-        self.bits: list[list[tuple[int, int, Literal]]] = [[] for _ in range(width)]
+        self.bits: list[list[Bit]] = [[] for _ in range(width)]
         self._count = 0
 
-    def add(self, literal: Literal, weight: int, negative: bool = False, time: int = 0) -> None:
+    def add(self, literal: Literal, weight: int, negative: bool = False) -> None:
         """Add ``literal * 2^weight``, or take it away."""
         if weight >= self.width or literal == ZERO:
             return
         if negative:
             self.constant -= 1 << weight
             literal = inverted(literal)
-        if literal in (ZERO, ONE):
-            self.constant += (literal == ONE) << weight
-            return
-        self._count += 1
-        heapq.heappush(self.bits[weight], (time, self._count, literal))
+        self._enter(weight, 0, literal, literal[1])
 
     def number(self, word: Sequence[Literal], signed: bool, negative: bool, shift: int = 0) -> None:
         """Add ``word * 2^shift``, LSB first, or take it away."""
@@ -61,30 +67,80 @@ class Columns:
             top = signed and i == len(word) - 1
             self.add(literal, i + shift, negative != top)
 
-    def reduce(self, fresh: Iterable[int]) -> tuple[list[Adder], list[Literal]]:
-        """The adders, and one literal per column. ``fresh`` yields numbers for new nets."""
+    def reduce(
+        self, fresh: Iterable[int], *, rows: int, alike: bool
+    ) -> tuple[list[Adder], list[list[Literal]]]:
+        """Add up until no column has more than ``rows`` literals.
+
+        Parameters
+        ----------
+        fresh
+            Yields numbers for new nets.
+        rows
+            1 adds up, 2 leaves a last addition of two numbers.
+        alike
+            Take bits of one polarity together where there are three, which saves inverters and
+            lets full adder cells be used; otherwise the earliest, which makes for a short path.
+
+        Returns
+        -------
+        The adders, and the literals of each column.
+        """
         numbers = iter(fresh)
         adders: list[Adder] = []
-        result: list[Literal] = []
-        for weight, heap in enumerate(self.bits):
+        columns: list[list[Literal]] = []
+        for weight, column in enumerate(self.bits):
             one = bool(self.constant >> weight & 1)
-            while len(heap) + one > 1:
-                taken = [heapq.heappop(heap) for _ in range(min(3, len(heap)))]
+            while len(column) + one > rows:
+                taken = _take(column, alike)
                 with_one = one and len(taken) < 3
                 one = one and not with_one
-                time = max(t for t, _, _ in taken) + 1
-                literals = tuple(literal for _, _, literal in taken)
-                s, co = _simple(literals, with_one)
-                if s is None:
-                    adders.append(Adder(literals, with_one, next(numbers), next(numbers)))
-                    s, co = (adders[-1].s, False), (adders[-1].co, False)
+                adder, s, co = _added(tuple(bit.literal for bit in taken), with_one, numbers)
+                adders += adder
+                time = max(bit.time for bit in taken) + 1
+                low = 2 * sum(bit.low for bit in taken) > len(taken)
                 if s == ONE:
                     one = True
                 else:
-                    self.add(s, weight, time=time)
-                self.add(co, weight + 1, time=time)
-            result.append(heap[0][2] if heap else (ONE if one else ZERO))
-        return adders, result
+                    self._enter(weight, time, s, low != s[1])
+                self._enter(weight + 1, time, co, low != co[1])
+            columns.append([*(bit.literal for bit in column), *([ONE] if one else [])])
+        return adders, columns
+
+    def _enter(self, weight: int, time: int, literal: Literal, low: bool) -> None:
+        """Put a literal into its column, or a constant to the constant."""
+        if weight >= self.width or literal == ZERO:
+            return
+        if literal == ONE:
+            self.constant += 1 << weight
+            return
+        self._count += 1
+        insort(self.bits[weight], Bit(time, self._count, literal, low))
+
+
+def _take(column: list[Bit], alike: bool) -> list[Bit]:
+    """Remove and return up to three bits that one adder adds."""
+    taken = column[:3]
+    if alike:
+        for low in (taken[0].low, not taken[0].low):
+            same = [bit for bit in column if bit.low == low][:3]
+            if len(same) == 3:
+                taken = same
+                break
+    for bit in taken:
+        column.remove(bit)
+    return taken
+
+
+def _added(
+    literals: tuple[Literal, ...], one: bool, fresh: Iterator[int]
+) -> tuple[list[Adder], Literal, Literal]:
+    """The adder of these, if it takes one, and its sum and carry."""
+    s, co = _simple(literals, one)
+    if s is not None:
+        return [], s, co
+    adder = Adder(literals, one, next(fresh), next(fresh))
+    return [adder], (adder.s, False), (adder.co, False)
 
 
 def inverted(literal: Literal) -> Literal:

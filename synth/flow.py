@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from synth.cache import Cache, key_of
 from synth.library import CellLibrary
 from synth.mapping import Mapper
 from synth.netlist import Netlist
-from synth.recipe import find_recipe, flat_script, front_script, verilog_script
+from synth.recipe import Recipe, find_recipe, flat_script, front_script, verilog_script
 from synth.report import SynthesisReport, measure_netlist
 from synth.tables import liberty_text
-from synth.yosys import find_yosys, run_yosys
+from synth.yosys import Yosys, find_yosys, run_yosys
 
 _TOP = re.compile(r"[a-z_][a-z0-9_]*\Z")
 Progress = Callable[[str], None]
@@ -57,7 +57,8 @@ def synthesize(
     recipe, tool
         See :data:`synth.recipe.RECIPES` and :data:`synth.yosys.TOOLS`.
     clock
-        Period in ns that the recipe ``delay`` aims at; the others take none.
+        Period in ns for the recipe ``delay``: of its netlists the smallest that is as fast is kept,
+        or the fastest if none is. The other recipes take none.
     flatten
         Map the design as one module too. The report has both areas, and the smaller netlist.
     timeout
@@ -77,34 +78,39 @@ def synthesize(
     if not _TOP.match(top):
         raise HwgenError("top module", repr(top), "lower case letters, digits and _")
     started = time.monotonic()
-    chosen = find_recipe(recipe, clock)
-    mapper = Mapper(library, liberty_text(library), chosen, find_yosys(tool), cache)
+    chosen, yosys = find_recipe(recipe, clock), find_yosys(tool)
+    liberty = liberty_text(library)
+    mappers = [Mapper(library, liberty, plan, yosys, chosen.limit, cache) for plan in chosen.plans]
     source = _read(verilog)
-    key = key_of("design", source, top, mapper.settings, flatten, _code())
-    result = _Result.of(cache.get(key)) if cache else None
-    if result is None:
-        result = _Flow(top, mapper, tool, started + timeout, progress).run(source, flatten)
+    settings = [mapper.settings for mapper in mappers]
+    key = key_of("design", source, top, settings, chosen.fast, clock, flatten, _code())
+    entry = cache.get(key) if cache else None
+    if entry is None:
+        flow = _Flow(top, mappers, yosys, tool, started + timeout, progress)
+        entry = flow.run(source, flatten, lambda found: _choose(found, chosen, clock))
         if cache:
-            cache.put(key, vars(result))
+            cache.put(key, entry)
             if cache.broken and progress:
                 progress(f"nothing kept in the cache: {cache.broken}")
     if progress:
         progress("measuring")
     report = measure_netlist(
-        Netlist(result.netlist, top),
+        Netlist(entry["netlist"], top),
         library,
         recipe=recipe,
-        tool=mapper.yosys.version,
+        tool=yosys.version,
         verilog=out_dir / "netlist.v" if out_dir else None,
     )
     if out_dir is not None:
         files = {
-            "netlist.v": result.verilog,
-            "netlist.json": json.dumps(result.netlist) + "\n",
-            "yosys.log": result.log,
+            "netlist.v": entry["verilog"],
+            "netlist.json": json.dumps(entry["netlist"]) + "\n",
+            "yosys.log": entry["log"],
         }
         write_together({out_dir / name: text for name, text in files.items()})
-    return replace(report, areas_um2=result.areas, seconds=round(time.monotonic() - started, 3))
+    return replace(
+        report, areas_um2=entry["areas_um2"], seconds=round(time.monotonic() - started, 3)
+    )
 
 
 def measure(netlist_json: Path, library: CellLibrary) -> SynthesisReport:
@@ -119,17 +125,21 @@ def measure(netlist_json: Path, library: CellLibrary) -> SynthesisReport:
 
 
 @dataclass(frozen=True)
-class _Result:
-    """A finished synthesis: ``netlist`` as of ``write_json``, and the areas compared, if any."""
+class _Candidate:
+    """A netlist as of ``write_json``, its area in um2 and its critical path in ns."""
 
     netlist: dict[str, Any]
-    verilog: str
-    log: str
-    areas: dict[str, float] | None
+    flat: bool
+    area: float
+    delay: float
 
-    @classmethod
-    def of(cls, entry: Any) -> "_Result | None":
-        return cls(**entry) if entry is not None else None
+
+def _choose(found: list[_Candidate], recipe: Recipe, clock: float | None) -> _Candidate:
+    """The candidate to keep: the smallest (that reaches the clock), or the fastest."""
+    reached = [one for one in found if clock is not None and one.delay <= clock]
+    if recipe.fast and not reached:
+        return min(found, key=lambda one: (one.delay, one.area))
+    return min(reached or found, key=lambda one: (one.area, one.delay))
 
 
 @dataclass(frozen=True)
@@ -137,46 +147,61 @@ class _Flow:
     """One synthesis, up to the time ``deadline``."""
 
     top: str
-    mapper: Mapper
+    mappers: Sequence[Mapper]
+    yosys: Yosys
     tool: str
     deadline: float
     progress: Progress | None
 
-    def run(self, source: str, flatten: bool) -> _Result:
+    def run(
+        self, source: str, flatten: bool, choose: Callable[[list[_Candidate]], _Candidate]
+    ) -> dict[str, Any]:
+        """Everything that is kept of a finished synthesis, as plain data."""
         with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
             folder = Path(name)
             (folder / "design.v").write_text(source, encoding="utf-8")
-            log = self._yosys(front_script(self.top), folder)
-            netlist, more = self._map(folder, "modules")
-            log, areas = log + more, None
+            logs = [self._yosys(front_script(self.top), folder)]
+            found = self._candidates(folder, False, logs)
             if flatten:
                 self._tell("flattening")
-                log += self._yosys(flat_script(), folder)
-                flat, more = self._map(folder, "flat")
-                log += more
-                areas = {"hierarchical": self._area(netlist), "flat": self._area(flat)}
-                netlist = flat if areas["flat"] < areas["hierarchical"] else netlist
+                logs.append(self._yosys(flat_script(), folder))
+                found += self._candidates(folder, True, logs)
+            netlist = choose(found).netlist
             (folder / "netlist.json").write_text(json.dumps(netlist), encoding="utf-8")
             self._yosys(verilog_script(), folder)
             verilog = (folder / "netlist.v").read_text(encoding="utf-8")
-        return _Result(netlist, verilog, log, areas)
+        areas = {
+            kind: choose([one for one in found if one.flat == flat]).area
+            for kind, flat in (("hierarchical", False), ("flat", True))
+            if flatten
+        }
+        return {
+            "netlist": netlist,
+            "verilog": verilog,
+            "log": "".join(logs),
+            "areas_um2": areas or None,
+        }
 
-    def _map(self, folder: Path, name: str) -> tuple[dict[str, Any], str]:
-        """The netlist of ``front.json``, and the tools' output."""
-        design = json.loads((folder / "front.json").read_text(encoding="utf-8"))
-        used = Netlist(design, self.top).uses()
-        modules = {module: design["modules"][module] for module in used}
-        self._tell("adders")
-        expand({"modules": modules}, AdderCells(self.mapper.library))
-        self._tell("mapping")
-        (folder / name).mkdir()
-        mapped, log = self.mapper.map_modules(
-            modules, folder / name, timeout=self._left(), progress=self.progress
-        )
-        return {"creator": self.mapper.yosys.version, "modules": mapped}, log
-
-    def _area(self, netlist: Mapping[str, Any]) -> float:
-        return measure_netlist(Netlist(netlist, self.top), self.mapper.library).area_um2
+    def _candidates(self, folder: Path, flat: bool, logs: list[str]) -> list[_Candidate]:
+        """The netlists of ``front.json``, one of each mapper."""
+        text = (folder / "front.json").read_text(encoding="utf-8")
+        found = []
+        for mapper in self.mappers:
+            design = json.loads(text)
+            used = Netlist(design, self.top).uses()
+            modules = {module: design["modules"][module] for module in used}
+            self._tell("adders")
+            expand({"modules": modules}, AdderCells(mapper.library), mapper.plan.adders)
+            self._tell("mapping")
+            with tempfile.TemporaryDirectory(prefix="modules-", dir=folder) as work:
+                mapped, log = mapper.map_modules(
+                    modules, Path(work), timeout=self._left(), progress=self.progress
+                )
+            logs.append(log)
+            netlist = {"creator": self.yosys.version, "modules": mapped}
+            report = measure_netlist(Netlist(netlist, self.top), mapper.library)
+            found.append(_Candidate(netlist, flat, report.area_um2, report.critical_path_ns))
+        return found
 
     def _yosys(self, script: str, folder: Path) -> str:
         return run_yosys(

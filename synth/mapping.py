@@ -1,6 +1,6 @@
 """Modules to library cells: each alone, several at the same time, and none twice.
 
-A module is mapped in canonical form (:mod:`synth.canonical`), by every script of the recipe. The
+A module is mapped in canonical form (:mod:`synth.canonical`), by every script of the plan. The
 smallest result that ABC has proven equal to what it was given is kept.
 """
 
@@ -17,7 +17,7 @@ from hwgen.errors import HwgenError
 from synth.cache import Cache, key_of
 from synth.canonical import MODULE, Canonical, canonical
 from synth.library import CellLibrary
-from synth.recipe import MAPS, Recipe, back_script
+from synth.recipe import MAPS, Plan, back_script
 from synth.yosys import Yosys, failure_of, run_batch
 
 _PROVEN = "Networks are equivalent"
@@ -31,16 +31,19 @@ class Mapper:
 
     Attributes
     ----------
-    library, liberty, recipe, yosys
+    library, liberty, plan, yosys
         To what (and its text for the tools), how, and by whom.
+    limit
+        Seconds of processor time for a script on a module; 0 for none.
     cache
         Where results are looked up and kept; None for neither.
     """
 
     library: CellLibrary
     liberty: str
-    recipe: Recipe
+    plan: Plan
     yosys: Yosys
+    limit: int
     cache: Cache | None
 
     def map_modules(
@@ -56,7 +59,7 @@ class Mapper:
         Raises
         ------
         HwgenError
-            No script of the recipe got to its end for some module, or time ran out.
+            No script got to its end for some module, or time ran out.
         """
         forms = {name: canonical(name, modules) for name in modules}
         keys = {name: key_of("module", f.design, self.settings) for name, f in forms.items()}
@@ -72,9 +75,9 @@ class Mapper:
     @cached_property
     def settings(self) -> str:
         """Stands for everything that a result depends on besides the design."""
-        scripts = [back_script(self.library), *self.recipe.abc]
+        scripts = [back_script(self.library, self.plan.adders), *self.plan.abc]
         maps = [path.read_text(encoding="ascii") for path in sorted(MAPS.glob("*.v"))]
-        return key_of(self.liberty, scripts, self.recipe.limit, maps, self.yosys.version)
+        return key_of(self.liberty, scripts, self.limit, maps, self.yosys.version)
 
     def _run(
         self,
@@ -86,7 +89,7 @@ class Mapper:
         """The mapped module of each form, by the form's key."""
         jobs: dict[Path, str] = {}
         for number, (key, form) in enumerate(forms.items()):
-            for choice, abc in enumerate(self.recipe.abc):
+            for choice, abc in enumerate(self.plan.abc):
                 job = folder / f"job{number:04d}_{choice:02d}"
                 self._prepare(job, form, abc)
                 jobs[job] = key
@@ -97,14 +100,14 @@ class Mapper:
             self.yosys,
             at_once=len(os.sched_getaffinity(0)),
             timeout=timeout,
-            limit=self.recipe.limit,
+            limit=self.limit,
             progress=progress,
         )
         done: dict[str, list[dict[str, Any]]] = {key: [] for key in forms}
         failed: dict[str, HwgenError] = {}
         logs = {job: (job / "yosys.log").read_text("utf-8", "replace") for job in jobs}
         for job, key in jobs.items():
-            problem = _problem(codes[job], logs[job], alone=len(self.recipe.abc) == 1)
+            problem = _problem(codes[job], logs[job], alone=len(self.plan.abc) == 1)
             if problem:
                 failed.setdefault(key, problem)
                 continue
@@ -122,7 +125,7 @@ class Mapper:
         (job / "front.json").write_text(json.dumps(form.design), encoding="utf-8")
         (job / "cells.lib").write_text(self.liberty, encoding="ascii")
         (job / "abc.script").write_text(f"{abc}; cec\n", encoding="ascii")
-        (job / "run.ys").write_text(back_script(self.library), encoding="ascii")
+        (job / "run.ys").write_text(back_script(self.library, self.plan.adders), encoding="ascii")
         for path in sorted(MAPS.glob("*.v")):
             shutil.copyfile(path, job / path.name)
 
@@ -134,7 +137,7 @@ class Mapper:
 def _problem(code: int, log: str, *, alone: bool) -> HwgenError | None:
     """Why a job's netlist cannot be taken, if it cannot.
 
-    A module that is too large for ABC's proof is taken from a recipe's only script as it is.
+    A module that is too large for ABC's proof is taken from a plan's only script as it is.
     """
     if code:
         return failure_of(code, log)

@@ -1,17 +1,38 @@
 """Recipes: how RTL becomes a netlist of library cells, as Yosys and ABC scripts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.errors import HwgenError
+from synth.arith import Style
 from synth.library import CellLibrary
 
 MAPS = Path(__file__).parent / "maps"
 
-_SWEEP = "strash; ifraig; scorr; dc2; dc2"
+_START = "strash; ifraig; scorr; dc2; dc2"
 _MAP = "strash; dch; amap -m"
 _DONT_CARES = "mfs2 -ae"
 _MAP_WELL = "strash; dch; amap -m -F 20 -A 20 -C 5000"
+_REWRITE = "strash; &get -n; &syn3; &syn3; &syn4; &dch -x; &put; amap -m; mfs2 -ae"
+_REWRITE_WELL = (
+    "strash; &get -n; &syn3; &syn4; &dch -x; &put; amap -m -F 20 -A 20 -C 5000; mfs2 -ae"
+)
+_PLAIN = "; ".join([_START, _MAP, _DONT_CARES, _MAP_WELL])
+_FLOW = f"{_PLAIN}; strash; &get -n; &dch -x; &nf -p -R 1000 -C 32 -F 10 -A 5; &put"
+_REWRITTEN = "; ".join([_REWRITE, _REWRITE_WELL, _MAP_WELL])
+_THRICE = "; ".join([f"{_REWRITE}; strash; dc2"] * 3 + [_MAP_WELL])
+_SMALL = (_PLAIN, _FLOW, _REWRITTEN, _THRICE)
+
+_EXPENSIVE = (
+    f"{_PLAIN}; strash; &get -n; &deepsyn -I 1 -J 2; &put; {_MAP_WELL[8:]}; mfs2 -ae; {_MAP_WELL}",
+    f"{_REWRITTEN}; mfs3 -a",
+    f"{_PLAIN}; mfs3 -a",
+    f"{_START}; strash; dch; map -a; mfs2 -ae; {_MAP_WELL}",
+)
+
+_SIZE = "topo; buffer -c; upsize -D 1; dnsize -D 1"
+_FAST = f"strash; ifraig; scorr; dc2; strash; dch -f; map -B 0.9 -D 1; {_SIZE}"
+_FASTER = f"strash; ifraig; scorr; dc2; if -g -K 6; strash; dch -f; map -B 0.9 -D 1; {_SIZE}"
 
 _SMALLEST_GATED = 3
 """Flip-flops under one enable from which on a clock gate pays."""
@@ -43,8 +64,7 @@ write_json front.json
 _BACK = """\
 log hwgen-stage: logic
 read_json front.json
-techmap -map ripple.v
-techmap
+{carries}techmap
 opt -fast
 opt_clean
 log hwgen-stage: flip-flops
@@ -75,33 +95,68 @@ write_verilog -noattr netlist.v
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One way to map a design.
+
+    Attributes
+    ----------
+    adders
+        How sums are made.
+    abc
+        Scripts of ABC's commands, from the network as read to the mapped one. Each is tried on
+        each module, and the smallest of what ABC proves equal is kept.
+    """
+
+    adders: Style
+    abc: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One way of mapping.
+    """Plans, and which of their netlists is kept.
 
     Attributes
     ----------
     name
         What the report and the command line call it.
-    abc
-        Scripts of ABC's commands, from the network as read to the mapped one. Each is tried, and
-        what comes out smallest is kept.
+    plans
+        All of them are tried.
+    fast
+        Whether the shortest critical path is kept, instead of the smallest area.
     limit
         Seconds of processor time for a script on a module, after which the others go on without
         it; 0 for none but the run's own limit.
     """
 
     name: str
-    abc: tuple[str, ...]
+    plans: tuple[Plan, ...]
+    fast: bool = False
     limit: int = 0
 
 
 RECIPES = {
-    "area": Recipe(name="area", abc=("; ".join([_SWEEP, _MAP, _DONT_CARES, _MAP_WELL]),)),
+    recipe.name: recipe
+    for recipe in (
+        Recipe(name="area", plans=(Plan(adders="ripple", abc=_SMALL),)),
+        Recipe(name="balanced", plans=(Plan(adders="prefix", abc=_SMALL),)),
+        Recipe(
+            name="delay",
+            plans=(
+                Plan(adders="ripple", abc=_SMALL),
+                Plan(adders="prefix", abc=_SMALL),
+                Plan(adders="prefix", abc=(_FAST,)),
+                Plan(adders="plain", abc=(_FAST,)),
+                Plan(adders="plain", abc=(_FASTER,)),
+            ),
+            fast=True,
+        ),
+        Recipe(name="best", plans=(Plan(adders="ripple", abc=_SMALL + _EXPENSIVE),), limit=120),
+    )
 }
 
 
 def find_recipe(name: str, clock: float | None = None) -> Recipe:
-    """The recipe of this name, aiming at a ``clock`` period in ns where it takes one.
+    """The recipe of this name; only ``delay`` takes a ``clock``.
 
     Raises
     ------
@@ -111,11 +166,9 @@ def find_recipe(name: str, clock: float | None = None) -> Recipe:
     if name not in RECIPES:
         raise HwgenError("recipe", f"{name!r} is not known", f"one of {', '.join(RECIPES)}")
     recipe = RECIPES[name]
-    if clock is None:
-        return recipe
-    if name != "delay":
-        raise HwgenError("clock", f"given for recipe {name}", "only delay aims at a clock")
-    return replace(recipe, abc=tuple(f"{script} -D {1000 * clock:g}" for script in recipe.abc))
+    if clock is not None and not recipe.fast:
+        raise HwgenError("--clock", f"given with recipe {name}", "only delay aims at a clock")
+    return recipe
 
 
 def front_script(top: str) -> str:
@@ -123,9 +176,13 @@ def front_script(top: str) -> str:
     return _FRONT.format(top=top)
 
 
-def back_script(library: CellLibrary) -> str:
+def back_script(library: CellLibrary, adders: Style) -> str:
     """From ``front.json``, ``cells.lib``, the maps and ``abc.script`` to ``netlist.json``."""
-    return _BACK.format(gates=_clock_gates(library), ties="\n".join(_ties(library)))
+    return _BACK.format(
+        carries="techmap -map ripple.v\n" if adders == "ripple" else "",
+        gates=_clock_gates(library),
+        ties="\n".join(_ties(library)),
+    )
 
 
 def flat_script() -> str:

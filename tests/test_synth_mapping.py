@@ -10,7 +10,7 @@ from hwgen.errors import HwgenError
 from synth import open_library, synthesize
 from synth import recipe as recipes
 from synth.canonical import canonical
-from synth.recipe import Recipe
+from synth.recipe import Plan, Recipe
 from synth.report import SynthesisReport
 
 DESIGN = """
@@ -30,7 +30,9 @@ def synthesized(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *scripts: str, limit: int = 0
 ) -> SynthesisReport:
     monkeypatch.setitem(
-        recipes.RECIPES, "area", Recipe(name="area", abc=tuple(scripts), limit=limit)
+        recipes.RECIPES,
+        "area",
+        Recipe(name="area", plans=(Plan(adders="ripple", abc=scripts),), limit=limit),
     )
     (folder / "in.v").write_text(DESIGN)
     return synthesize(folder / "in.v", "top", library=open_library(), out_dir=folder / "out")
