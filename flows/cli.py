@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import keyword
 import os
 import signal
 import sys
@@ -12,7 +13,20 @@ import click
 from hwgen import __version__
 from hwgen.errors import HwgenError, printable
 
-_COMMANDS = ("demo", "info", "predict", "generate", "verify", "synth", "pdk", "cache")
+_COMMANDS = (
+    "demo",
+    "import",
+    "quantize",
+    "info",
+    "predict",
+    "generate",
+    "verify",
+    "synth",
+    "power",
+    "handoff",
+    "pdk",
+    "cache",
+)
 
 
 class Interrupted(BaseException):
@@ -30,7 +44,8 @@ class _Lazy(click.Group):
         """The command ``name``."""
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"flows.{name}"), name)
+        attribute = f"{name}_" if keyword.iskeyword(name) else name
+        command: click.Command = getattr(importlib.import_module(f"flows.{attribute}"), attribute)
         return command
 
 
