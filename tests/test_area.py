@@ -62,14 +62,14 @@ UNITS = {
 }
 
 UNIT_AREAS = {
-    ("mac", "ihp-sg13g2"): (154, 1844.34),
-    ("mac", "sky130hd"): (119, 965.93),
-    ("requantizer", "ihp-sg13g2"): (10, 72.58),
-    ("requantizer", "sky130hd"): (9, 36.28),
-    ("argmax", "ihp-sg13g2"): (116, 994.82),
-    ("argmax", "sky130hd"): (122, 604.33),
-    ("rom", "ihp-sg13g2"): (49, 413.34),
-    ("rom", "sky130hd"): (48, 246.49),
+    ("mac", "ihp-sg13g2"): (147, 1782.99),
+    ("mac", "sky130hd"): (113, 953.41),
+    ("requantizer", "ihp-sg13g2"): (9, 65.32),
+    ("requantizer", "sky130hd"): (8, 35.03),
+    ("argmax", "ihp-sg13g2"): (119, 1016.78),
+    ("argmax", "sky130hd"): (112, 586.81),
+    ("rom", "ihp-sg13g2"): (48, 422.34),
+    ("rom", "sky130hd"): (41, 237.73),
     ("memory", "ihp-sg13g2"): (34, 1602.12),
     ("memory", "sky130hd"): (33, 658.13),
 }
