@@ -127,9 +127,23 @@ def show_areas(report: dict[str, Any]) -> None:
         f"in {report['pdk']} ({report['corner']}), recipe {report['recipe']}, {report['tool']}"
     )
     emit_line(
-        f"critical path {report['critical_path_ns']:.2f} ns, "
         f"leakage {report['leakage_nw']:,.0f} nW; "
         f"latency {report['latency_cycles']:,}, interval {report['interval_cycles']:,} cycles"
+    )
+    timing = report["timing"]
+    emit_table(
+        "critical path",
+        ["from", "to", "stages", "ns", "setup ns", "fastest clock MHz"],
+        [
+            [
+                timing["start_register"] or timing["start"],
+                timing["end_register"] or timing["end"],
+                len(timing["stages"]),
+                round(report["critical_path_ns"], 3),
+                timing["setup_ns"],
+                timing["fastest_clock_mhz"],
+            ]
+        ],
     )
     emit_table(
         "area by module",

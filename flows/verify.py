@@ -2,21 +2,24 @@
 
 import secrets
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import click
 
 from flows.console import Progress, emit_json, emit_line, emit_table
 from flows.options import (
+    SynthesisOptions,
     architecture_options,
     data_option,
     json_option,
+    library_options,
     network_argument,
 )
 from hwgen.data import load_data
 from hwgen.errors import HwgenError
-from hwgen.interface import Architecture
+from hwgen.interface import Architecture, Manifest
 from hwgen.network import Network
 
 
@@ -39,6 +42,9 @@ from hwgen.network import Network
     default="verilator",
     show_default=True,
 )
+@click.option("--gates", is_flag=True, help="Simulate the synthesized netlist instead of the RTL.")
+@library_options
+@click.option("--recipe", help="--gates: what to map for, as hwgen synth has it.  [default: area]")
 @click.option(
     "--seed", type=click.IntRange(min=0), help="Of vectors and stalls; a fresh one if not given."
 )
@@ -49,14 +55,20 @@ def verify(
     data: Path | None,
     vectors: int,
     simulator: Literal["verilator", "icarus"],
+    gates: bool,
+    pdk: str | None,
+    liberty: tuple[Path, ...],
+    recipe: str | None,
     seed: int | None,
     as_json: bool,
 ) -> None:
     """Simulate NET's Verilog and compare it with the golden model, value for value.
 
     Full speed, random stalls on both sides, resets in mid-stream; latency and interval are held to
-    what the design states.
+    what the design states. --gates maps NET to the cells of --pdk or --liberty and does the same
+    with the netlist.
     """
+    cells = _cells(gates, pdk, liberty, recipe)
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     with Progress(quiet=as_json) as progress:
         result = check(
@@ -67,6 +79,7 @@ def verify(
             simulator=simulator,
             seed=seed,
             progress=progress,
+            cells=cells,
         )
     if as_json:
         emit_json(result)
@@ -80,6 +93,14 @@ def verify(
         )
 
 
+@dataclass(frozen=True)
+class Cells:
+    """Which cells to map to, a :class:`~synth.library.CellLibrary`, and how."""
+
+    library: Any
+    options: SynthesisOptions
+
+
 def check(
     network: Network,
     architecture: Architecture,
@@ -89,34 +110,87 @@ def check(
     simulator: Literal["verilator", "icarus"],
     seed: int,
     progress: Progress,
+    cells: Cells | None = None,
 ) -> dict[str, Any]:
-    """Generate, make vectors, simulate; the report as plain data."""
-    from hwgen.generate import generate as write_design
+    """Generate, map where ``cells`` are given, make vectors, simulate; the report as plain data."""
     from sim.runner import run
     from sim.vectors import make_vectors
 
     samples = None if data is None else load_data(data, network).x
     with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
-        progress("generating")
-        manifest = write_design(network, architecture, Path(folder))
+        design = _design(network, architecture, Path(folder), cells, progress)
         progress("making vectors")
         stimuli = make_vectors(network, count=vectors, seed=seed, data=samples)
         result = run(
-            Path(manifest.verilog),
-            manifest,
+            design.verilog,
+            design.manifest,
             stimuli,
             simulator=simulator,
             seed=seed,
+            extra_sources=design.models,
             progress=progress,
         )
     return {
         **result.to_json(),
         "arch": architecture.to_json(),
-        "latency_cycles": manifest.latency_cycles,
-        "interval_cycles": manifest.interval_cycles,
+        "latency_cycles": design.manifest.latency_cycles,
+        "interval_cycles": design.manifest.interval_cycles,
         "origins": stimuli.origins,
-        "network_sha256": manifest.network_sha256,
+        "network_sha256": design.manifest.network_sha256,
+        **design.report,
     }
+
+
+class _Design(NamedTuple):
+    """What is simulated, and what there is to say of it."""
+
+    manifest: Manifest
+    verilog: Path
+    models: tuple[Path, ...]
+    report: dict[str, Any]
+
+
+def _design(
+    network: Network,
+    architecture: Architecture,
+    folder: Path,
+    cells: Cells | None,
+    progress: Progress,
+) -> _Design:
+    if cells is None:
+        from hwgen.generate import generate as write_design
+
+        progress("generating")
+        manifest = write_design(network, architecture, folder)
+        return _Design(manifest, Path(manifest.verilog), (), {})
+    from flows.gates import make_gates
+
+    gates = make_gates(
+        network,
+        architecture,
+        folder,
+        library=cells.library,
+        options=cells.options,
+        progress=progress,
+    )
+    return _Design(gates.manifest, gates.netlist, (gates.models,), {"gates": gates.to_json()})
+
+
+def _cells(
+    gates: bool, pdk: str | None, liberty: tuple[Path, ...], recipe: str | None
+) -> Cells | None:
+    """What the options ask for."""
+    if not gates:
+        given = {"--pdk": pdk, "--liberty": liberty, "--recipe": recipe}
+        for option in (name for name, value in given.items() if value not in (None, ())):
+            raise HwgenError(option, "given without --gates", "only a netlist is made of cells")
+        return None
+    from synth import open_library
+    from synth.recipe import find_recipe
+
+    options = SynthesisOptions() if recipe is None else SynthesisOptions(recipe)
+    find_recipe(options.recipe, options.clock)
+    return Cells(open_library(pdk, liberty), options)
 
 
 def _show(result: dict[str, Any]) -> None:
@@ -128,6 +202,12 @@ def _show(result: dict[str, Any]) -> None:
             for p in result["phases"]
         ),
     )
+    if "gates" in result:
+        gates = result["gates"]
+        emit_line(
+            f"netlist: {gates['cells']:,} cells, {gates['area_um2']:,.0f} um2 in {gates['pdk']} "
+            f"({gates['corner']}), recipe {gates['recipe']}"
+        )
     origins = ", ".join(f"{count} {name}" for name, count in result["origins"].items())
     verdict = "passed" if result["passed"] else "FAILED"
     emit_line(f"{verdict}: {result['vectors']:,} vectors ({origins})")

@@ -6,13 +6,35 @@ from pathlib import Path
 
 from hwgen.errors import HwgenError
 from hwgen.process import clean_environment, run_group
+from sim.trace import TraceFormat
 from sim.verilator import BuildError
+
+_DUMP = """module hwgen_dump;
+  initial begin
+    $dumpfile("activity.vcd");
+    $dumpvars(1, {top}.{instance});
+  end
+endmodule
+"""
+
+
+def trace_format() -> TraceFormat:
+    """What a traced simulation writes."""
+    return "vcd"
 
 
 def build(
-    sources: Sequence[Path], top: str, folder: Path, *, log: Path, deadline: Callable[[], float]
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    *,
+    log: Path,
+    deadline: Callable[[], float],
+    traced: str | None = None,
 ) -> None:
     """Compile ``sources``, as Verilog-2005, into ``folder/sim.vvp``.
+
+    A run of it writes the nets of the instance ``traced`` inside ``top`` to ``activity.vcd``.
 
     Raises
     ------
@@ -22,7 +44,11 @@ def build(
     compiler = shutil.which("iverilog")
     if compiler is None or shutil.which("vvp") is None:
         raise HwgenError("iverilog", "not found", "install Icarus Verilog, or use verilator")
-    command = [compiler, "-g2005", "-s", top, "-o", "sim.vvp", *map(str, sources)]
+    tops, files = ["-s", top], list(map(str, sources))
+    if traced is not None:
+        (folder / "dump.v").write_text(_DUMP.format(top=top, instance=traced), "utf-8")
+        tops, files = [*tops, "-s", "hwgen_dump"], [*files, "dump.v"]
+    command = [compiler, "-g2005", *tops, "-o", "sim.vvp", *files]
     code = run_group(
         command,
         what="iverilog",

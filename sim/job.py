@@ -14,6 +14,9 @@ from hwgen.interface import Layout, Manifest
 FOLDER_VARIABLE = "HWGEN_SIM_FOLDER"
 """Environment variable that tells the bench its folder."""
 
+STOP = "hwgen_stop"
+"""Plusarg that tells :mod:`sim.bench_activity` how many vectors to take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:

@@ -24,15 +24,26 @@ from hwgen.errors import HwgenError, printable
 from hwgen.interface import Manifest
 from hwgen.process import clean_environment, run_group
 from sim import icarus, verilator
-from sim.job import FOLDER_VARIABLE, Job
+from sim.job import FOLDER_VARIABLE, STOP, Job
 from sim.report import Phase
+from sim.trace import Tracer
 from sim.vectors import Vectors
 
 Simulator = Literal["verilator", "icarus"]
 Progress = Callable[[str], None]
 
-PHASES = {False: ("full speed", "stalls", "reset"), True: ("bare",)}
-"""The phases that must be there for a streaming and for a bare design."""
+
+@dataclass(frozen=True)
+class Bench:
+    """A module of ours with cocotb tests, and the phases that must be there when it has run."""
+
+    module: str
+    phases: tuple[str, ...]
+
+
+STREAMING = Bench("sim.bench", ("full speed", "stalls", "reset"))
+BARE = Bench("sim.bench_bare", ("bare",))
+ACTIVITY = Bench("sim.bench_activity", ("activity",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +104,8 @@ class Simulation:
         ``verilator`` or ``icarus``.
     extra_sources
         More Verilog that the design needs, such as cell models.
+    traced
+        Name of the instance inside the top module whose nets :meth:`count` counts.
     timeout
         Seconds for the build, and again for each run.
     log
@@ -114,6 +127,7 @@ class Simulation:
         *,
         simulator: Simulator = "verilator",
         extra_sources: Sequence[Path] = (),
+        traced: str | None = None,
         timeout: float = 900.0,
         log: Path | None = None,
         progress: Progress | None = None,
@@ -125,6 +139,8 @@ class Simulation:
         self._sources = [verilog, *extra_sources]
         self._manifest = manifest
         self._simulator = simulator
+        self._tool = verilator if simulator == "verilator" else icarus
+        self._traced = traced
         self._timeout = timeout
         self._kept_log = log
         self._progress: Progress = progress or (lambda _: None)
@@ -159,19 +175,59 @@ class Simulation:
             The simulator crashed, proved nothing, or was still running at the time limit. A design
             that computes or behaves wrongly is a result instead.
         """
+        bench = BARE if self._manifest.arch.bare else STREAMING
+        return self._run(self._new_run(vectors, seed), vectors, seed, bench, plusargs=plusargs)
+
+    def count(
+        self, vectors: Vectors, *, stop: int, seed: int = 0
+    ) -> tuple[dict[str, int], SimulationResult]:
+        """Take ``stop`` of the ``vectors``, fewer than there are, at full speed, and end.
+
+        The changes of the traced instance's scalar nets since the start, by name, and the result
+        of comparing the outputs.
+
+        Raises
+        ------
+        HwgenError
+            As of :meth:`run`.
+        """
+        work = self._new_run(vectors, seed)
+        tracer = Tracer(work, self._tool.trace_format(), self._traced or "")
+        dump = ["--trace", "--trace-file", str(tracer.file)]
+        arguments = dump if self._simulator == "verilator" else []
+        with tracer.listening():
+            result = self._run(
+                work, vectors, seed, ACTIVITY, plusargs=[f"+{STOP}={stop}"], arguments=arguments
+            )
+        return tracer.toggles(), result
+
+    def _new_run(self, vectors: Vectors, seed: int) -> Path:
+        """The folder of a run that may begin."""
         if seed < 0:
             raise HwgenError("--seed", f"found {seed}", "0 or more")
         if not len(vectors):
             raise HwgenError("vectors", "none", "at least 1 is needed")
-        begun = time.monotonic()
         work = self._folder / f"run{len(list(self._folder.glob('run*')))}"
         work.mkdir()
+        return work
+
+    def _run(
+        self,
+        work: Path,
+        vectors: Vectors,
+        seed: int,
+        bench: Bench,
+        *,
+        plusargs: Sequence[str],
+        arguments: Sequence[str] = (),
+    ) -> SimulationResult:
+        begun = time.monotonic()
         Job.of(self._manifest, vectors.x, vectors.expected, seed).save(work)
         log = work / "log"
         try:
-            code = self._simulate(work, log, seed, plusargs)
+            code = self._simulate(work, log, seed, bench, plusargs, arguments)
             report = _read_report(work)
-            phases = _phases(work, report, code, self._what(), PHASES[self._manifest.arch.bare])
+            phases = _phases(work, report, code, self._what(), bench.phases)
         except HwgenError as error:
             raise self._with_log(error, log) from None
         failure = next((f"{p.name}: {p.failure}" for p in phases if p.failure), None)
@@ -199,14 +255,20 @@ class Simulation:
             )
         self._progress(f"building with {self._simulator}")
         copies = [self._copy(source, number) for number, source in enumerate(self._sources)]
-        builder = verilator.build if self._simulator == "verilator" else icarus.build
         log, deadline = self._folder / "log", time.monotonic() + self._timeout
 
         def left() -> float:
             return max(0.1, deadline - time.monotonic())
 
         try:
-            builder(copies, self._manifest.top, self._folder, log=log, deadline=left)
+            self._tool.build(
+                copies,
+                self._manifest.top,
+                self._folder,
+                log=log,
+                deadline=left,
+                traced=self._traced,
+            )
         except HwgenError as error:
             raise self._with_log(error, log) from None
 
@@ -218,19 +280,29 @@ class Simulation:
             reason = error.strerror or "unreadable"
             raise HwgenError(str(source), reason, "a Verilog file is needed") from None
 
-    def _simulate(self, work: Path, log: Path, seed: int, plusargs: Sequence[str]) -> int:
+    def _simulate(
+        self,
+        work: Path,
+        log: Path,
+        seed: int,
+        bench: Bench,
+        plusargs: Sequence[str],
+        arguments: Sequence[str],
+    ) -> int:
         random_state = ["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % 1000000}"]
         settings = {
             "simulator": self._simulator,
-            "test_module": "sim.bench_bare" if self._manifest.arch.bare else "sim.bench",
+            "test_module": bench.module,
             "hdl_toplevel": self._manifest.top,
             "build_dir": str(self._folder),
             "test_dir": str(work),
             "results_xml": str(work / "results.xml"),
             "seed": seed,
+            "test_args": list(arguments),
             "plusargs": [*(random_state if self._simulator == "verilator" else []), *plusargs],
         }
         (work / "settings.json").write_text(json.dumps(settings), "utf-8")
+        dumps = self._simulator == "icarus" and bench is ACTIVITY
         told = 0
 
         def tell() -> None:
@@ -249,6 +321,7 @@ class Simulation:
                 PYTHONWARNINGS="ignore",
                 COCOTB_LOG_LEVEL="WARNING",
                 GPI_LOG_LEVEL="WARNING",
+                SIM_CMD_SUFFIX="-vcd" if dumps else "",  # cocotb tells vvp not to dump
                 **{FOLDER_VARIABLE: str(work)},
             ),
             log=log,

@@ -20,6 +20,7 @@ import cocotb_tools.config
 
 from hwgen.errors import HwgenError
 from hwgen.process import clean_environment, run_group
+from sim.trace import TraceFormat
 
 LINT_WAIVERS = {
     "DECLFILENAME: ": "one file holds every module of a design",
@@ -38,6 +39,8 @@ _HUGE = 4_000_000
 """Bytes of Verilog from which the C++ is split over several files, to compile them in parallel."""
 
 _RUNTIME_FLAGS = "-Os"
+
+_MAIN = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,35 @@ def tool(*names: str) -> str:
     raise HwgenError(names[0], "not found", "verilator needs it: install g++ and make")
 
 
+def trace_format() -> TraceFormat:
+    """What a traced simulation writes: counts where this Verilator can count, else changes."""
+    found = find()
+    root = found.root
+    if root is None:
+        said = subprocess.run(
+            [str(found.binary), "--getenv", "VERILATOR_ROOT"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        root = Path(said.stdout.strip())
+    counts = (root / "include" / "verilated_saif_c.h").is_file()
+    return "saif" if counts and "VM_TRACE_SAIF" in _MAIN.read_text("utf-8") else "vcd"
+
+
 def build(
-    sources: Sequence[Path], top: str, folder: Path, *, log: Path, deadline: Callable[[], float]
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    *,
+    log: Path,
+    deadline: Callable[[], float],
+    traced: str | None = None,
 ) -> None:
     """Compile ``sources`` into the executable ``folder/top``.
 
-    ``deadline()`` is how many seconds are left. The objects of Verilator's run-time library, which
+    ``deadline()`` is how many seconds are left. With ``traced`` it can write a trace of what the
+    sources do not exempt. The objects of Verilator's run-time library, which
     are the same for every design, are kept in the user's cache.
 
     Raises
@@ -103,8 +129,7 @@ def build(
     compiler, make, found = tool("g++", "c++", "clang++"), tool("make"), find()
     root = _link(folder / "root", found.root)
     # make cannot cope with spaces in paths, so everything is reached from inside the folder.
-    shared = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-    shutil.copyfile(shared, folder / "main.cpp")
+    shutil.copyfile(_MAIN, folder / "main.cpp")
     _link(folder / "python", Path(sys.executable))
     libraries = _link(folder / "libs", cocotb_tools.config.libs_dir)
     verilate = [
@@ -114,6 +139,8 @@ def build(
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
         *("main.cpp", *map(str, sources)),
     ]
+    if traced is not None:
+        verilate.append(f"--trace-{trace_format()}")
     size = sum(source.stat().st_size for source in sources)
     if size < _HUGE:
         verilate += ["--output-split", "0"]

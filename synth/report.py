@@ -1,7 +1,7 @@
 """What a synthesis run reports: area, cells, timing, leakage."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,10 @@ class SynthesisReport:
         Wall time of the run.
     areas_um2
         Of the netlists compared, by ``hierarchical`` and ``flat``; None where none were.
-    path, netlist
-        The slowest path, and the netlist's Verilog file; not in :meth:`to_json`.
+    path
+        The slowest path; ``timing`` in :meth:`to_json`.
+    netlist
+        The netlist's Verilog file; not in :meth:`to_json`.
     """
 
     area_um2: float
@@ -64,7 +66,7 @@ class SynthesisReport:
     def to_json(self) -> dict[str, Any]:
         """The report's keys and values as JSON takes them, without what was not looked at."""
         found = ((k, v) for k, v in vars(self).items() if k not in _NOT_FOR_JSON)
-        return {k: v for k, v in found if v is not None}
+        return {**{k: v for k, v in found if v is not None}, "timing": self.path.to_json()}
 
 
 def measure_netlist(
@@ -95,7 +97,7 @@ def measure_netlist(
         by_module[module] = round(area * count, 6)
         for name, number in own.items():
             totals[name] += number * count
-    path = critical_path(netlist.flat(), library)
+    path = _with_registers(critical_path(netlist.flat(), library), netlist, library)
     area = sum(by_module.values())
     cells = [(library.cells[name], number) for name, number in sorted(totals.items())]
     return SynthesisReport(
@@ -115,3 +117,18 @@ def measure_netlist(
         path=path,
         netlist=verilog,
     )
+
+
+def _with_registers(path: CriticalPath, netlist: Netlist, library: CellLibrary) -> CriticalPath:
+    """The path with the names of the registers at its ends."""
+    types = {
+        where: netlist.modules[module]["cells"][name]["type"]
+        for where, module, name in netlist.places()
+    }
+
+    def register(end: str) -> str | None:
+        instance = end.rpartition(".")[0]
+        cell = library.cells.get(types.get(instance, ""))
+        return netlist.driven(instance, cell.outputs) if cell and cell.state else None
+
+    return replace(path, start_register=register(path.start), end_register=register(path.end))

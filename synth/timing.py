@@ -6,12 +6,21 @@ put in.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hwgen.errors import HwgenError
+from synth import logic
 from synth.library import Arc, Cell, CellLibrary, Table
 from synth.netlist import Flat, Net
+
+ASSUMPTIONS = (
+    "before layout: wires weigh nothing, no buffers",
+    "inputs arrive at the clock edge, outputs are due at the next",
+    "one edge for all: no skew, no jitter, a gated clock is as early as any",
+)
+_WITHOUT_SETUP = (*ASSUMPTIONS, "no setup time at the end: a port, or not in the library")
 
 RISE, FALL = 0, 1
 _CLOCKED = ("rising_edge", "falling_edge")
@@ -32,20 +41,59 @@ class Stage:
 
 @dataclass(frozen=True)
 class CriticalPath:
-    """The slowest path: ``delay`` ns from ``start`` to ``end``, ``setup`` ns of it at the end."""
+    """The slowest path: ``delay`` ns from ``start`` to ``end``, ``setup`` ns of it at the end.
+
+    Attributes
+    ----------
+    start, end
+        A port's bit, or a flip-flop's pin as ``instance.pin``.
+    setup
+        ``None`` where the path ends at a port, or the library states no setup time.
+    start_register, end_register
+        What the source calls the register's bit, where it begins or ends there and is known.
+    """
 
     delay: float
     start: str
     end: str
-    setup: float
+    setup: float | None
     stages: tuple[Stage, ...]
+    start_register: str | None = None
+    end_register: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The path with what it means for the clock, as plain data; times in ns."""
+        arrivals = [0.0, *(stage.arrival for stage in self.stages)]
+        period = round(self.delay, 6)
+        return {
+            "start": self.start,
+            "end": self.end,
+            "start_register": self.start_register,
+            "end_register": self.end_register,
+            "fastest_clock_ns": period,
+            "fastest_clock_mhz": round(1e3 / period, 3) if period else None,
+            "setup_ns": None if self.setup is None else round(self.setup, 6),
+            "stages": [
+                {
+                    "instance": stage.instance,
+                    "cell": stage.cell,
+                    "pin": stage.pin,
+                    "edge": stage.edge,
+                    "arrival_ns": round(stage.arrival, 6),
+                    "delay_ns": round(stage.arrival - before, 6),
+                }
+                for before, stage in zip(arrivals, self.stages, strict=False)
+            ],
+            "assumptions": list(ASSUMPTIONS if self.setup is not None else _WITHOUT_SETUP),
+        }
 
 
 @dataclass(frozen=True)
 class _From:
-    """Where an arrival came from: the net and edge before, and the stage that made it."""
+    """Where an arrival came from: net, pin and edge before, and the stage that made it."""
 
     net: Net
+    pin: str
     edge: int
     stage: Stage
     clocked: bool
@@ -157,7 +205,7 @@ def _visit(
                     )  # fmt: skip
                     arrivals.time[net, edge] = time
                     arrivals.slew[net, edge] = out
-                    arrivals.origin[net, edge] = _From(source, before, stage, clocked)
+                    arrivals.origin[net, edge] = _From(source, arc.source, before, stage, clocked)
     return net
 
 
@@ -173,40 +221,64 @@ def _look(table: Table | None, row: float, col: float) -> float:
     return table.at(row, col) if table is not None else 0.0
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """A path's end."""
+
+    time: float
+    end: str = ""
+    net: Net = "0"
+    edge: int = RISE
+    setup: float | None = None
+
+
 def _slowest(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> CriticalPath:
-    best: tuple[float, float, str, Net, int] = (0.0, 0.0, "", "0", RISE)
-    for name, net in flat.outputs:
-        for edge in (RISE, FALL):
-            best = max(best, (arrivals.time.get((net, edge), 0.0), 0.0, name, net, edge), key=_time)
-    for instance, cell in zip(flat.instances, cells, strict=True):
-        for arc in cell.arcs:
-            if not arc.kind.startswith("setup") or arc.target not in instance.pins:
-                continue
-            net = instance.pins[arc.target]
-            for edge, table in ((RISE, arc.rise), (FALL, arc.fall)):
-                setup = _look(table, arrivals.slew.get((net, edge), 0.0), 0.0)
-                time = arrivals.time.get((net, edge), 0.0) + setup
-                best = max(
-                    best, (time, setup, f"{instance.path}.{arc.target}", net, edge), key=_time
-                )
+    best = _Candidate(0.0)
+    for candidate in _ends(flat, cells, arrivals):
+        if candidate.time > best.time:
+            best = candidate
     return _trace(best, flat, arrivals)
 
 
-def _time(candidate: tuple[float, float, str, Net, int]) -> float:
-    return candidate[0]
+def _ends(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> Iterator[_Candidate]:
+    """Outputs, and the pins that flip-flops and clock gates sample, with both edges."""
+    for name, net in flat.outputs:
+        for edge in (RISE, FALL):
+            yield _Candidate(arrivals.time.get((net, edge), 0.0), name, net, edge)
+    for instance, cell in zip(flat.instances, cells, strict=True):
+        for pin, arcs in _sampled(cell).items():
+            net = instance.pins.get(pin, "0")
+            if isinstance(net, str):
+                continue
+            for edge in (RISE, FALL):
+                tables = [arc.rise if edge == RISE else arc.fall for arc in arcs]
+                slew = arrivals.slew.get((net, edge), 0.0)
+                setup = max((t.at(slew, 0.0) for t in tables if t is not None), default=None)
+                time = arrivals.time.get((net, edge), 0.0) + (setup or 0.0)
+                yield _Candidate(time, f"{instance.path}.{pin}", net, edge, setup)
 
 
-def _trace(
-    best: tuple[float, float, str, Net, int], flat: Flat, arrivals: _Arrivals
-) -> CriticalPath:
-    delay, setup, end, net, edge = best
+def _sampled(cell: Cell) -> dict[str, list[Arc]]:
+    """The pins that a cell samples at the clock edge, each with its setup arcs, if any."""
+    if not cell.sequential:
+        return {}
+    data = logic.names(cell.state.expressions.get("next_state", "0")) if cell.state else ()
+    pins = [pin for pin in (*data, *(cell.enables if cell.clock_gate else ())) if pin in cell.pins]
+    found: dict[str, list[Arc]] = {pin: [] for pin in pins}
+    for arc in cell.arcs:
+        if arc.kind.startswith("setup"):
+            found.setdefault(arc.target, []).append(arc)
+    return found
+
+
+def _trace(best: _Candidate, flat: Flat, arrivals: _Arrivals) -> CriticalPath:
     stages: list[Stage] = []
-    launched = ""
-    while not launched and (net, edge) in arrivals.origin:
+    start, net, edge = "", best.net, best.edge
+    while not start and (net, edge) in arrivals.origin:
         origin = arrivals.origin[net, edge]
         stages.append(origin.stage)
-        launched = origin.stage.instance if origin.clocked else ""
+        start = f"{origin.stage.instance}.{origin.pin}" if origin.clocked else ""
         net, edge = origin.net, origin.edge
     inputs = {bit: name for name, bit in flat.inputs}
-    start = launched or inputs.get(net, "")
-    return CriticalPath(delay, start, end, setup, tuple(reversed(stages)))
+    start = start or inputs.get(net, "")
+    return CriticalPath(best.time, start, best.end, best.setup, tuple(reversed(stages)))

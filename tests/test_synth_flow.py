@@ -89,6 +89,7 @@ def test_report_keys(tmp_path):
         "recipe",
         "tool",
         "seconds",
+        "timing",
     }
     assert report.gate_equivalents == pytest.approx(report.area_um2 / 7.2576, abs=0.001)
     assert report.path.stages[-1].arrival == pytest.approx(report.critical_path_ns, abs=1e-5)

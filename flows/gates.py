@@ -1,0 +1,86 @@
+"""A design as a netlist of library cells, with what a simulator needs of the cells."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.console import Progress
+from flows.options import SynthesisOptions
+from hwgen.errors import HwgenError
+from hwgen.interface import Architecture, Manifest
+from hwgen.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """A synthesized design.
+
+    Parameters
+    ----------
+    manifest
+        Of the RTL; the netlist has the same ports and cycles.
+    library, report
+        A :class:`~synth.library.CellLibrary` and a :class:`~synth.report.SynthesisReport`.
+    folder
+        Holds ``netlist.v`` and ``netlist.json``, and ``cells.v``, the models of its cells.
+    """
+
+    manifest: Manifest
+    library: Any
+    report: Any
+    folder: Path
+
+    @property
+    def netlist(self) -> Path:
+        """The netlist as Verilog."""
+        return self.folder / "netlist.v"
+
+    @property
+    def models(self) -> Path:
+        """The cells as Verilog."""
+        return self.folder / "cells.v"
+
+    def to_json(self) -> dict[str, Any]:
+        """What the netlist is made of, as plain data."""
+        keys = ("pdk", "corner", "recipe", "area_um2", "cells")
+        return {key: getattr(self.report, key) for key in keys}
+
+
+def make_gates(
+    network: Network,
+    architecture: Architecture,
+    folder: Path,
+    *,
+    library: Any,
+    options: SynthesisOptions,
+    progress: Progress,
+) -> Gates:
+    """Generate and synthesize into ``folder``, and write the models of the cells used.
+
+    Raises
+    ------
+    HwgenError
+        A cell of the library is named like a module of ours, or synthesis failed.
+    """
+    from flows.design import generated
+    from synth import synthesize
+    from synth.models import verilog_models
+
+    ours = next((name for name in library.cells if re.match(r"hwgen(_|\Z)", name)), None)
+    if ours is not None:
+        raise HwgenError(library.name, f"a cell called {ours}", "hwgen is the design's own prefix")
+    progress("generating")
+    keywords = options.to_keywords()
+    manifest = generated(network, architecture, folder, keywords["cache"])
+    report = synthesize(
+        Path(manifest.verilog),
+        manifest.top,
+        library=library,
+        out_dir=folder,
+        progress=progress,
+        **keywords,
+    )
+    gates = Gates(manifest=manifest, library=library, report=report, folder=folder)
+    gates.models.write_text(verilog_models(library, report.cells_by_type), "utf-8")
+    return gates

@@ -1,0 +1,114 @@
+"""Energy of a mapped netlist from how often its nets change.
+
+A change of a net moves the charge of half a cycle, ``C V^2 / 2``: the capacitance of every pin
+that the net drives, and of the wire to it. Both count where the pin is: in the module of its cell,
+and as ``clock`` (clock pins of flip-flops and clock gates), ``sequential`` (their other pins) or
+``combinational`` (pins of gates). What output ports drive is not the design's.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwgen.errors import HwgenError
+from synth import logic
+from synth.library import Cell, CellLibrary
+from synth.netlist import Net, Netlist
+
+KINDS = ("clock", "sequential", "combinational")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the wire to a driven pin weighs, in fF, and where the figure is from."""
+
+    femtofarad: float
+    source: str
+
+
+_PER_UM = "OpenROAD-flow-scripts' setRC.tcl"
+_WIRES = {
+    "ihp-sg13g2": Wire(2.6, f"15 um, as in the library's wire loads, of 0.173 fF/um ({_PER_UM})"),
+    "sky130hd": Wire(1.9, f"11 um, about three cells, of 0.172 fF/um ({_PER_UM})"),
+    "gf180mcu": Wire(2.6, f"19 um, about three cells, of 0.135 fF/um ({_PER_UM})"),
+    "asap7": Wire(0.24, f"1.4 um, about three cells, of 0.173 fF/um ({_PER_UM})"),
+}
+
+
+@dataclass(frozen=True)
+class Switching:
+    """Energy in pJ, whole, by module and by kind (:data:`KINDS`); both sum to the whole."""
+
+    energy: float
+    by_module: dict[str, float]
+    by_kind: dict[str, float]
+
+
+def default_wire(library: CellLibrary) -> Wire:
+    """The wire to a driven pin where nothing is known of the layout: an assumption."""
+    known = _WIRES.get(library.name)
+    if known is not None:
+        return known
+    inverter = library.gates(0b01, 1)[0]
+    load = sum(inverter.pins[pin].capacitance for pin in inverter.inputs)
+    return Wire(round(1e3 * load, 3), f"as much as the input of {inverter.name}")
+
+
+def switching(
+    netlist: Netlist, library: CellLibrary, changes: Mapping[Net, float], wire: float
+) -> Switching:
+    """Energy that the changes of the nets take.
+
+    Parameters
+    ----------
+    changes
+        Changes between 0 and 1 by net of :meth:`~synth.netlist.Netlist.flat`.
+    wire
+        Capacitance in fF of the wire to each driven pin.
+
+    Raises
+    ------
+    HwgenError
+        The library states no supply voltage.
+    """
+    if not library.voltage:
+        raise HwgenError(library.name, "no supply voltage", "a library with nom_voltage")
+    half = library.voltage**2 / 2
+    homes = {path: module for path, module, _ in netlist.places()}
+    clocks = {name: _clock_pins(cell) for name, cell in library.cells.items()}
+    by_module: dict[str, float] = dict.fromkeys(netlist.uses(), 0.0)
+    by_kind: dict[str, float] = dict.fromkeys(KINDS, 0.0)
+    for instance in netlist.flat().instances:
+        cell = library.cells[instance.cell]
+        for pin in cell.inputs:
+            net = instance.pins.get(pin)
+            if not isinstance(net, int):
+                continue
+            energy = half * (cell.pins[pin].capacitance + 1e-3 * wire) * changes[net]
+            by_module[homes[instance.path]] += energy
+            by_kind[_kind(cell, pin in clocks[cell.name])] += energy
+    return Switching(math.fsum(by_kind.values()), by_module, by_kind)
+
+
+def leakage_energy(leakage: float, seconds: float) -> float:
+    """Energy in pJ that ``leakage`` in nW takes in some seconds."""
+    return 1e3 * leakage * seconds
+
+
+def average_power(energy: float, rate: float, leakage: float) -> float:
+    """Power in uW at ``rate`` inferences a second of ``energy`` pJ, and ``leakage`` in nW."""
+    return 1e-6 * energy * rate + 1e-3 * leakage
+
+
+def _clock_pins(cell: Cell) -> frozenset[str]:
+    if not cell.sequential:
+        return frozenset()
+    marked = {name for name in cell.inputs if cell.pins[name].clock}
+    text = cell.state.expressions.get("clocked_on", "") if cell.state else ""
+    return frozenset(marked | set(logic.names(text) if text else ()))
+
+
+def _kind(cell: Cell, clock: bool) -> str:
+    if clock:
+        return "clock"
+    return "sequential" if cell.sequential else "combinational"
