@@ -16,14 +16,12 @@ from hwgen.errors import HwgenError, printable
 _COMMANDS = (
     "demo",
     "import",
-    "quantize",
     "info",
     "predict",
     "generate",
     "verify",
     "synth",
     "power",
-    "handoff",
     "pdk",
     "cache",
 )
