@@ -9,21 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amaranth.hdl import Value
+from amaranth.hdl import Module, Value
 
 from hwgen.generate import generate
 from hwgen.interface import Architecture, Manifest
 from hwgen.network import Network, parse_network
+from hwgen.serial import Schedule, SerialArgmax
 from sim.runner import SimulationResult, run
 from sim.vectors import make_vectors
 from tests.networks import dense, network, rescale
 
 ARCHITECTURES = [Architecture(name="parallel"), Architecture(name="serial", macs=2)]
+DESIGNS = pytest.mark.parametrize(
+    ("architecture", "inputs"),
+    [
+        pytest.param(ARCHITECTURES[0], 3, id="parallel"),
+        pytest.param(ARCHITECTURES[1], 3, id="serial, loading"),
+        pytest.param(ARCHITECTURES[1], 11, id="serial, accumulating"),
+    ],
+)
 
 
-def small(output: str = "values") -> Network:
+def small(output: str = "values", inputs: int = 3) -> Network:
+    rows = [[3, -2, 1], [-4, 5, 2], [1, 1, -7]]
     hidden = dense(
-        [[3, -2, 1], [-4, 5, 2], [1, 1, -7]],
+        [[row[i % 3] for i in range(inputs)] for row in rows],
         [4, -3, 9],
         output=rescale(4, False, 0),
         activation="relu",
@@ -72,20 +82,38 @@ def saturation(layer: dict[str, Any]) -> None:
     layer["output"]["overflow"] = "wrap"
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
-def test_right_design_passes(architecture: Architecture, tmp_path: Path) -> None:
-    assert check(small(), small(), architecture, tmp_path).passed
+def test_designs_are_of_both_kinds() -> None:
+    kinds = [Schedule.of(small(inputs=inputs), 2).accumulating for inputs in (3, 11)]
+    assert kinds == [False, True]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+@DESIGNS
+def test_right_design_passes(architecture: Architecture, inputs: int, tmp_path: Path) -> None:
+    meant = small(inputs=inputs)
+    assert check(meant, meant, architecture, tmp_path).passed
+
+
+@DESIGNS
 @pytest.mark.parametrize("fault", [weight, bias, shift, rounding, saturation])
 def test_arithmetic_fault(
-    fault: Callable[[dict[str, Any]], None], architecture: Architecture, tmp_path: Path
+    fault: Callable[[dict[str, Any]], None],
+    architecture: Architecture,
+    inputs: int,
+    tmp_path: Path,
 ) -> None:
-    result = check(changed(small(), fault), small(), architecture, tmp_path)
+    meant = small(inputs=inputs)
+    result = check(changed(meant, fault), meant, architecture, tmp_path)
     assert not result.passed
     assert result.mismatches > 0
     assert result.first_mismatch is not None
+
+
+class TheFirstWins(SerialArgmax):
+    """Equals go before the one that should go before them."""
+
+    def elaborate(self, platform: object) -> Module:
+        self.wins = ~self.wins
+        return super().elaborate(platform)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
@@ -94,6 +122,7 @@ def test_argmax_tie(
 ) -> None:
     meant = small("argmax")
     monkeypatch.setattr(Value, "__gt__", Value.__ge__)
+    monkeypatch.setattr("hwgen.serial.top.SerialArgmax", TheFirstWins)
     manifest = generate(meant, architecture, tmp_path)
     monkeypatch.undo()
     result = simulate(manifest, meant)
@@ -101,20 +130,23 @@ def test_argmax_tie(
     assert result.mismatches > 0
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
-def test_dropped_beat(architecture: Architecture, tmp_path: Path) -> None:
-    manifest = generate(small(), architecture, tmp_path)
+@DESIGNS
+def test_dropped_beat(architecture: Architecture, inputs: int, tmp_path: Path) -> None:
+    meant = small(inputs=inputs)
+    manifest = generate(meant, architecture, tmp_path)
     path = Path(manifest.verilog)
     lines = path.read_text().splitlines()
     [ready] = [i for i, line in enumerate(lines) if "assign s_axis_tready = " in line]
     lines[ready] = "  assign s_axis_tready = 1'h1;"
     path.write_text("\n".join(lines) + "\n")
-    assert not simulate(manifest, small()).passed
+    assert not simulate(manifest, meant).passed
 
 
+@pytest.mark.parametrize("inputs", [3, 11])
 @pytest.mark.parametrize("key", ["latency_cycles", "interval_cycles"])
-def test_wrong_cycles(key: str, tmp_path: Path) -> None:
-    manifest = generate(small(), ARCHITECTURES[1], tmp_path)
-    result = simulate(replace(manifest, **{key: getattr(manifest, key) + 1}), small())
+def test_wrong_cycles(key: str, inputs: int, tmp_path: Path) -> None:
+    meant = small(inputs=inputs)
+    manifest = generate(meant, ARCHITECTURES[1], tmp_path)
+    result = simulate(replace(manifest, **{key: getattr(manifest, key) + 1}), meant)
     assert not result.passed
     assert key.partition("_")[0] in (result.failure or "")
