@@ -22,6 +22,7 @@ _COMMANDS = (
     "verify",
     "synth",
     "power",
+    "handoff",
     "pdk",
     "cache",
 )
