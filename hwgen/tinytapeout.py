@@ -9,7 +9,6 @@ high; valid, once high, stays and its byte does not change until then. No output
 within the clock. Inputs change in step with ``clk``; ``rst_n`` alone may change at any time.
 """
 
-from collections.abc import Iterator
 from enum import Flag, auto
 
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Module, ResetSignal, Signal, Value
@@ -175,14 +174,14 @@ class TinyTapeoutTop(wiring.Component):
         The design.
     source, sink
         Its beats.
-    interval
+    latency, interval
         Of the tile.
     """
 
-    def __init__(self, core: Top, source: Layout, sink: Layout, interval: int):
+    def __init__(self, core: Top, source: Layout, sink: Layout, *, latency: int, interval: int):
         self._core = core
         self._layouts = source, sink
-        self.latency = core.latency + 2
+        self.latency = latency
         self.interval = interval
         super().__init__(
             {port.name: (In if port.direction == "input" else Out)(port.width) for port in _PORTS}
@@ -243,8 +242,16 @@ def build_tile(network: Network, architecture: Architecture) -> TinyTapeoutTop:
         raise HwgenError("--bare", "given with tinytapeout", "the tile needs a handshake")
     core = build(network, architecture)
     source, sink = input_layout(network, architecture), output_layout(network, architecture)
-    interval = _interval(network, architecture, source, sink)
-    return TinyTapeoutTop(core, source, sink, interval)
+    work = 1
+    if architecture.name == "serial":
+        work = Schedule.of(network, architecture.macs).phases[0].words
+    return TinyTapeoutTop(
+        core,
+        source,
+        sink,
+        latency=core.latency + work + 1,
+        interval=_interval(network, architecture, source, sink),
+    )
 
 
 def tile_design(network: Network, architecture: Architecture, top: str) -> tuple[str, Manifest]:
@@ -295,14 +302,16 @@ class _Step(Flag):
     """What a clock of an inference waits for, or does."""
 
     NOTHING = 0
-    LOAD = auto()
-    """A beat of the input is taken."""
     WAIT = auto()
     """The index of the inference before must have been taken."""
     VALUE = auto()
     """A beat of the result is handed on."""
     INDEX = auto()
     """The index is known; it is handed on from the next clock on."""
+    NEED = auto()
+    """A beat of the input must be there."""
+    TAKE = auto()
+    """A beat of the input is taken."""
 
 
 def _interval(network: Network, architecture: Architecture, source: Layout, sink: Layout) -> int:
@@ -314,40 +323,52 @@ def _interval(network: Network, architecture: Architecture, source: Layout, sink
     load, drain = source.width // 8, sink.width // 8 + 1
     if architecture.name == "parallel":
         return max(load, drain)
-    schedule, argmax = Schedule.of(network, architecture.macs), network.output == "argmax"
+    steps = _steps(Schedule.of(network, architecture.macs), network.output == "argmax")
     now = taken = given = 0
     loaded: list[int] = []
     for _ in range(4):
-        for step in _steps(schedule, argmax):
+        for step in steps:
             now += 1
-            if _Step.LOAD in step:
-                now = max(now, taken + load)
             if _Step.WAIT in step:
                 now = max(now, given)
             if _Step.VALUE in step:
                 given = now = max(now, given + drain)
             if _Step.INDEX in step:
                 given = max(now + 1, given + drain)
-            if _Step.LOAD in step:
+            if _Step.NEED in step:
+                now = max(now, taken + load)
+            if _Step.TAKE in step:
                 taken = now
         loaded.append(taken)
     return loaded[-1] - loaded[-2]
 
 
-def _steps(schedule: Schedule, argmax: bool) -> Iterator[_Step]:
-    """Each clock of an inference that nothing holds up, from its first multiplication on."""
-    end = len(schedule.fan_in) - 1
-    for layer, (fan_in, groups) in enumerate(zip(schedule.fan_in, schedule.groups, strict=True)):
-        for group in range(groups):
-            multiply = [_Step.LOAD if layer == group == 0 else _Step.NOTHING] * fan_in
-            shift = [_Step.NOTHING] * schedule.macs
-            results = schedule.tails[layer] if group == groups - 1 else schedule.macs
-            if layer == end and not argmax:
-                shift[:results] = [_Step.VALUE] * results
-            elif layer == end:
-                if group == 0:
-                    multiply[-1] |= _Step.WAIT
-                if group == groups - 1:
-                    shift[results - 1] = _Step.INDEX
-            yield from multiply
-            yield from shift
+def _steps(schedule: Schedule, argmax: bool) -> list[_Step]:
+    """Each clock of an inference that nothing holds up.
+
+    A result that a layer computes is handed on in the clock after its turn; the last one in the
+    first clock of the next inference.
+    """
+    steps: list[_Step] = []
+    turns = schedule.phases[-1].turns
+    results = [_Step.NOTHING if argmax else _Step.VALUE] * turns
+    if argmax:
+        results[0] |= _Step.WAIT
+        results[-1] |= _Step.INDEX
+    ready = _Step.NOTHING
+    for number, phase in enumerate(schedule.phases):
+        ends = number == len(schedule.phases) - 1
+        if number in schedule.settling:
+            steps.append(_Step.NOTHING)
+        for turn in range(phase.turns):
+            clocks = [_Step.NOTHING] * phase.words
+            if number == 0:
+                clocks[0] |= _Step.NEED
+                clocks[-1] |= _Step.TAKE
+            elif ends and schedule.drains:
+                clocks[0] |= results[turn]
+            clocks[0] |= ready
+            ready = results[turn] if ends and not schedule.drains else _Step.NOTHING
+            steps += clocks
+    steps[0] |= ready
+    return steps

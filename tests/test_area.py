@@ -62,8 +62,8 @@ UNITS = {
 }
 
 UNIT_AREAS = {
-    ("mac", "ihp-sg13g2"): (147, 1782.99),
-    ("mac", "sky130hd"): (113, 953.41),
+    ("mac", "ihp-sg13g2"): (140, 1728.56),
+    ("mac", "sky130hd"): (114, 870.84),
     ("requantizer", "ihp-sg13g2"): (9, 65.32),
     ("requantizer", "sky130hd"): (8, 35.03),
     ("argmax", "ihp-sg13g2"): (119, 1016.78),

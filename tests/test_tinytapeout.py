@@ -15,6 +15,7 @@ from hwgen import golden
 from hwgen.errors import HwgenError
 from hwgen.interface import Architecture, Manifest
 from hwgen.network import Network
+from hwgen.serial import Schedule
 from hwgen.tinytapeout import RESET_CYCLES, TinyTapeoutTop, build_tile, tile_design
 from sim import runner, verilator
 from sim.runner import SimulationResult
@@ -28,10 +29,14 @@ PARALLEL, SERIAL = Architecture(), Architecture(name="serial", macs=2)
 ARCHITECTURES = [PARALLEL, Architecture(pipeline=1), Architecture(name="serial"), SERIAL]
 
 
-def small(output: str = "values", bits: int = 5, **settings: Any) -> Network:
-    """4-3-2: 20 bits of input and 22 of output, so that neither fills its bytes."""
+def small(output: str = "values", bits: int = 5, inputs: int = 4, **settings: Any) -> Network:
+    """4-3-2: 20 bits of input and 22 of output, so that neither fills its bytes.
+
+    With 11 inputs the first layer of a serial design accumulates.
+    """
+    rows = [[3, -2, 1, 0], [-4, 5, 2, 1], [1, 1, -7, 3]]
     hidden = dense(
-        [[3, -2, 1, 0], [-4, 5, 2, 1], [1, 1, -7, 3]],
+        [[row[i % 4] for i in range(inputs)] for row in rows],
         [4, -3, 9],
         output=rescale(4, False, 0),
         activation="relu",
@@ -50,18 +55,22 @@ def simulate(net: Network, manifest: Manifest, text: str, folder: Path) -> Simul
 
 
 @pytest.mark.parametrize(
-    ("architecture", "output"),
+    ("architecture", "output", "inputs"),
     [
-        (ARCHITECTURES[0], "values"),
-        (ARCHITECTURES[0], "argmax"),
-        (ARCHITECTURES[1], "values"),
-        (ARCHITECTURES[2], "argmax"),
-        (ARCHITECTURES[3], "values"),
+        (ARCHITECTURES[0], "values", 4),
+        (ARCHITECTURES[0], "argmax", 4),
+        (ARCHITECTURES[1], "values", 4),
+        (ARCHITECTURES[2], "argmax", 4),
+        (ARCHITECTURES[3], "values", 4),
+        (ARCHITECTURES[3], "values", 13),
+        (ARCHITECTURES[3], "argmax", 13),
     ],
     ids=str,
 )
-def test_tile(architecture: Architecture, output: str, tmp_path: Path) -> None:
-    net = small(output, bits=9 if output == "values" else 5, signed=output == "values")
+def test_tile(architecture: Architecture, output: str, inputs: int, tmp_path: Path) -> None:
+    bits = 9 if output == "values" else 5
+    net = small(output, bits=bits, inputs=inputs, signed=output == "values")
+    assert Schedule.of(net, 2).accumulating is (inputs > 4)
     text, manifest = tile_design(net, architecture, TOP)
     result = simulate(net, manifest, text, tmp_path)
     assert result.failure is None
@@ -141,18 +150,23 @@ def test_random_networks(net: Network, kind: Architecture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "output", "latency", "interval"),
+    ("architecture", "output", "inputs", "latency", "interval"),
     [
-        pytest.param(PARALLEL, "values", 1 + 2, 3 + 1, id="the result's three bytes and one more"),
-        pytest.param(PARALLEL, "argmax", 1 + 2, 3, id="the vector's three bytes"),
-        # Two groups of 4 + 2 and one of 3 + 2 clocks, and nothing waits.
-        pytest.param(SERIAL, "argmax", 14 + 2, 17, id="the design's own"),
-        # Before the second of two beats of two bytes, which follow each other, two clocks more.
-        pytest.param(SERIAL, "values", 12 + 2, 17 + 2, id="its beats leave as bytes"),
+        pytest.param(PARALLEL, "values", 4, 1 + 2, 3 + 1, id="the result's three bytes and one"),
+        pytest.param(PARALLEL, "argmax", 4, 1 + 2, 3, id="the vector's three bytes"),
+        # 4 beats, 3 and 2 neurons of two words, a clock between them, and nothing waits.
+        pytest.param(SERIAL, "argmax", 4, 13 + 2, 4 + 6 + 4 + 1, id="the design's own"),
+        # The second of two beats of two bytes waits a clock.
+        pytest.param(SERIAL, "values", 4, 10 + 2, 15 + 1, id="its beats leave as bytes"),
+        # 11 beats of two words, 2 neurons of two words; the last beat is worked on for two.
+        pytest.param(SERIAL, "argmax", 11, 6 + 3, 22 + 4, id="the design's own, accumulating"),
+        pytest.param(SERIAL, "values", 11, 3 + 3, 26 + 1, id="accumulating, as bytes"),
     ],
 )
-def test_cycles(architecture: Architecture, output: str, latency: int, interval: int) -> None:
-    _, manifest = tile_design(small(output), architecture, TOP)
+def test_cycles(
+    architecture: Architecture, output: str, inputs: int, latency: int, interval: int
+) -> None:
+    _, manifest = tile_design(small(output, inputs=inputs), architecture, TOP)
     assert (manifest.latency_cycles, manifest.interval_cycles) == (latency, interval)
 
 
