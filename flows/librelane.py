@@ -61,7 +61,7 @@ PROCESSES = {
         pdk="sky130A",
         cells="sky130_fd_sc_hd",
         site=(0.46, 2.72),
-        resynthesis={"parallel": 2.2, "serial": 1.58},
+        resynthesis={"parallel": 2.2, "serial": 1.67},
     ),
     "gf180mcu": Process(
         pdk="gf180mcuD",

@@ -6,7 +6,9 @@ parallel
     bits that are added (nonzero signed digits of the weights times the width of their inputs), and
     bits of accumulators, which are rescaled or compared;
 serial, one MAC
-    bits of ROM, bits of the shift memories, bit products of the multiplier, a constant.
+    bits of ROM, bits of storage, bit products of the multiplier, a constant. Storage is that of the
+    smaller kind of design, with inputs or with accumulators of the first layer stored
+    (docs/architectures.md).
 
 The prices were fitted to ``hwgen synth``; docs/quantize.md has the errors. Good for ranking widths,
 not for a data sheet: ``hwgen synth`` has the area.
@@ -45,27 +47,41 @@ def parallel_parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float,
     added = moved = 0.0
     for layer in layers:
         added += int(digit_counts(layer.weight_values).sum()) * source.bits
-        moved += _accumulator(layer, source) * layer.outputs
+        moved += max(_accumulators(layer, source)) * layer.outputs
         source = _handed_on(layer, source)
     return added, moved
 
 
 def serial_parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
-    """Bits of ROM, bits of shift memories, bit products of the multiplier, one."""
+    """Bits of ROM, bits of storage, bit products of the multiplier, one."""
     rom = multiplier = 0.0
-    memories = [0, 0]
-    for index, layer in enumerate(layers):
-        width = _accumulator(layer, source)
-        rom += layer.codes.size * layer.weight_bits + layer.outputs * width
+    memories, widths = [], []
+    for layer in layers:
+        widths.append(_accumulators(layer, source))
+        rom += layer.codes.size * layer.weight_bits + layer.outputs * max(widths[-1])
         multiplier = max(multiplier, layer.weight_value_bits * source.bits)
-        memories[index % 2] = max(memories[index % 2], layer.fan_in * source.bits)
+        memories.append(layer.fan_in * source.bits)
         source = _handed_on(layer, source)
-    return rom, float(sum(memories)), multiplier, 1.0
+    return rom, _storage(memories, widths), multiplier, 1.0
 
 
-def _accumulator(layer: DenseLayer, source: Format) -> int:
+def _storage(memories: list[int], widths: list[list[int]]) -> float:
+    """Bits of flip-flops for data, given the input of each layer and its accumulators' widths."""
+    rest = [max(of_layer) for of_layer in widths]
+    loading = _shared(memories) + max(rest)
+    accumulating = sum(widths[0]) + 0.75 * rest[0] + _shared(memories[2:]) + max(rest[1:], default=0)
+    return min(loading, accumulating)
+
+
+def _shared(memories: list[int]) -> int:
+    """Bits of two memories that layers use in turns."""
+    return sum(max(memories[parity::2], default=0) for parity in (0, 1))
+
+
+def _accumulators(layer: DenseLayer, source: Format) -> list[int]:
+    """Width of each accumulator."""
     ends = layer.accumulator_intervals([(source.minimum, source.maximum)] * layer.fan_in)
-    return max(signed_width(low, high) for low, high in ends)
+    return [signed_width(low, high) for low, high in ends]
 
 
 def _handed_on(layer: DenseLayer, source: Format) -> Format:
