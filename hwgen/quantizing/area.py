@@ -25,7 +25,7 @@ from hwgen.quantizing.grids import digit_counts
 
 PRICES: dict[str, tuple[float, ...]] = {
     "parallel": (23.6, 22.2),
-    "serial": (1.69, 38.1, 75.7, 4304.0),
+    "serial": (0.974, 65.4, 40.6, 806.0),
 }
 
 
