@@ -17,6 +17,7 @@ _COMMANDS = (
     "demo",
     "import",
     "quantize",
+    "train",
     "info",
     "predict",
     "generate",
