@@ -18,6 +18,7 @@ _COMMANDS = (
     "import",
     "quantize",
     "train",
+    "study",
     "info",
     "predict",
     "generate",
