@@ -17,6 +17,8 @@ _COMMANDS = (
     "demo",
     "import",
     "quantize",
+    "train",
+    "study",
     "info",
     "predict",
     "generate",

@@ -276,7 +276,7 @@ def _bias(bias: Fraction, shift: int, floor: bool) -> tuple[int, bool]:
 def say_biases(total: Sum, sums: Sums, rounded: Rounded, report: Report) -> None:
     """Tell what became of biases that are no multiples of an accumulator's step."""
     moved = sum(b.denominator != 1 for b in sums.bias)
-    if not moved and not rounded.inexact:
+    if not moved:
         return
     if rounded.inexact:
         end = f"results may differ by such a rounding ({rounded.inexact})"

@@ -14,6 +14,9 @@ Minimize = Literal["memory", "multiplications", "area"]
 Widths = int | tuple[int, ...]
 
 MINIMIZE: tuple[Minimize, ...] = ("memory", "multiplications", "area")
+BASELINE_BITS = 32
+"""A width for baselines only."""
+
 _FORMAT = re.compile(r"([su])(\d{1,2})\.(-?\d{1,2})")
 
 
@@ -102,6 +105,8 @@ class Settings:
             ("codebook bits", self.codebook_bits, (2, 16)),
         ):
             for bits in widths if isinstance(widths, tuple) else (widths,):
+                if bits == BASELINE_BITS and allowed == (1, 16):
+                    continue
                 if bits is not None and not allowed[0] <= bits <= allowed[1]:
                     raise HwgenError(name, str(bits), f"{allowed[0]}..{allowed[1]}")
 

@@ -1,0 +1,95 @@
+"""A study's picture: accuracy against area, and against the accumulator's width, for each task."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from flows.pictures import _STYLE, _save
+from flows.studying.config import Study
+from flows.studying.points import Row
+
+_MARKS = (
+    ("fixed", "o", "#3b6ea5"),
+    ("searched", "s", "#c98a2b"),
+    ("codebook", "D", "#8a5a9e"),
+    ("qat-kd", "^", "#b23a48"),
+    ("qat", "v", "#5a9367"),
+    ("a2q", "P", "#444444"),
+)
+
+
+def study_picture(study: Study, rows: list[Row], path: Path) -> None:
+    """Write ``path`` with the endings ``.png`` and ``.svg``: a row of two panels for each task."""
+    style: dict[str, Any] = {**_STYLE, "axes.spines.left": True}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(9.6, 2.9 * len(study.task)))
+        figure.set_layout_engine("constrained", hspace=0.08)
+        axes = figure.subplots(
+            len(study.task), 2, squeeze=False, gridspec_kw={"width_ratios": (3, 2)}
+        )
+        for (left, right), task in zip(axes, study.task, strict=True):
+            own = [row for row in rows if row["task"] == task.name and row["accuracy"] is not None]
+            _areas(left, own)
+            _accumulators(right, own)
+            heading = next((row["topology"] for row in own if row["topology"]), "")
+            left.set_title(f"{task.name} {heading}", loc="left", weight="bold", fontsize=10)
+        _save(figure, path)
+
+
+def _mark(way: str) -> tuple[str, str]:
+    return next(((m, c) for kind, m, c in _MARKS if way.startswith(kind)), ("x", "#8c8c8c"))
+
+
+def _float(axis: Any, rows: list[Row]) -> None:
+    for row in rows:
+        if row["way"] == "float":
+            axis.axhline(100 * row["accuracy"], color="#8c8c8c", lw=1, ls="--", zorder=0)
+            axis.annotate(
+                "float", (1, 100 * row["accuracy"]), xycoords=("axes fraction", "data"),
+                ha="right", va="bottom", color="#666666", fontsize=8,
+            )  # fmt: skip
+
+
+def _areas(axis: Any, rows: list[Row]) -> None:
+    """Accuracy against the area of ``parallel``; hollow where it is an estimate."""
+    shown = [row for row in rows if row["parallel_um2"] and "accumulator" not in row["way"]]
+    texts = sorted(shown, key=lambda row: row["parallel_um2"])
+    for index, row in enumerate(texts):
+        mark, colour = _mark(row["way"])
+        x, y, spread = row["parallel_um2"], 100 * row["accuracy"], 100 * row["spread"]
+        face = "white" if row["parallel_estimated"] else colour
+        axis.errorbar(x, y, yerr=spread, color=colour, lw=0.8, capsize=2, zorder=1)
+        axis.plot(x, y, mark, color=colour, mfc=face, ms=6, zorder=2)
+        axis.annotate(
+            row["way"], (x, y), xytext=(5, 5 if index % 2 else -11), textcoords="offset points",
+            fontsize=7.5, color=colour,
+        )  # fmt: skip
+    _float(axis, rows)
+    axis.set_xscale("log")
+    axis.margins(x=0.18)
+    axis.set_xlabel("parallel, µm² (hollow: estimated)")
+    axis.set_ylabel("test accuracy, %")
+
+
+def _accumulators(axis: Any, rows: list[Row]) -> None:
+    """Accuracy against the width that accumulators are held to."""
+    for kind, label, colour in (
+        ("accumulator", "without training", "#3b6ea5"),
+        ("a2q", "A2Q, 4 bits", "#b23a48"),
+    ):
+        line = [row for row in rows if row["way"].rpartition("-")[0] == kind]
+        line.sort(key=lambda row: int(row["way"].rpartition("-")[2]))
+        if line:
+            axis.errorbar(
+                [int(row["way"].rpartition("-")[2]) for row in line],
+                [100 * row["accuracy"] for row in line],
+                yerr=[100 * row["spread"] for row in line],
+                color=colour, marker="o", ms=4, lw=1.2, capsize=2, label=label,
+            )  # fmt: skip
+    if axis.lines:
+        axis.legend(frameon=False, fontsize=8, loc="lower right")
+    _float(axis, rows)
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+    axis.set_xlabel("accumulators held to, bits")

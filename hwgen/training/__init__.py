@@ -1,0 +1,1 @@
+"""Quantization-aware training with distillation; needs the extra ``train`` (torch, Brevitas)."""
