@@ -21,6 +21,7 @@ _COMMANDS = (
     "generate",
     "verify",
     "synth",
+    "prove",
     "power",
     "pdk",
     "cache",

@@ -116,7 +116,9 @@ class _Neuron:
 
     def _widen(self, *values: int) -> None:
         """Make room for ``values`` beside the present one."""
-        width = max(self.width, *(signed_width(-abs(value) - 1, abs(value)) + 1 for value in values))
+        width = max(
+            self.width, *(signed_width(-abs(value) - 1, abs(value)) + 1 for value in values)
+        )
         if width > self.width:
             self._wire(f"wide{len(self._lines)}_{self._j}", self._value, width)
 
@@ -220,7 +222,9 @@ def _top(network: Network, ports: list[Packed], output: Layout) -> list[str]:
         body.append(f"{ARGMAX} decision (.x({source}), .y(y));")
         return _module(TOP, ports[0].width, index_width(ports[-1].count), body)
     body += _unpacked("z", ports[-1], source)
-    body += [f"wire signed {_span(output.element_bits)} r{j} = z{j};" for j in range(output.elements)]
+    body += [
+        f"wire signed {_span(output.element_bits)} r{j} = z{j};" for j in range(output.elements)
+    ]
     body.append(f"assign y = {_joined('r', output.elements)};")
     return _module(TOP, ports[0].width, output.elements * output.element_bits, body)
 

@@ -1,13 +1,13 @@
 """``no accumulator can overflow``: exact intervals, reckoned from the network file's own numbers.
 
-A sum ``bias + sum of w * x`` over a box of inputs is largest where each ``x`` is at the end that its
-weight favours, and there it has that very value. For the first layer the box is what the network
+A sum ``bias + sum of w * x`` over a box of inputs is largest where each ``x`` is at the end that
+its weight favours, and there it has that very value. For the first layer the box is what the network
 takes, so both ends of an interval are reached. Further in it is the output format of the layer
 before, or what that layer's own intervals leave of it.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 from hwgen import golden
 from hwgen.arithmetic import Integers, Interval
 from hwgen.network import DenseLayer, Network
-from synth.proof.verdict import Verdict
+from synth.proof.decide import Decider
+from synth.proof.verdict import Status, Verdict
 
 METHOD = "exact integer intervals"
 
@@ -49,7 +50,7 @@ class AccumulatorProof:
     widths: Sequence[int]
     vectors: Sequence[Sequence[int]]
 
-    def run(self) -> Verdict:
+    def run(self, decider: Decider, progress: Callable[[str], None]) -> Verdict:
         """Prove or refute it for every neuron."""
         started = time.monotonic()
         layers: list[dict[str, Any]] = []
@@ -69,7 +70,7 @@ class AccumulatorProof:
             layers.append(self._shown(index, width, intervals))
             box = self._outputs(index, intervals)
         seconds = round(time.monotonic() - started, 3)
-        status = "refuted" if example else "undecided" if limit else "proved"
+        status: Status = "refuted" if example else "undecided" if limit else "proved"
         return Verdict(status, METHOD, seconds, limit, example, {"layers": layers})
 
     def _box(self, index: int) -> Interval:

@@ -113,7 +113,7 @@ class _Search:
         state = {bit.now: start.get(bit.now, 0) * ones for bit in self._bits}
         roots = [bit.next for bit in self._bits]
         free = [literal for literal in self._aig.support(roots) if literal not in state]
-        # In three lanes out of four an input stays as it is, so that a reset, say, is not always on.
+        # In three lanes out of four an input stays as it is: a reset, say, is not always on.
         steady = {literal: _bits(generator) | _bits(generator) for literal in free}
         fixed = {literal: _bits(generator) for literal in free}
         idle = 0

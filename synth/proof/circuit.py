@@ -1,6 +1,6 @@
 """A module of Yosys' ``write_json`` as functions of its inputs and its registers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any

@@ -1,4 +1,4 @@
-"""``netlist = RTL``: read, compared module by module, and told apart by an input where it can be."""
+"""``netlist = RTL``: compared module by module, and told apart by an input where it can be."""
 
 import json
 import tempfile

@@ -97,8 +97,7 @@ class Run:
             return None
         lane = (unequal & -unequal).bit_length() - 1
         results = [
-            self._result([steps[side] for takes, steps in cycles if takes], lane)
-            for side in (0, 1)
+            self._result([steps[side] for takes, steps in cycles if takes], lane) for side in (0, 1)
         ]
         return Difference(lane, results[0], results[1], stalls)
 
@@ -160,9 +159,7 @@ def rtl_machine(source: Source, lanes: int) -> Machine:
     """A flat module of RTL."""
     aig = Aig()
     pool = Pool(aig)
-    level = WordLevel(
-        source, aig, ports=pool, state=lambda *_: aig.input(), add=plain_adder(aig)
-    )
+    level = WordLevel(source, aig, ports=pool, state=lambda *_: aig.input(), add=plain_adder(aig))
     return Machine(aig, level.circuit, lanes)
 
 

@@ -161,7 +161,7 @@ class Words:
         modulus, half = 1 << width, 1 << width >> 1
         for move in (0, -((low + half) // modulus) * modulus, -(low // modulus) * modulus):
             first, last = low + move, high + move
-            if (0 <= first and last < modulus) or (-half <= first and last < half):
+            if (first >= 0 and last < modulus) or (-half <= first and last < half):
                 word = self._word(terms, constant + move, (first, last))
                 return [*word, *[word[-1] if first < 0 else FALSE] * (width - len(word))]
         return self._wrapped(terms, constant, width)
@@ -209,7 +209,7 @@ class Words:
     def made(self, bit: int) -> tuple[Terms, int, list[int]] | None:
         """For a bit of a word: terms and constant that its bits, returned too, sum up to."""
         found = self._owner.get(bit)
-        return found and (found.terms, found.constant, list(found.weights))
+        return (found.terms, found.constant, list(found.weights)) if found else None
 
     def grounded(self, roots: Sequence[int]) -> Ground:
         """``roots`` over numbers instead of words."""

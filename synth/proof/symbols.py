@@ -213,9 +213,9 @@ class Symbols:
         return word
 
     def _number(self, index: int, neuron: int, bits: Word, signed: bool) -> Word:
-        if not any(map(self.aig.is_gate, bits)):
-            if index == len(self._ports) - 1 or all(bit <= TRUE for bit in bits):
-                return bits  # an accumulator as it is, or constant
+        as_it_is = index == len(self._ports) - 1 or all(bit <= TRUE for bit in bits)
+        if as_it_is and not any(map(self.aig.is_gate, bits)):
+            return bits  # an accumulator, or constant
         steady = next(i for i, bit in enumerate(bits) if bit > TRUE)
         upper = bits[steady:]
         self.samples.column(max(upper))
@@ -235,7 +235,9 @@ class Symbols:
                 stand = _Stand(index, neuron, place, old ^ flip, new ^ flip)
                 self._stands.setdefault(column, []).append(stand)
         beyond = _outside(self.aig, upper, low, high, signed)
-        self.obligations.append(Obligation(f"interval of layer {index - 1}, neuron {neuron}", beyond, FALSE))
+        self.obligations.append(
+            Obligation(f"interval of layer {index - 1}, neuron {neuron}", beyond, FALSE)
+        )
         return bits[:steady] + number
 
     def rename(self, word: Word) -> Word:

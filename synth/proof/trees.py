@@ -136,12 +136,12 @@ class Trees:
         wanted, rest = self._words.expanded(total)
         found: dict[int, int] = {}
         for net, factor in left.items():
-            literal = self._literal((net, False), made)
-            if literal & 1 or literal == FALSE:
-                constant += factor * (literal & 1)
+            bit = self._literal((net, False), made)
+            if bit & 1:
+                constant += factor
                 factor = -factor
-            if literal > TRUE:
-                found[literal & ~1] = found.get(literal & ~1, 0) + factor
+            if bit > TRUE:
+                found[bit & ~1] = found.get(bit & ~1, 0) + factor
         constants = (constant - rest) % modulus
         names = wanted.keys() | found.keys()
         if constants or any((wanted.get(n, 0) - found.get(n, 0)) % modulus for n in names):

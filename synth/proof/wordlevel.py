@@ -189,7 +189,7 @@ class WordLevel:
             nets = cell["connections"]
             if source.is_register(label):
                 clock = source.clock(label)
-                for i, (net, following) in enumerate(zip(nets["Q"], self._next(cell), strict=True)):
+                for net, following in zip(nets["Q"], self._next(cell), strict=True):
                     circuit.registers.append(
                         Register(
                             names=frozenset(names.get(net, ())),
