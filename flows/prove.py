@@ -1,4 +1,4 @@
-"""``hwgen prove``: that a netlist is its RTL, that this is the arithmetic, that no sum overflows."""
+"""``hwgen prove``: a netlist is its RTL, the RTL is the arithmetic, and no sum overflows."""
 
 import tempfile
 import time
@@ -164,12 +164,13 @@ def _ask(
     from synth.proof.arithmetic import ArithmeticProof
     from synth.proof.decide import Decider
     from synth.proof.netlist import NetlistProof
+    from synth.proof.verdict import Proof
     from synth.recipe import find_recipe
 
     manifest = design.manifest
     vectors = make_vectors(network, count=_VECTORS, seed=_SEED).x.tolist()
     plans = find_recipe(options.recipe, options.clock).plans
-    proofs = {
+    proofs: dict[str, Proof] = {
         "accumulators": AccumulatorProof(
             network=network, widths=manifest.accumulator_bits, vectors=vectors
         ),

@@ -1,9 +1,9 @@
-"""``no accumulator can overflow``: exact intervals, reckoned from the network file's own numbers.
+"""``no accumulator can overflow``: exact intervals of the network file's numbers.
 
-A sum ``bias + sum of w * x`` over a box of inputs is largest where each ``x`` is at the end that
-its weight favours, and there it has that very value. For the first layer the box is what the network
-takes, so both ends of an interval are reached. Further in it is the output format of the layer
-before, or what that layer's own intervals leave of it.
+A sum ``bias + sum of w * x`` over a box of inputs is largest where each ``x`` is at the end
+that its weight favours, and there it has that very value. For the first layer the box is what the
+network takes, so both ends of an interval are reached. Further in it is the output format of the
+layer before, or what that layer's own intervals leave of it.
 """
 
 import time

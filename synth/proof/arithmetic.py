@@ -30,11 +30,11 @@ from synth.proof.aig import FALSE, TRUE
 from synth.proof.cells import Word, extended
 from synth.proof.circuit import Source, sources_of
 from synth.proof.decide import Decider, find_abc
+from synth.proof.evaluation import Evaluation
 from synth.proof.registers import keys_of
-from synth.proof.simulate import Run, rtl_machine
+from synth.proof.simulate import results
 from synth.proof.symbols import Symbols
 from synth.proof.verdict import Verdict
-from synth.proof.wordlevel import WordLevel
 from synth.yosys import run_yosys
 
 METHOD = "run on symbols, every sum as an integer combination of inputs"
@@ -138,7 +138,7 @@ class DesignRun:
 
     def _cycle(self, inputs: Mapping[str, Word]) -> dict[str, Word]:
         """Outputs while ``inputs`` are there, others being anything; then comes the clock edge."""
-        level = WordLevel(
+        level = Evaluation(
             self._source,
             self._aig,
             ports=lambda port, width: inputs.get(port) or self._aig.inputs(width),
@@ -234,7 +234,7 @@ class ArithmeticProof:
         """An input for which the design's result is not the golden model's."""
         x = np.array(self.vectors, dtype=np.int64)
         wanted = golden.predict(self.network, x).reshape(len(x), -1).tolist()
-        found = Run(self.manifest, self.vectors).results(rtl_machine(source, len(x)))
+        found = results(self.manifest, source, self.vectors)
         for vector, right, result in zip(self.vectors, wanted, found, strict=True):
             if result != right:
                 return {"input": list(vector), "arithmetic": right, "rtl": result}

@@ -13,10 +13,10 @@ from synth.proof.aig import FALSE, TRUE, Aig, column, values_of
 from synth.proof.cells import Word
 from synth.proof.circuit import Register, Source
 from synth.proof.decide import Decider
+from synth.proof.evaluation import Evaluation
 from synth.proof.registers import Pool, Registers
 from synth.proof.sums import constant_word
 from synth.proof.trees import plain_adder
-from synth.proof.wordlevel import WordLevel
 
 _SELECTOR_BITS = 3
 _TARGET_BITS = 16
@@ -60,7 +60,7 @@ class _Search:
         self._aig = Aig()
         pool = Pool(self._aig)
         state = registers.state(pool)
-        level = WordLevel(source, self._aig, ports=pool, state=state, add=plain_adder(self._aig))
+        level = Evaluation(source, self._aig, ports=pool, state=state, add=plain_adder(self._aig))
         places: dict[str, list[Register]] = {}
         for (label, _), bit in zip(registers.keys, level.circuit.registers, strict=True):
             places.setdefault(label, []).append(bit)

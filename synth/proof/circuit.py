@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from hwgen.errors import HwgenError
+from synth.library import Cell as LibraryCell
 from synth.library import CellLibrary
 from synth.netlist import Net
 from synth.proof.cells import Word
@@ -20,8 +21,6 @@ class Register:
 
     Attributes
     ----------
-    names
-        Every name that the bit has.
     now
         Its literal, an input of the graph.
     next
@@ -30,7 +29,6 @@ class Register:
         ``0``, ``1``, or ``x`` where nothing is said.
     """
 
-    names: frozenset[Bit]
     now: int
     next: int
     clock: str
@@ -71,7 +69,17 @@ class Source:
     modules
         All modules: what is none of them is a cell.
     library
-        Where cells say nothing of their pins.
+        Whose cells it may have besides Yosys' own.
+
+    Attributes
+    ----------
+    kinds
+        The library cells, by name.
+
+    Raises
+    ------
+    HwgenError
+        A net has two drivers, or a cell is unknown.
     """
 
     def __init__(
@@ -87,11 +95,13 @@ class Source:
         self.cells: Mapping[str, Cell] = module["cells"]
         self.nets: Mapping[str, Any] = module["netnames"]
         self.modules = modules
-        self.driver: dict[Net, tuple[str, str, int]] = {}
-        for label, cell in self.cells.items():
-            for port in self.outputs_of(cell):
-                for i, net in enumerate(cell["connections"][port]):
-                    self.driver[net] = (label, port, i)
+        known = library.cells if library else {}
+        self.kinds: Mapping[str, LibraryCell] = {
+            label: known[cell["type"]]
+            for label, cell in self.cells.items()
+            if cell["type"] in known and cell["type"] not in modules
+        }
+        self.driver = self._drivers()
         self.used = self._used()
         self._orders: dict[frozenset[str], list[str]] = {}
 
@@ -100,8 +110,36 @@ class Source:
         return self.cells[label]["type"] in self.modules
 
     def is_register(self, label: str) -> bool:
-        """Whether the cell of this name is one of Yosys' registers."""
-        return self.cells[label]["type"] in REGISTERS
+        """Whether the cell of this name is a register, of Yosys or of the library."""
+        kind = self.kinds.get(label)
+        if kind is None:
+            return self.cells[label]["type"] in REGISTERS
+        return kind.state is not None and kind.clock_gate is None
+
+    def is_clock_gate(self, label: str) -> bool:
+        """Whether the cell of this name is a clock gate of the library."""
+        return label in self.kinds and self.kinds[label].clock_gate is not None
+
+    def bits(self, label: str) -> int:
+        """How many bits a register has."""
+        return 1 if label in self.kinds else len(self.cells[label]["connections"]["Q"])
+
+    def _drivers(self) -> dict[Net, tuple[str, str, int]]:
+        """The cell that drives each net, its port and the place there."""
+        found: dict[Net, tuple[str, str, int]] = {}
+        inputs = {
+            net
+            for port in self.ports.values()
+            if port["direction"] != "output"
+            for net in port["bits"]
+        }
+        for label, cell in self.cells.items():
+            for port in self.outputs_of(cell):
+                for i, net in enumerate(cell["connections"][port]):
+                    if net in found or net in inputs or isinstance(net, str):
+                        raise HwgenError(self.name, f"two drivers of net {net}", "one is allowed")
+                    found[net] = (label, port, i)
+        return found
 
     def _used(self) -> set[Net]:
         """Nets that a cell or an output port reads."""
@@ -211,7 +249,7 @@ class Source:
             return str(self.modules[kind]["ports"][port]["direction"])
         known = self.library.cells.get(kind) if self.library else None
         if known is None or port not in known.pins:
-            raise HwgenError(f"cell {kind}", "unknown", "a cell of the library")
+            raise HwgenError(f"cell {kind}", f"no pin {port} known", "a cell of the library")
         return known.pins[port].direction
 
 

@@ -24,11 +24,10 @@ from synth.proof.bounds import Bounds, find_bounds
 from synth.proof.cells import Fields, Word
 from synth.proof.circuit import Bit, Circuit, Source, sources_of
 from synth.proof.decide import Answer, Decider
-from synth.proof.mapped import Mapped
+from synth.proof.evaluation import Evaluation, Ports, State
 from synth.proof.registers import Key, Pool, Registers, keys_of
 from synth.proof.sums import Words
 from synth.proof.trees import Trees, WrongTree, plain_adder
-from synth.proof.wordlevel import Ports, State, WordLevel
 
 Pairs = list[tuple[int, int]]
 
@@ -189,18 +188,20 @@ class _Module:
     def _stored(self) -> dict[str, tuple[Key, int]]:
         """For flip-flops of the netlist, the register of the same name; 1 where it is inverted."""
         aig = Aig()
-        mapped = Mapped(
+        mapped = Evaluation(
             self.netlist,
-            self.whole.design.library,
             aig,
             ports=Pool(aig),
             state=lambda label, i: aig.input(),
+            add=plain_adder(aig),
         )
         aliases: dict[int, list[tuple[Bit, int]]] = {}
         for name, literal in mapped.circuit.named.items():
             aliases.setdefault(literal >> 1, []).append((name, literal & 1))
         found = {}
-        for label, register in zip(mapped.labels, mapped.circuit.registers, strict=True):
+        for (label, _), register in zip(
+            keys_of(self.netlist), mapped.circuit.registers, strict=True
+        ):
             for name, flip in aliases.get(register.now >> 1, ()):
                 key = self.registers.named([name])
                 if key is not None:
@@ -225,8 +226,8 @@ class _Module:
         words, pool = Words(aig), Pool(aig)
         state = self.registers.state(pool)
         old = self._front_state(aig, state)
-        rtl = WordLevel(self.rtl, aig, ports=pool, state=state, add=words.adder())
-        front = WordLevel(self.front, aig, ports=pool, state=old, add=words.adder())
+        rtl = Evaluation(self.rtl, aig, ports=pool, state=state, add=words.adder())
+        front = Evaluation(self.front, aig, ports=pool, state=old, add=words.adder())
         nexts = dict(zip(self.registers.keys, _nexts(rtl.circuit), strict=True))
         pairs = _outputs(rtl.circuit, front.circuit)
         for key, following in zip(keys_of(self.front), _nexts(front.circuit), strict=True):
@@ -246,7 +247,7 @@ class _Module:
         pool = Pool(aig)
         state = self.registers.state(pool)
         try:
-            front = WordLevel(
+            front = Evaluation(
                 self.front,
                 aig,
                 ports=pool,
@@ -281,7 +282,7 @@ class _Module:
         aig = Aig()
         pool = Pool(aig)
         state = self.registers.state(pool)
-        rtl = WordLevel(self.rtl, aig, ports=pool, state=state, add=plain_adder(aig))
+        rtl = Evaluation(self.rtl, aig, ports=pool, state=state, add=plain_adder(aig))
         nexts = {
             self.registers.leader[key]: following
             for key, following in zip(self.registers.keys, _nexts(rtl.circuit), strict=True)
@@ -315,10 +316,14 @@ class _Module:
             inner = self.whole.rtl.get(cell["type"])
             if inner is None or not _is_open(inner):
                 continue
-            level = WordLevel(
+
+            def ports(port: str, _: int, label: str = label) -> Word:
+                return circuit.outputs[f"{label}.{port}"]
+
+            level = Evaluation(
                 inner,
                 aig,
-                ports=lambda port, _, label=label: circuit.outputs[f"{label}.{port}"],
+                ports=ports,
                 state=_no_state,
                 add=plain_adder(aig),
             )
@@ -345,9 +350,12 @@ class _Module:
             key, flip = self.stored[label]
             return state(*key) ^ flip
 
-        mapped = Mapped(self.netlist, self.whole.design.library, aig, ports=ports, state=held)
+        add = plain_adder(aig)
+        mapped = Evaluation(self.netlist, aig, ports=ports, state=held, add=add)
         pairs = _outputs(circuit, mapped.circuit)
-        for label, register in zip(mapped.labels, mapped.circuit.registers, strict=True):
+        for (label, _), register in zip(
+            keys_of(self.netlist), mapped.circuit.registers, strict=True
+        ):
             key, flip = self.stored[label]
             leader = self.registers.leader[key]
             if register.clock != self.registers.clock:

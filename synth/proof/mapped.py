@@ -1,169 +1,119 @@
-"""A module of library cells as a :class:`~synth.proof.circuit.Circuit`."""
+"""What the library cells of a module do, as literals of an and-inverter graph.
 
-from collections.abc import Mapping
+A clock gate and the flip-flops behind it are flip-flops with an enable: the gate lets an edge pass
+if and only if it was enabled before that edge.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 
 from hwgen.errors import HwgenError
 from synth import library as cells
 from synth import logic
 from synth.netlist import Net
 from synth.proof.aig import FALSE, TRUE, Aig
-from synth.proof.circuit import Cell, Circuit, Register, Source
-from synth.proof.wordlevel import Ports, State
+from synth.proof.circuit import Source
+
+Find = Callable[[Net], int]
+"""The literal of a net."""
+Pins = Mapping[str, int]
 
 
-class Mapped:
-    """One evaluation of a module of library cells and submodules.
-
-    A clock gate and the flip-flops behind it are flip-flops with an enable: the gate lets an edge
-    pass if and only if it was enabled before that edge.
+class Gates:
+    """The library cells of a module.
 
     Parameters
     ----------
-    source, library
-        The module, and the library with its cells.
-    aig, ports, state
-        The graph, and where words of inputs and bits of flip-flops come from.
-
-    Attributes
-    ----------
-    circuit, labels
-        What came of it, and the cells of its registers in their order.
-
-    Raises
-    ------
-    HwgenError
-        There is a cell that the library lacks, or one that the proof does not know.
+    source, aig
+        The module, which knows its library, and the graph.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        library: cells.CellLibrary,
-        aig: Aig,
-        *,
-        ports: Ports,
-        state: State,
-    ):
-        self.aig = aig
-        self.circuit = Circuit()
+    def __init__(self, source: Source, aig: Aig):
         self._source = source
-        self._kinds = {
-            label: _kind(library, cell)
-            for label, cell in source.cells.items()
-            if not source.is_instance(label)
-        }
-        self._nets: dict[Net, int] = {"0": FALSE, "1": TRUE}
-        self._bits: dict[str, int] = {}
-        self.labels: list[str] = []
-        self._begin(ports, state)
-        for label in source.order(frozenset(filter(self._is_source, source.cells))):
-            cell = source.cells[label]
-            self._drive(label, self._pins(cell))
-        self._finish()
+        self._aig = aig
 
-    def _is_source(self, label: str) -> bool:
-        return self._source.is_instance(label) or self._kinds[label].sequential
+    def outputs(self, label: str, values: Pins) -> dict[str, list[int]]:
+        """Connected outputs of a cell for the values of its pins, or of its state's names.
 
-    def _begin(self, ports: Ports, state: State) -> None:
-        for name, port in self._source.ports.items():
-            if port["direction"] == "input":
-                word = self.circuit.inputs[name] = ports(name, len(port["bits"]))
-                self._nets.update(zip(port["bits"], word, strict=True))
-        for label, cell in self._source.cells.items():
-            nets = cell["connections"]
-            if self._source.is_instance(label):
-                for port in self._source.outputs_of(cell):
-                    name = f"{label}.{port}"
-                    word = self.circuit.inputs[name] = ports(name, len(nets[port]))
-                    self._nets.update(zip(nets[port], word, strict=True))
-            elif self._kinds[label].state is not None:
-                self._bits[label] = state(label, 0)
-                self._drive(label, self._held(label))
-
-    def _held(self, label: str) -> dict[str, int]:
-        """The two state names of a flip-flop."""
-        stored, bit = self._kinds[label].state, self._bits[label]
-        return {} if stored is None else {stored.names[0]: bit, stored.names[1]: bit ^ 1}
-
-    def _drive(self, label: str, values: Mapping[str, int]) -> None:
-        """Outputs of a cell by its functions."""
-        kind, nets = self._kinds[label], self._source.cells[label]["connections"]
-        for pin in kind.outputs:
+        Raises
+        ------
+        HwgenError
+            The library does not say what an output is.
+        """
+        kind, cell = self._kind(label), self._source.cells[label]
+        found = {}
+        for pin in self._source.outputs_of(cell):
             function = kind.pins[pin].function
-            for net in nets.get(pin, ()):
-                if function is None:
-                    raise HwgenError(kind.name, f"no function of {pin}", "a known cell is needed")
-                self._nets[net] = evaluate(self.aig, function, values)
+            if function is None:
+                raise HwgenError(kind.name, f"no function of {pin}", "a known cell is needed")
+            found[pin] = [self._evaluate(function, values)]
+        return found
 
-    def _pins(self, cell: Cell) -> dict[str, int]:
-        """Values of the input pins."""
-        nets = cell["connections"]
-        return {pin: self._net(nets[pin][0]) for pin in self._source.inputs_of(cell)}
+    def held(self, label: str, bit: int) -> dict[str, int]:
+        """The two names of a flip-flop's state."""
+        stored = self._stored(label)
+        return {stored.names[0]: bit, stored.names[1]: bit ^ 1}
 
-    def _net(self, net: Net) -> int:
-        if net not in self._nets:
-            if isinstance(net, str):
-                return self.aig.input()
-            self._nets[net] = self.aig.input()
-        return self._nets[net]
-
-    def _finish(self) -> None:
-        source, circuit = self._source, self.circuit
-        for name, port in source.ports.items():
-            if port["direction"] == "output":
-                circuit.outputs[name] = [self._net(net) for net in port["bits"]]
-        for label, cell in source.cells.items():
-            if source.is_instance(label):
-                for port in self._source.inputs_of(cell):
-                    word = [self._net(net) for net in cell["connections"][port]]
-                    circuit.outputs[f"{label}.{port}"] = word
-            elif self._kinds[label].state is not None:
-                circuit.registers.append(self._register(label, cell))
-                self.labels.append(label)
-        circuit.named = {
-            name: self._nets[net]
-            for net, names in source.names.items()
-            if net in self._nets
-            for name in names
+    def pins(self, label: str, find: Find) -> dict[str, int]:
+        """Values of the input pins; an open one is anything."""
+        nets = self._source.cells[label]["connections"]
+        kind = self._kind(label)
+        return {
+            pin: find(nets[pin][0]) if nets.get(pin) else self._aig.input() for pin in kind.inputs
         }
 
-    def _register(self, label: str, cell: Cell) -> Register:
-        stored = self._kinds[label].state
-        if stored is None or stored.kind != "ff":
-            raise HwgenError(cell["type"], "a latch", "only flip-flops are known to the proof")
-        pins = self._pins(cell)
-        text = stored.expressions
-        now = self._bits[label]
-        for key in ("clear", "preset"):
-            if key in text and evaluate(self.aig, text[key], pins) != FALSE:
-                raise HwgenError(cell["type"], f"{key} in use", "only synchronous resets are known")
-        following = evaluate(self.aig, text["next_state"], pins | self._held(label))
-        [clock] = logic.names(text["clocked_on"])
-        if evaluate(self.aig, text["clocked_on"], {clock: 2}) != 2:
-            raise HwgenError(cell["type"], "a falling edge", "only rising edges are known")
-        enable, root = self._clock(cell["connections"][clock][0])
-        return Register(frozenset(), now, self.aig.choose(enable, following, now), root)
+    def following(self, label: str, now: int, find: Find) -> tuple[int, str]:
+        """What a flip-flop becomes at the next edge of the port returned too, its clock.
 
-    def _clock(self, net: Net) -> tuple[int, str]:
+        Raises
+        ------
+        HwgenError
+            It is a latch, has an asynchronous input in use, or its clock is not the rising edge of
+            a port.
+        """
+        cell, text = self._source.cells[label], self._stored(label).expressions
+        pins = self.pins(label, find)
+        for key in ("clear", "preset"):
+            if key in text and self._evaluate(text[key], pins) != FALSE:
+                raise HwgenError(cell["type"], f"{key} in use", "only synchronous resets are known")
+        value = self._evaluate(text["next_state"], pins | self.held(label, now))
+        [clock] = logic.names(text["clocked_on"])
+        if self._evaluate(text["clocked_on"], {clock: 2}) != 2:
+            raise HwgenError(cell["type"], "a falling edge", "only rising edges are known")
+        enable, root = self._clock(cell["connections"][clock][0], find)
+        return self._aig.choose(enable, value, now), root
+
+    def _clock(self, net: Net, find: Find) -> tuple[int, str]:
         """The literal that enables a clock, and the port that it comes from."""
         for name, port in self._source.ports.items():
             if port["direction"] == "input" and net in port["bits"]:
                 return TRUE, name
         label = self._source.driver.get(net, ("", "", 0))[0]
-        kind = self._kinds.get(label)
+        kind = self._source.kinds.get(label)
         if kind is None or kind.clock_gate not in ("latch_posedge", "latch_posedge_precontrol"):
             raise HwgenError(self._source.name, "a clock from logic", "a port or a clock gate")
-        cell = self._source.cells[label]
+        nets = self._source.cells[label]["connections"]
         [clock] = [pin for pin in kind.inputs if kind.pins[pin].clock]
-        pins = self._pins(cell)
-        before, root = self._clock(cell["connections"][clock][0])
-        return self.aig.both(before, self.aig.any(pins[pin] for pin in kind.enables)), root
+        before, root = self._clock(nets[clock][0], find)
+        pins = self.pins(label, find)
+        return self._aig.both(before, self._aig.any(pins[pin] for pin in kind.enables)), root
+
+    def _kind(self, label: str) -> cells.Cell:
+        return self._source.kinds[label]
+
+    def _stored(self, label: str) -> cells.State:
+        state = self._kind(label).state
+        if state is None or state.kind != "ff":
+            raise HwgenError(self._kind(label).name, "a latch", "only flip-flops are known")
+        return state
+
+    def _evaluate(self, function: str, values: Pins) -> int:
+        return evaluate(self._aig, logic.postfix(function), values)
 
 
-def evaluate(aig: Aig, function: str, values: Mapping[str, int]) -> int:
+def evaluate(aig: Aig, postfix: Iterable[str], values: Pins) -> int:
     """A Liberty function of literals."""
     stack: list[int] = []
-    for token in logic.postfix(function):
+    for token in postfix:
         if token == "!":
             stack.append(stack.pop() ^ 1)
         elif token in "&|^":
@@ -173,10 +123,3 @@ def evaluate(aig: Aig, function: str, values: Mapping[str, int]) -> int:
         else:
             stack.append(int(token) if token in "01" else values[token])
     return stack[0]
-
-
-def _kind(library: cells.CellLibrary, cell: Cell) -> cells.Cell:
-    kind = library.cells.get(cell["type"])
-    if kind is None:
-        raise HwgenError(f"cell {cell['type']}", f"not in {library.name}", "a mapped netlist")
-    return kind

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 from hwgen.interface import Manifest
 from synth.arith import Style
 from synth.library import CellLibrary
+from synth.proof.aig import Aig
 from synth.proof.circuit import Source
-from synth.proof.decide import Decider, find_abc
+from synth.proof.decide import Answer, Decider, find_abc
 from synth.proof.equivalence import Comparison, Design, ModuleProof
-from synth.proof.simulate import Difference, Run, netlist_machine, rtl_machine
+from synth.proof.simulate import Difference, difference, unrolled
 from synth.proof.verdict import Verdict
 from synth.recipe import front_script
 from synth.yosys import run_yosys
@@ -27,15 +28,14 @@ hierarchy -check -top {top}
 proc
 memory_collect
 write_json rtl.json
-flatten -noscopeinfo
-write_json flat.json
 design -reset
 {front}"""
 
 _FLATTEN = """\
-read_json netlist.json
+read_json {name}
+hierarchy -top {top}
 flatten -noscopeinfo
-write_json flat_netlist.json
+write_json {name}
 """
 _STALLS = (None, 1, 2)
 """Seeds of the runs that look for a difference; None: no side ever pauses."""
@@ -80,16 +80,16 @@ class NetlistProof:
             modules = Comparison(design, decider, progress).run()
             parts = {"modules": {module: found.to_json() for module, found in modules.items()}}
             open_ones = {m: found for m, found in modules.items() if found.status != "proved"}
-            example = None
+            example, reason = None, ""
             if open_ones:
                 progress("looking for an input that tells them apart")
-                example = self._example(folder, decider, list(open_ones.values()))
+                example, reason = self._example(folder, decider, open_ones)
         seconds = round(time.monotonic() - started, 3)
         if not open_ones:
             return Verdict("proved", METHOD, seconds, parts=parts)
         if example is not None:
             return Verdict("refuted", METHOD, seconds, counterexample=example, parts=parts)
-        return Verdict("undecided", METHOD, seconds, _limit(open_ones, self.vectors), parts=parts)
+        return Verdict("undecided", METHOD, seconds, _limit(open_ones, reason), parts=parts)
 
     def _read(self, verilog: str, folder: Path, decider: Decider) -> Design:
         (folder / "design.v").write_text(verilog, encoding="utf-8")
@@ -105,23 +105,38 @@ class NetlistProof:
         )
 
     def _example(
-        self, folder: Path, decider: Decider, modules: Sequence[ModuleProof]
-    ) -> dict[str, Any] | None:
-        """An input for which the netlist's result is not the RTL's."""
-        (folder / "netlist.json").write_text(json.dumps(self.netlist), encoding="utf-8")
-        run_yosys(_FLATTEN, folder, tool=self.tool, timeout=max(decider.left, 10))
-        vectors = [*self._hints(modules), *map(list, self.vectors)]
-        run = Run(self.manifest, vectors)
+        self, folder: Path, decider: Decider, modules: Mapping[str, ModuleProof]
+    ) -> tuple[dict[str, Any] | None, str]:
+        """An input for which the netlist's result is not the RTL's; or why there is none."""
+        rtl = self._flat(folder, "flat.json", self._modules(folder, ()))
+        netlist = self._flat(folder, "netlist.json", self.netlist["modules"])
+        vectors = [*self._hints(modules.values()), *map(list, self.vectors)]
         for stalls in _STALLS if not self.manifest.arch.bare else _STALLS[:1]:
-            left = rtl_machine(self._flat(folder / "flat.json", None), len(vectors))
-            cells = self._flat(folder / "flat_netlist.json", self.library)
-            right = netlist_machine(cells, self.library, len(vectors))
-            found = run.difference(left, right, stalls)
+            found = difference(self.manifest, (rtl, netlist), vectors, stalls)
             if found is not None:
-                return _shown(found, vectors)
-        return None
+                return _shown(found, vectors), ""
+        mixed = self._flat(folder, "mixed.json", self._modules(folder, modules))
+        aig = Aig()
+        made = unrolled(self.manifest, (mixed, netlist), aig, lambda: decider.left > 0)
+        answer = Answer(None) if made is None else decider.equal(aig, made[1])
+        if made is None or answer.equal is None:
+            return None, f"no result differs on {len(vectors)} inputs, and then the time limit"
+        if answer.example is None:
+            return None, "no result differs for any input that comes first after a reset"
+        example = answer.example
+        beats = [sum(example.get(bit, 0) << i for i, bit in enumerate(word)) for word in made[0]]
+        vectors = [self.manifest.input.unpack(beats)]
+        found = difference(self.manifest, (rtl, netlist), vectors)
+        return (_shown(found, vectors), "") if found else (None, "only undefined values differ")
 
-    def _hints(self, modules: Sequence[ModuleProof]) -> list[list[int]]:
+    def _modules(self, folder: Path, rtl: Collection[str]) -> Mapping[str, Any]:
+        """The RTL; or the netlist, but the modules ``rtl`` as they are there."""
+        modules: dict[str, Any] = _load(folder / "rtl.json")["modules"]
+        if not rtl:
+            return modules
+        return {**self.netlist["modules"], **{name: modules[name] for name in rtl}}
+
+    def _hints(self, modules: Iterable[ModuleProof]) -> list[list[int]]:
         """What tells a module apart that reads the network's input, as inputs of the network."""
         layout = self.manifest.input
         width = layout.elements * layout.element_bits
@@ -132,9 +147,11 @@ class NetlistProof:
             if layout.beats == 1 and value.bit_length() <= width
         ]
 
-    def _flat(self, path: Path, library: CellLibrary | None) -> Source:
-        module = _load(path)["modules"][self.manifest.top]
-        return Source(self.manifest.top, module, {}, library)
+    def _flat(self, folder: Path, name: str, modules: Mapping[str, Any]) -> Source:
+        top = self.manifest.top
+        (folder / name).write_text(json.dumps({"modules": modules}), encoding="utf-8")
+        run_yosys(_FLATTEN.format(name=name, top=top), folder, tool=self.tool)
+        return Source(top, _load(folder / name)["modules"][top], {}, self.library)
 
 
 def _load(path: Path) -> Any:
@@ -151,10 +168,10 @@ def _shown(found: Difference, vectors: Sequence[Sequence[int]]) -> dict[str, Any
     }
 
 
-def _limit(modules: Mapping[str, ModuleProof], vectors: Sequence[object]) -> str:
+def _limit(modules: Mapping[str, ModuleProof], reason: str) -> str:
     """What kept the proof from an answer."""
     name, first = next(iter(modules.items()))
     if first.status == "differs":
-        reason = first.limit or "it differs for some values at its ports and registers"
-        return f"{name}: {reason}, but no result differs on {len(vectors)} inputs"
-    return f"{name}: {first.limit}"
+        what = first.limit or "it differs for some values at its ports and registers"
+        return f"{name}: {what}, but {reason}"
+    return f"{name}: {first.limit}; {reason}"

@@ -8,9 +8,9 @@ from synth.proof.aig import FALSE, TRUE, Aig, column
 from synth.proof.cells import Word
 from synth.proof.circuit import Bit, Source
 from synth.proof.decide import Decider
+from synth.proof.evaluation import Add, Evaluation, State
 from synth.proof.sums import Words
 from synth.proof.trees import plain_adder
-from synth.proof.wordlevel import Add, State, WordLevel
 
 Key = tuple[str, int]
 """A bit of a register: the cell's name and the place."""
@@ -96,7 +96,7 @@ class Registers:
         """What every register, and false and true, hold in each cycle of a random run."""
         aig = Aig()
         pool = Pool(aig)
-        level = WordLevel(
+        level = Evaluation(
             self._source,
             aig,
             ports=pool,
@@ -145,7 +145,7 @@ class Registers:
 
     def _following(self, aig: Aig, pool: Pool, add: Add) -> dict[Key | int, int]:
         """What every register holds after the next edge; and false and true."""
-        level = WordLevel(self._source, aig, ports=pool, state=self.state(pool), add=add)
+        level = Evaluation(self._source, aig, ports=pool, state=self.state(pool), add=add)
         nexts = [register.next for register in level.circuit.registers]
         return {FALSE: FALSE, TRUE: TRUE, **dict(zip(self.keys, nexts, strict=True))}
 
@@ -154,9 +154,9 @@ def keys_of(source: Source) -> list[Key]:
     """The registers of a module, bit by bit."""
     return [
         (label, i)
-        for label, cell in source.cells.items()
+        for label in source.cells
         if source.is_register(label)
-        for i in range(len(cell["connections"]["Q"]))
+        for i in range(source.bits(label))
     ]
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hwgen.formats import signed_width
 from synth.proof.aig import FALSE, TRUE, Aig
 from synth.proof.cells import Factor, Sum
-from synth.proof.wordlevel import Add
+from synth.proof.evaluation import Add
 
 Terms = dict[int, int]
 """Coefficients by variable: an even literal, or a negative number for a whole number."""

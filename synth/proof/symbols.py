@@ -10,8 +10,8 @@ from synth.proof.aig import FALSE, TRUE, Aig, lanes_of, values_of
 from synth.proof.cells import Word, extended
 from synth.proof.circuit import Cell, Source
 from synth.proof.decide import Decider
+from synth.proof.evaluation import Evaluation
 from synth.proof.sums import Terms, Words, constant_word, few_rows, normal
-from synth.proof.wordlevel import WordLevel
 
 _LANES = 512
 _ONES = (1 << _LANES) - 1
@@ -186,7 +186,7 @@ class Symbols:
         return word
 
     def _evaluate(self, name: str, x: Word) -> Word:
-        level = WordLevel(
+        level = Evaluation(
             self._reference[name],
             self.aig,
             ports=lambda port, width: x,

@@ -12,8 +12,8 @@ from synth.compress import ONE, ZERO, Adder, Literal
 from synth.netlist import Net
 from synth.proof.aig import FALSE, TRUE, Aig
 from synth.proof.cells import Sum, Word
+from synth.proof.evaluation import Add
 from synth.proof.sums import Words, constant_word
-from synth.proof.wordlevel import Add
 
 
 def plain_sum(aig: Aig, total: Sum) -> Word:

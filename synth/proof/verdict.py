@@ -1,8 +1,11 @@
 """What a proof says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from synth.proof.decide import Decider
 
 Status = Literal["proved", "refuted", "undecided"]
 
@@ -42,3 +45,10 @@ class Verdict:
             **{key: value for key, value in optional.items() if value},
             **self.parts,
         }
+
+
+class Proof(Protocol):
+    """A question that can be answered."""
+
+    def run(self, decider: "Decider", progress: Callable[[str], None]) -> Verdict:
+        """Prove or refute it, as far as ``decider`` has time, and tell ``progress``."""

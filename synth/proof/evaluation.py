@@ -1,4 +1,4 @@
-"""A module of word-level cells as a :class:`~synth.proof.circuit.Circuit`."""
+"""A module of Yosys' and of library cells as a :class:`~synth.proof.circuit.Circuit`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,6 +9,7 @@ from synth.netlist import Net
 from synth.proof.aig import FALSE, TRUE, Aig
 from synth.proof.cells import ARITHMETIC, Fields, Sum, Word, extended, logic, sum_of
 from synth.proof.circuit import Cell, Circuit, Register, Source
+from synth.proof.mapped import Gates
 
 Add = Callable[[str, Sum, Mapping[Net, int]], Word]
 """Makes the word of a sum; told the cell's name and the literals of nets."""
@@ -30,7 +31,7 @@ class Names(Protocol):
         """For bits that are functions of others."""
 
 
-class WordLevel:
+class Evaluation:
     """One evaluation of a module.
 
     Parameters
@@ -75,7 +76,9 @@ class WordLevel:
         self._add = add
         self._inside = inside
         self._names = names
+        self._gates = Gates(source, aig)
         self._nets: dict[Net, int] = {"0": FALSE, "1": TRUE}
+        self._held: dict[str, Word] = {}
         self.circuit = Circuit()
         self._sources = frozenset(filter(self._is_source, source.cells))
         self._begin(ports, state)
@@ -86,7 +89,7 @@ class WordLevel:
     def _is_source(self, label: str) -> bool:
         if self._inside is None and self._source.is_instance(label):
             return True
-        return self._source.is_register(label)
+        return self._source.is_register(label) or self._source.is_clock_gate(label)
 
     def _begin(self, ports: Ports, state: State) -> None:
         for name, port in self._source.ports.items():
@@ -96,29 +99,43 @@ class WordLevel:
         for label, cell in self._source.cells.items():
             nets = cell["connections"]
             if self._source.is_register(label):
-                self._drive(nets["Q"], [state(label, i) for i in range(len(nets["Q"]))])
-            elif label in self._sources:
+                self._hold(label, [state(label, i) for i in range(self._source.bits(label))])
+            elif label in self._sources and self._source.is_instance(label):
                 for port in self._source.outputs_of(cell):
                     name = f"{label}.{port}"
                     word = self.circuit.inputs[name] = ports(name, len(nets[port]))
                     self._drive(nets[port], word)
 
+    def _hold(self, label: str, word: Word) -> None:
+        """Let a register hold ``word``."""
+        nets = self._source.cells[label]["connections"]
+        self._held[label] = word
+        if label in self._source.kinds:
+            for pin, value in self._gates.outputs(label, self._gates.held(label, word[0])).items():
+                self._drive(nets[pin], value)
+        else:
+            self._drive(nets["Q"], word)
+
     def _drive(self, nets: list[Net], word: Word) -> None:
         self._nets.update(zip(nets, word, strict=True))
 
     def _word(self, nets: list[Net]) -> Word:
-        word = []
-        for net in nets:
-            if net not in self._nets:  # x, or driven by nothing: anything
-                if isinstance(net, str):
-                    word.append(self.aig.input())
-                    continue
-                self._nets[net] = self.aig.input()
-            word.append(self._nets[net])
-        return word
+        return [self._net(net) for net in nets]
+
+    def _net(self, net: Net) -> int:
+        if net not in self._nets:  # x, or driven by nothing: anything
+            if isinstance(net, str):
+                return self.aig.input()
+            self._nets[net] = self.aig.input()
+        return self._nets[net]
 
     def _evaluate(self, label: str, cell: Cell) -> None:
         nets = cell["connections"]
+        if label in self._source.kinds:
+            values = self._gates.pins(label, self._net)
+            for pin, word in self._gates.outputs(label, values).items():
+                self._drive(nets[pin], word)
+            return
         ports = {port: self._word(nets[port]) for port in self._source.inputs_of(cell)}
         arithmetic = cell["type"] in ARITHMETIC
         if self._names and arithmetic:
@@ -184,27 +201,29 @@ class WordLevel:
         for name, port in source.ports.items():
             if port["direction"] == "output":
                 circuit.outputs[name] = self._word(port["bits"])
-        names, initial = source.names, source.initial
         for label, cell in source.cells.items():
-            nets = cell["connections"]
             if source.is_register(label):
-                clock = source.clock(label)
-                for net, following in zip(nets["Q"], self._next(cell), strict=True):
-                    circuit.registers.append(
-                        Register(
-                            names=frozenset(names.get(net, ())),
-                            now=self._nets[net],
-                            next=following,
-                            clock=clock,
-                            initial=initial.get(net, "x"),
-                        )
-                    )
-            elif label in self._sources:
-                for port in self._source.inputs_of(cell):
-                    circuit.outputs[f"{label}.{port}"] = self._word(nets[port])
+                circuit.registers += self._registers(label, cell)
+            elif label in self._sources and source.is_instance(label):
+                for port in source.inputs_of(cell):
+                    circuit.outputs[f"{label}.{port}"] = self._word(cell["connections"][port])
+        names = source.names
         circuit.named = {
             name: self._nets[net] for net in names if net in self._nets for name in names[net]
         }
+
+    def _registers(self, label: str, cell: Cell) -> list[Register]:
+        held = self._held[label]
+        if label in self._source.kinds:
+            following, clock = self._gates.following(label, held[0], self._net)
+            return [Register(now=held[0], next=following, clock=clock)]
+        clock, initial = self._source.clock(label), self._source.initial
+        return [
+            Register(now=now, next=following, clock=clock, initial=initial.get(net, "x"))
+            for net, now, following in zip(
+                cell["connections"]["Q"], held, self._next(cell), strict=True
+            )
+        ]
 
     def _next(self, cell: Cell) -> Word:
         """What a register becomes at the next edge of its clock."""
