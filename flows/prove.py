@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -23,6 +23,9 @@ from flows.synth import short_module
 from hwgen.errors import HwgenError
 from hwgen.interface import Architecture, Manifest
 from hwgen.network import Network
+
+if TYPE_CHECKING:
+    from synth.proof.verdict import Proof, Verdict
 
 QUESTIONS = {
     "accumulators": "no accumulator overflows",
@@ -162,9 +165,7 @@ def _ask(
     from sim.vectors import make_vectors
     from synth.proof.accumulators import AccumulatorProof
     from synth.proof.arithmetic import ArithmeticProof
-    from synth.proof.decide import Decider
     from synth.proof.netlist import NetlistProof
-    from synth.proof.verdict import Proof
     from synth.recipe import find_recipe
 
     manifest = design.manifest
@@ -189,9 +190,24 @@ def _ask(
     found = {}
     for key, proof in proofs.items():
         with progress.under(QUESTIONS[key]):
-            decider = Decider(time.monotonic() + time_limit)
-            found[key] = proof.run(decider, progress).to_json()
+            found[key] = _answered(proof, time_limit, progress).to_json()
     return {key: _with_golden(network, verdict) for key, verdict in found.items()}
+
+
+def _answered(proof: "Proof", time_limit: float, progress: Progress) -> "Verdict":
+    """The verdict on a question; a tool that was too slow leaves it undecided."""
+    from synth.proof.decide import Decider
+    from synth.proof.verdict import Verdict
+
+    started = time.monotonic()
+    decider = Decider(started + time_limit)
+    try:
+        return proof.run(decider, progress)
+    except HwgenError:
+        if decider.left:
+            raise
+        seconds = round(time.monotonic() - started, 3)
+        return Verdict("undecided", "reading", seconds, "the time limit")
 
 
 def _with_golden(network: Network, verdict: dict[str, Any]) -> dict[str, Any]:

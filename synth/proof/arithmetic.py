@@ -26,14 +26,15 @@ from hwgen.errors import HwgenError
 from hwgen.interface import Layout, Manifest
 from hwgen.network import Network
 from hwgen.reference import TOP, Reference, write_reference
-from synth.proof.aig import FALSE, TRUE
+from synth.proof.aig import FALSE, TRUE, Aig
 from synth.proof.cells import Word, extended
 from synth.proof.circuit import Source, sources_of
 from synth.proof.decide import Decider, find_abc
 from synth.proof.evaluation import Evaluation
 from synth.proof.registers import keys_of
-from synth.proof.simulate import results
-from synth.proof.symbols import Symbols
+from synth.proof.simulate import Symbolic, results, run
+from synth.proof.symbols import Symbols, no_state
+from synth.proof.trees import plain_adder
 from synth.proof.verdict import Verdict
 from synth.yosys import run_yosys
 
@@ -53,7 +54,10 @@ hierarchy -check -top {reference}
 proc
 memory_collect
 write_json reference.json
+flatten -noscopeinfo
+write_json flat_reference.json
 """
+WHOLE = "as a whole, after a reset"
 _ROUNDS = 40
 
 
@@ -64,11 +68,12 @@ class DesignRun:
     ----------
     source, manifest
         The flat module, and what it is.
-    symbols
-        Where the input is, and the reference.
+    symbols, decider
+        Where the input is, and the reference; and how much time there is.
     """
 
-    def __init__(self, source: Source, manifest: Manifest, symbols: Symbols):
+    def __init__(self, source: Source, manifest: Manifest, symbols: Symbols, decider: Decider):
+        self._decider = decider
         self._source = source
         self._manifest = manifest
         self._symbols = symbols
@@ -93,6 +98,8 @@ class DesignRun:
                 port = "x" if bare else "s_axis_tdata"
                 inputs[port] = extended(self._symbols.input, self._manifest.input.width, False)
             outputs = self._cycle(inputs)
+            if not bare and not cycle and outputs["s_axis_tready"] != [TRUE]:
+                raise HwgenError("proof", "no input is taken", "s_axis_tready must be high")
         if not bare and outputs["m_axis_tvalid"] != [TRUE]:
             raise HwgenError("proof", "no result after its latency", "m_axis_tvalid must be high")
         return self._elements(outputs["y" if bare else "m_axis_tdata"], self._manifest.output)
@@ -138,6 +145,8 @@ class DesignRun:
 
     def _cycle(self, inputs: Mapping[str, Word]) -> dict[str, Word]:
         """Outputs while ``inputs`` are there, others being anything; then comes the clock edge."""
+        if not self._decider.left:
+            raise HwgenError("proof", "the time limit", "more of it")
         level = Evaluation(
             self._source,
             self._aig,
@@ -188,16 +197,21 @@ class ArithmeticProof:
             design = _load(folder / "flat.json")["modules"][self.manifest.top]
             source = Source(self.manifest.top, design, {})
             modules = sources_of(_load(folder / "reference.json"))
+            whole = Source(TOP, _load(folder / "flat_reference.json")["modules"][TOP], {})
         progress("running on symbols")
         limit, count = self._prove(source, modules, reference, decider)
-        parts = {"obligations": count}
-        example = self._example(source) if limit else None
+        example = self._example(source, self.vectors) if limit else None
+        method = METHOD
+        if limit and example is None:
+            progress("comparing as a whole")
+            method = WHOLE
+            limit, example = self._directly(source, whole, decider)
         seconds = round(time.monotonic() - started, 3)
-        if not limit:
-            return Verdict("proved", METHOD, seconds, parts=parts)
         if example is not None:
-            return Verdict("refuted", METHOD, seconds, counterexample=example, parts=parts)
-        return Verdict("undecided", METHOD, seconds, limit, parts=parts)
+            return Verdict("refuted", method, seconds, counterexample=example)
+        if limit:
+            return Verdict("undecided", method, seconds, limit)
+        return Verdict("proved", method, seconds, parts={"obligations": count})
 
     def _read(self, folder: Path, reference: Reference, decider: Decider) -> None:
         design = Path(self.manifest.verilog).read_text("utf-8")
@@ -219,7 +233,7 @@ class ArithmeticProof:
             try:
                 argmax = self.network.output == "argmax"
                 symbols = Symbols(modules, reference.ports, argmax, known)
-                symbols.require(DesignRun(source, self.manifest, symbols).result())
+                symbols.require(DesignRun(source, self.manifest, symbols, decider).result())
                 failure = symbols.check(decider)
             except HwgenError as error:
                 return f"{error.where}: {error.found}", 0
@@ -230,12 +244,40 @@ class ArithmeticProof:
             known.append(failure.numbers)
         return "the time limit", 0
 
-    def _example(self, source: Source) -> dict[str, Any] | None:
+    def _directly(
+        self, source: Source, reference: Source, decider: Decider
+    ) -> tuple[str, dict[str, Any] | None]:
+        """What keeps it from a proof, if anything; and an input for which the design is wrong."""
+        aig, layout, result = Aig(), self.manifest.input, self.manifest.output
+        beats = [aig.inputs(layout.width) for _ in range(layout.beats)]
+        x = [bit for beat in beats for bit in beat[: layout.per_beat * layout.element_bits]]
+        add = plain_adder(aig)
+        arithmetic = Evaluation(reference, aig, ports=lambda *_: x, state=no_state, add=add)
+        word: Word = []
+        for step in run(self.manifest, [Symbolic(source, aig)], beats):
+            if not decider.left:
+                return "the time limit", None
+            outputs = step.outputs[0]
+            if self.manifest.arch.bare or outputs["m_axis_tvalid"] == [TRUE]:
+                bits = outputs["y" if self.manifest.arch.bare else "m_axis_tdata"]
+                word += bits[: result.per_beat * result.element_bits]
+        y = arithmetic.circuit.outputs["y"]
+        if len(word) != len(y):
+            return "its result does not come when it should", None
+        answer = decider.equal(aig, list(zip(word, y, strict=True)))
+        if answer.example is None:
+            return answer.limit, None
+        known = answer.example
+        codes = [sum(known.get(bit, 0) << i for i, bit in enumerate(beat)) for beat in beats]
+        example = self._example(source, [layout.unpack(codes)])
+        return "only undefined values differ", example
+
+    def _example(self, source: Source, vectors: Sequence[Sequence[int]]) -> dict[str, Any] | None:
         """An input for which the design's result is not the golden model's."""
-        x = np.array(self.vectors, dtype=np.int64)
+        x = np.array(vectors, dtype=np.int64)
         wanted = golden.predict(self.network, x).reshape(len(x), -1).tolist()
-        found = results(self.manifest, source, self.vectors)
-        for vector, right, result in zip(self.vectors, wanted, found, strict=True):
+        found = results(self.manifest, source, vectors)
+        for vector, right, result in zip(vectors, wanted, found, strict=True):
             if result != right:
                 return {"input": list(vector), "arithmetic": right, "rtl": result}
         return None

@@ -190,7 +190,7 @@ class Symbols:
             self._reference[name],
             self.aig,
             ports=lambda port, width: x,
-            state=_no_state,
+            state=no_state,
             add=self.words.adder(),
             inside=self._inside,
         )
@@ -375,5 +375,6 @@ def _outside(aig: Aig, word: Word, low: int, high: int, signed: bool) -> int:
     return aig.either(aig.less(flipped, least), aig.less(most, flipped))
 
 
-def _no_state(label: str, place: int) -> int:
+def no_state(label: str, place: int) -> int:
+    """For a module without registers."""
     raise HwgenError("reference", f"the register {label}", "none is expected")

@@ -84,6 +84,8 @@ class Trees:
             made[adder.s] = self._aig.differ(self._aig.differ(a, b), c)
             made[adder.co] = self._aig.majority(a, b, c)
         self._check(adders, columns, total, made)
+        if any(len(column) > 2 for column in columns):
+            raise WrongTree
         rows = [[self._literal(literal, made) for literal in column] for column in columns]
         first = [row[0] if row else FALSE for row in rows]
         second = [row[1] if len(row) > 1 else FALSE for row in rows]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from synth.proof.decide import Decider
 
-Status = Literal["proved", "refuted", "undecided"]
+Status = Literal["proved", "refuted", "undecided", "not asked"]
 
 
 @dataclass(frozen=True)
