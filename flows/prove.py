@@ -1,5 +1,6 @@
 """``hwgen prove``: a netlist is its RTL, the RTL is the arithmetic, and no sum overflows."""
 
+import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -73,6 +74,8 @@ def prove(
     """
     from synth import open_library
 
+    if not math.isfinite(time_limit):
+        raise HwgenError("--time-limit", f"found {time_limit}", "a finite number is needed")
     with Progress(quiet=as_json) as progress:
         report = answer(
             network,
@@ -144,8 +147,8 @@ def _design(
 
         cache = options.to_keywords()["cache"]
         manifest = generated(network, architecture, folder, cache)
-        modules = read_netlist(netlist, manifest.top, tool=options.tool, timeout=options.timeout)
-        return _Design(manifest, {"modules": modules}, {"pdk": library.name})
+        given = read_netlist(netlist, manifest.top, tool=options.tool, timeout=options.timeout)
+        return _Design(manifest, given, {"pdk": library.name, "netlist": str(netlist)})
     gates: Gates = make_gates(
         network, architecture, folder, library=library, options=options, progress=progress
     )
@@ -190,11 +193,11 @@ def _ask(
     found = {}
     for key, proof in proofs.items():
         with progress.under(QUESTIONS[key]):
-            found[key] = _answered(proof, time_limit, progress).to_json()
+            found[key] = answered(proof, time_limit, progress).to_json()
     return {key: _with_golden(network, verdict) for key, verdict in found.items()}
 
 
-def _answered(proof: "Proof", time_limit: float, progress: Progress) -> "Verdict":
+def answered(proof: "Proof", time_limit: float, progress: Progress) -> "Verdict":
     """The verdict on a question; a tool that was too slow leaves it undecided."""
     from synth.proof.decide import Decider
     from synth.proof.verdict import Verdict

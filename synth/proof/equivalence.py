@@ -384,8 +384,12 @@ class _Module:
 def _shape(source: Source) -> tuple[object, ...]:
     """Ports with their directions and widths, and submodules."""
     ports = {name: (port["direction"], len(port["bits"])) for name, port in source.ports.items()}
-    kinds = {label: c["type"] for label, c in source.cells.items() if source.is_instance(label)}
-    return ports, kinds
+    instances = {
+        label: (cell["type"], sorted(cell["connections"]))
+        for label, cell in source.cells.items()
+        if source.is_instance(label)
+    }
+    return ports, instances
 
 
 def _is_open(source: Source) -> bool:

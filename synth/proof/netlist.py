@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwgen.errors import HwgenError
 from hwgen.interface import Manifest
 from synth.arith import Style
 from synth.library import CellLibrary
@@ -72,10 +73,11 @@ class NetlistProof:
         Raises
         ------
         HwgenError
-            Yosys or ABC is missing, or Yosys fails.
+            Yosys or ABC is missing, Yosys fails, or the netlist has other ports.
         """
         started = time.monotonic()
         find_abc()
+        self._check_ports()
         with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
             folder = Path(name)
             design = self._read(Path(self.manifest.verilog).read_text("utf-8"), folder, decider)
@@ -93,6 +95,17 @@ class NetlistProof:
         if example is not None:
             return Verdict("refuted", METHOD, seconds, counterexample=example, parts=parts)
         return Verdict("undecided", METHOD, seconds, _limit(open_ones, reason), parts=parts)
+
+    def _check_ports(self) -> None:
+        ports = self.netlist["modules"][self.manifest.top]["ports"]
+        found = {name: (port["direction"], len(port["bits"])) for name, port in ports.items()}
+        wanted = {port.name: (port.direction, port.width) for port in self.manifest.ports}
+        for name in sorted(found.keys() | wanted.keys()):
+            if found.get(name) != wanted.get(name):
+                is_, ought = (
+                    " ".join(map(str, p.get(name, ("no port",)))) for p in (found, wanted)
+                )
+                raise HwgenError("netlist", f"{name} is {is_}", f"{ought} is needed")
 
     def _read(self, verilog: str, folder: Path, decider: Decider) -> Design:
         (folder / "design.v").write_text(verilog, encoding="utf-8")
