@@ -239,13 +239,12 @@ def _show(report: Mapping[str, Any]) -> None:
     questions = report["questions"]
     emit_table(
         f"{report['top']}, {report['pdk']}",
-        ["question", "answer", "seconds", "remark"],
-        (
-            [QUESTIONS[key], q["status"], q.get("seconds"), q.get("limit", q.get("method"))]
-            for key, q in questions.items()
-        ),
+        ["question", "answer", "seconds", "how"],
+        ([QUESTIONS[key], q["status"], q["seconds"], q["method"]] for key, q in questions.items()),
     )
     for key, verdict in questions.items():
+        if "limit" in verdict:
+            emit_line(f"{QUESTIONS[key]} is {verdict['status']}: {verdict['limit']}")
         for what, value in verdict.get("counterexample", {}).items():
             emit_line(f"{QUESTIONS[key]}: {what} {value}")
     modules = questions["netlist"].get("modules", {})
@@ -259,7 +258,7 @@ def _show(report: Mapping[str, Any]) -> None:
                 m["registers"],
                 m["points"],
                 m["seconds"],
-                m.get("limit", m["method"]),
+                m["method"],
             ]
             for name, m in modules.items()
         ),

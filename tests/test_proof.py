@@ -1,6 +1,8 @@
 """What ``hwgen prove`` is made of: nothing that is wrong is taken for proved."""
 
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +20,12 @@ from sim.vectors import make_vectors
 from synth.adders import AdderCells
 from synth.arith import Reduction, Style, reduction
 from synth.proof import equivalence
-from synth.proof.aig import FALSE, TRUE, Aig, column, every_lane
+from synth.proof.aig import FALSE, TRUE, Aig, column, every_lane, lanes_of
 from synth.proof.cells import Factor, Sum, Term
 from synth.proof.circuit import Source
 from synth.proof.decide import Decider
 from synth.proof.evaluation import Add
-from synth.proof.simulate import results
+from synth.proof.simulate import Concrete, results
 from synth.proof.sums import Words
 from synth.proof.trees import plain_adder
 from synth.yosys import run_yosys
@@ -70,6 +72,64 @@ def test_reference_is_the_golden_model(net: Network, tmp_path_factory: Any) -> N
     x = make_vectors(net, count=60, seed=3).x
     found = results(manifest, flat(folder / "reference.v", TOP), x.tolist())
     assert found == golden.predict(net, x).reshape(len(x), -1).tolist()
+
+
+_BINARY = [
+    "+",
+    "-",
+    "*",
+    "&",
+    "|",
+    "^",
+    "~^",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "==",
+    "!=",
+    "&&",
+    "||",
+    "<<",
+    ">>",
+    "<<<",
+    ">>>",
+]
+_UNARY = ["~", "-", "!", "&", "|", "^", "~^"]
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
+def test_operators_are_those_of_a_simulator(tmp_path: Path) -> None:
+    """Every operator, signed and not, on every value of a 4-bit and a 3-bit operand."""
+    pairs = [("a", "b"), ("$signed(a)", "$signed(b)"), ("$signed(a)", "b")]
+    terms = [f"{x} {operator} {y}" for operator in _BINARY for x, y in pairs]
+    terms += [f"{operator}{x}" for operator in _UNARY for x, _ in pairs]
+    terms += ["b[0] ? a : b", "{a, b}", "{2{b}}"]
+    width = 6
+    body = [f"  assign y[{width * i} +: {width}] = {term};" for i, term in enumerate(terms)]
+    ports = f"input [3:0] a, input [2:0] b, output [{width * len(terms) - 1}:0] y"
+    bench = [
+        "module bench;",
+        "  reg [6:0] x = 0;",
+        f"  wire [{width * len(terms) - 1}:0] y;",
+        "  operators dut (.a(x[3:0]), .b(x[6:4]), .y(y));",
+        '  initial repeat (128) begin #1 $display("%h", y); x = x + 1; end',
+        "endmodule",
+    ]
+    design = [f"module operators ({ports});", *body, "endmodule"]
+    (tmp_path / "design.v").write_text("\n".join(design))
+    (tmp_path / "bench.v").write_text("\n".join(bench))
+    sources = [tmp_path / "design.v", tmp_path / "bench.v"]
+    subprocess.run(["iverilog", "-o", tmp_path / "run", *sources], check=True)
+    done = subprocess.run(["vvp", "-n", tmp_path / "run"], check=True, capture_output=True)
+    lines = done.stdout.decode().split()
+    machine = Concrete(flat(tmp_path / "design.v", "operators"), 128)
+    lanes = lanes_of(range(128), 7)
+    found = machine.cycle({"a": lanes[:4], "b": lanes[4:]})["y"]
+    for lane, line in enumerate(lines):
+        mine = sum((bits >> lane & 1) << i for i, bits in enumerate(found))
+        different = [t for i, t in enumerate(terms) if (mine ^ int(line, 16)) >> width * i & 63]
+        assert not different, lane
 
 
 @pytest.mark.parametrize("change", ["other input", "no adder", "constant"])

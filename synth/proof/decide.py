@@ -59,16 +59,12 @@ class Decider:
         """Seconds left."""
         return max(self.deadline - time.monotonic(), 0.0)
 
-    def equal(
-        self, aig: Aig, pairs: Sequence[tuple[int, int]], given: int = TRUE, limit: float = 1e9
-    ) -> Answer:
-        """Whether the literals of every pair are equal wherever ``given`` is true.
+    def within(self, seconds: float) -> "Decider":
+        """One that has only so many seconds of the time that is left."""
+        return Decider(min(self.deadline, time.monotonic() + seconds))
 
-        Parameters
-        ----------
-        limit
-            Seconds for this question.
-        """
+    def equal(self, aig: Aig, pairs: Sequence[tuple[int, int]], given: int = TRUE) -> Answer:
+        """Whether the literals of every pair are equal wherever ``given`` is true."""
         places = [i for i, (a, b) in enumerate(pairs) if a != b]
         if not places or given == FALSE:
             return Answer(True)
@@ -80,10 +76,9 @@ class Decider:
             return Answer(False, found[0], places[found[1]])
         if exhaustive:
             return Answer(True)
-        end = min(time.monotonic() + limit, self.deadline)
         left = [aig.both(given, pairs[i][0]) for i in places]
         right = [aig.both(given, pairs[i][1]) for i in places]
-        answer = _ask(aig, left, right, end)
+        answer = _ask(aig, left, right, self.deadline)
         return replace(answer, pair=places[answer.pair] if answer.example else -1)
 
 

@@ -31,6 +31,9 @@ from synth.proof.trees import Trees, WrongTree, plain_adder
 
 Pairs = list[tuple[int, int]]
 
+_FIRST = 0.1
+"""The share of the time that each way of comparing a module gets at first."""
+
 
 @dataclass(frozen=True)
 class ModuleProof:
@@ -113,7 +116,9 @@ class Comparison:
         found = {}
         for number, name in enumerate(names):
             self._progress(f"module {number + 1} of {len(names)}")
-            found[name] = self._module(name)
+            rest = len(names) - number > 1
+            decider = self.decider.within(self.decider.left / (2 if rest else 1))
+            found[name] = self._module(name, decider)
         return found
 
     def _below(self, name: str) -> Iterator[str]:
@@ -122,19 +127,12 @@ class Comparison:
                 yield from self._below(cell["type"])
         yield name
 
-    def _module(self, name: str) -> ModuleProof:
+    def _module(self, name: str, decider: Decider) -> ModuleProof:
         started = time.monotonic()
         proof = ModuleProof("undecided", "")
         try:
-            module = _Module(self, name)
-            for method, compare in module.ways():
-                try:
-                    proof = replace(compare(), method=method)
-                except Undecided as reason:
-                    proof = ModuleProof("undecided", method, limit=str(reason))
-                if proof.status != "undecided":
-                    break
-            proof = replace(proof, registers=len(module.stored))
+            module = _Module(self, name, decider)
+            proof = replace(module.proof(), registers=len(module.stored))
         except Undecided as reason:
             proof = replace(proof, limit=str(reason))
         except HwgenError as error:
@@ -145,8 +143,9 @@ class Comparison:
 class _Module:
     """One module in all its forms."""
 
-    def __init__(self, whole: Comparison, name: str):
+    def __init__(self, whole: Comparison, name: str, decider: Decider):
         self.whole = whole
+        self.time = decider
         self.name = name
         for form, sources in (("front end", whole.front), ("netlist", whole.netlist)):
             if name not in sources:
@@ -156,19 +155,39 @@ class _Module:
         )
         if not _shape(self.rtl) == _shape(self.front) == _shape(self.netlist):
             raise Undecided("its ports or submodules are others in the netlist")
-        self.registers = Registers(self.rtl, whole.decider)
+        self.registers = Registers(self.rtl, decider)
+        self.decider = decider
         self._targets: set[str] = set()
         self.kept = self._kept()
         self.stored = self._stored()
 
-    def ways(self) -> Iterator[tuple[str, Callable[[], ModuleProof]]]:
+    def proof(self) -> ModuleProof:
+        """What is found in any way, each of them given a little time first, and then the rest."""
+        ways = list(self._ways())
+        found = ModuleProof("undecided", "")
+        for first in (True, False):
+            slow = []
+            for number, (method, compare) in enumerate(ways):
+                left = self.time.left
+                share = _FIRST * left if first else left / (len(ways) - number)
+                self.decider = self.time.within(share)
+                try:
+                    return replace(compare(), method=method)
+                except Undecided as reason:
+                    found = ModuleProof("undecided", method, limit=str(reason))
+                    if not self.decider.left:
+                        slow.append((method, compare))
+            ways = slow
+        return found
+
+    def _ways(self) -> Iterator[tuple[str, Callable[[], ModuleProof]]]:
         """What to try, in this order."""
         if not self._open():
-            for style in self.whole.design.styles:
+            for ripple in dict.fromkeys(style == "ripple" for style in self.whole.design.styles):
                 known = reduction(
                     self.whole.design.front["modules"][self.name],
                     AdderCells(self.whole.design.library),
-                    style,
+                    "ripple" if ripple else "prefix",
                 )
                 if known.sums:
                     yield "words, then adder trees", partial(self._staged, known)
@@ -236,7 +255,7 @@ class _Module:
         pairs = [pair for pair in pairs if pair[0] != pair[1]]
         ground = words.grounded([literal for pair in pairs for literal in pair])
         grounded = list(zip(ground.roots[::2], ground.roots[1::2], strict=True))
-        answer = self.whole.decider.equal(ground.aig, grounded, ground.limits)
+        answer = self.decider.equal(ground.aig, grounded, ground.limits)
         if answer.equal:
             return ModuleProof("proved", "", points=len(pairs))
         raise Undecided(answer.limit or "sums of the RTL and of the front end do not match")
@@ -275,7 +294,7 @@ class _Module:
         proof = self._compare_directly(None)
         if proof.status != "differs" or not self._targets:
             return proof
-        bounds = find_bounds(self.rtl, self.registers, self._targets, self.whole.decider)
+        bounds = find_bounds(self.rtl, self.registers, self._targets, self.decider)
         return proof if bounds is None else self._compare_directly(bounds)
 
     def _compare_directly(self, bounds: Bounds | None) -> ModuleProof:
@@ -370,7 +389,7 @@ class _Module:
                 (aig.both(guard, left), aig.both(guard, right))
                 for guard, (left, right) in zip(guards, pairs, strict=True)
             ]
-        answer = self.whole.decider.equal(aig, pairs, given)
+        answer = self.decider.equal(aig, pairs, given)
         if answer.equal is None:
             raise Undecided(answer.limit)
         return ModuleProof(
