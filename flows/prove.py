@@ -26,6 +26,7 @@ from hwgen.interface import Architecture, Manifest
 from hwgen.network import Network
 
 if TYPE_CHECKING:
+    from synth.arith import Style
     from synth.proof.verdict import Proof, Verdict
 
 QUESTIONS = {
@@ -174,6 +175,9 @@ def _ask(
     manifest = design.manifest
     vectors = make_vectors(network, count=_VECTORS, seed=_SEED).x.tolist()
     plans = find_recipe(options.recipe, options.clock).plans
+    styles: list["Style"] = ["ripple", "prefix"]
+    if "recipe" in design.report:
+        styles = [style for style in styles if style in {plan.adders for plan in plans}] or styles
     proofs: dict[str, Proof] = {
         "accumulators": AccumulatorProof(
             network=network, widths=manifest.accumulator_bits, vectors=vectors
@@ -182,7 +186,7 @@ def _ask(
             manifest=manifest,
             netlist=design.netlist,
             library=library,
-            styles=list(dict.fromkeys(plan.adders for plan in plans)),
+            styles=styles,
             vectors=vectors,
             tool=options.tool,
         ),
