@@ -24,6 +24,7 @@ _COMMANDS = (
     "generate",
     "verify",
     "synth",
+    "prove",
     "power",
     "handoff",
     "pdk",

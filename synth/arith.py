@@ -9,6 +9,7 @@ ABC maps with everything around them.
 import typing
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from synth.adders import AdderCells, Gate
@@ -23,6 +24,27 @@ with plain gates for everything, which ABC maps for speed."""
 def expand(design: dict[str, Any], cells: AdderCells, style: Style = "ripple") -> int:
     """Replace the sums of every module in place; returns the number of adder cells made."""
     return sum(_Module(module, cells, style).run() for module in design["modules"].values())
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What :func:`expand` makes of the sums of a module: for who wants to check it.
+
+    Attributes
+    ----------
+    sums
+        By cell: its adders, and the literals left in each column, two numbers at most.
+    products
+        The conjunctions of two literals in them, by net.
+    """
+
+    sums: dict[str, tuple[list[Adder], list[list[Literal]]]]
+    products: dict[Net, tuple[Literal, Literal]]
+
+
+def reduction(module: dict[str, Any], cells: AdderCells, style: Style) -> Reduction:
+    """The adders that :func:`expand` makes of ``module``, which stays as it is."""
+    return _Module(module, cells, style).reduction()
 
 
 class _Module:
@@ -46,18 +68,26 @@ class _Module:
         self.made = 0
 
     def run(self) -> int:
+        for name in self._sums():
+            self._replace(name)
+        for (a, b), (net, _) in self.conjunction.items():
+            self._soft("$_AND_", A=self._signal(a), B=self._signal(b), Y=net)
+        self._place(self._uses())
+        return self.made
+
+    def reduction(self) -> Reduction:
+        sums = {name: self._reduced(self.cells[name]) for name in self._sums()}
+        return Reduction(sums, {net: pair for pair, (net, _) in self.conjunction.items()})
+
+    def _sums(self) -> list[str]:
+        """The cells to replace; notes what is the inverse of what on the way."""
         uses = self._uses()
         for cell in self.cells.values():
             if cell["type"] == "$not":
                 ports = cell["connections"]
                 self.inverse.update(zip(ports["Y"], ports["A"], strict=False))
         self.opposite = {(source, True): net for net, source in self.inverse.items()}
-        for name in [n for n, c in self.cells.items() if _is_sum(c, uses)]:
-            self._replace(name)
-        for (a, b), (net, _) in self.conjunction.items():
-            self._soft("$_AND_", A=self._signal(a), B=self._signal(b), Y=net)
-        self._place(self._uses())
-        return self.made
+        return [name for name, cell in self.cells.items() if _is_sum(cell, uses)]
 
     def _uses(self) -> Counter[Net]:
         """How often each net is read by cells and output ports."""
@@ -82,18 +112,23 @@ class _Module:
     def _word(self, nets: list[Net]) -> list[Literal]:
         return [self._literal(net) for net in nets]
 
+    def _reduced(self, cell: Mapping[str, Any]) -> tuple[list[Adder], list[list[Literal]]]:
+        """The adders of a sum, and the literals left in each column."""
+        ports, fields = cell["connections"], cell["parameters"]
+        columns = Columns(len(ports["Y"]))
+        if cell["type"] == "$alu":
+            self._alu(columns, fields, ports)
+        else:
+            self._macc(columns, fields, ports)
+        ripple = self.style == "ripple"
+        return columns.reduce(self.fresh, rows=1 if ripple else 2, alike=ripple)
+
     def _replace(self, name: str) -> None:
         cell = self.cells.pop(name)
-        ports, y = cell["connections"], cell["connections"]["Y"]
-        columns = Columns(len(y))
-        if cell["type"] == "$alu":
-            self._alu(columns, cell["parameters"], ports)
-        else:
-            self._macc(columns, cell["parameters"], ports)
-        ripple = self.style == "ripple"
-        adders, rows = columns.reduce(self.fresh, rows=1 if ripple else 2, alike=ripple)
+        y = cell["connections"]["Y"]
+        adders, rows = self._reduced(cell)
         self.adders += adders
-        if ripple:
+        if self.style == "ripple":
             self._name(y, [column[0] if column else ZERO for column in rows], adders)
         else:
             self._prefix(y, rows)
