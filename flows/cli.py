@@ -22,6 +22,9 @@ _COMMANDS = (
     "verify",
     "synth",
     "power",
+    "sweep",
+    "report",
+    "compare",
     "pdk",
     "cache",
 )

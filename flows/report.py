@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from flows.console import emit_json, emit_line, emit_table
+from flows.console import emit_json, emit_line, emit_note, emit_table
 from flows.options import json_option
 
 _MOST = 40
@@ -15,21 +15,28 @@ _MOST = 40
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @json_option
 def report(folder: Path, as_json: bool) -> None:
-    """Show the results of the sweep in DIR; write its tables, report.html and pictures anew."""
-    from flows.sweeping.finish import write_report
-    from flows.sweeping.store import Store, read_marker, require_results, sorted_entries
+    """Show the results of the sweep in DIR; write its tables, report.html and pictures anew.
 
-    require_results(folder)
-    with Store(folder) as store:
-        store.write_tables()
-        entries = sorted_entries(store.entries.values())
-        result = write_report(folder, entries, read_marker(folder))
+    While a sweep is at work there, only show what is finished.
+    """
+    from flows.sweeping.finish import figures, write_report
+    from flows.sweeping.store import BusyError, Store, read_marker, require_results, sorted_entries
+
+    entries = sorted_entries(require_results(folder).values())
+    result: dict[str, Any] = {**figures(entries), "report": None}
+    try:
+        with Store(folder) as store:
+            entries = sorted_entries(store.entries.values())
+            store.write_tables()
+            result = write_report(folder, entries, read_marker(folder))
+    except BusyError as busy:
+        emit_note(f"{busy.where}: {busy.found}, its tables and report are written when it ends")
     if as_json:
         failed = [entry["point"] for entry in entries if entry["row"]["status"] != "ok"]
         emit_json({"folder": str(folder), "points": len(entries), "failed": failed, **result})
         return
     show_results(entries)
-    emit_line(f"{len(entries):,} points; report: {result['report']}")
+    emit_line(f"{len(entries):,} points; report: {result['report'] or 'not yet'}")
 
 
 def show_results(entries: Any) -> None:
@@ -67,7 +74,7 @@ def _differing(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return []
     names = dict.fromkeys(n for row in rows for n in list(row)[: list(row).index("status")])
-    found = [n for n in names if len({str(row.get(n)) for row in rows}) > 1]
+    found = [n for n in names if len({str(row.get(n)) for row in rows} - {"None"}) > 1]
     always = [n for n in ("network", "arch", "library") if n in names]
     return [n for n in names if n in found or (not found and n in always)]
 

@@ -104,7 +104,7 @@ class LocalExecutor:
             self._jobs,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(str(self._root),),
+            initargs=(str(self._root), os.getpid()),
         )
 
     def _stop(self) -> None:
@@ -122,9 +122,9 @@ class LocalExecutor:
 _CONTEXT: list[Context] = []
 
 
-def _begin(root: str) -> None:
-    """Set up a worker process."""
-    threading.Thread(target=_end_with, args=(os.getppid(), root), daemon=True).start()
+def _begin(root: str, parent: int) -> None:
+    """Set up a worker process of ``parent``, which may be gone already."""
+    threading.Thread(target=_end_with, args=(parent, root), daemon=True).start()
     tempfile.tempdir = root
     _CONTEXT.append(pickle.loads((Path(root) / "context").read_bytes()))
 

@@ -91,20 +91,25 @@ def read_stamp(folder: Path, point: str) -> str:
         return ""
 
 
-def write_report(folder: Path, entries: list[Entry], about: dict[str, Any]) -> dict[str, Any]:
-    """Write ``report.html`` and the pictures; what they show, in figures."""
+def figures(entries: list[Entry]) -> dict[str, Any]:
+    """Names of the best points, and how well areas can be predicted."""
     rows = [entry["row"] for entry in entries]
     estimator = fit([row for row in rows if row["status"] == "ok"])
-    fitted = estimator.to_json() if estimator else None
-    files = {entry["point"]: _files(folder, entry["point"]) for entry in entries}
-    page = report_page(entries, about, fitted, files)
-    write_together({folder / "report.html": page})
-    pareto_pictures(rows, folder / "pareto", str(about.get("name", folder.name)))
     return {
         "best": [entries[i]["point"] for i in best(rows)],
-        "estimator": fitted,
-        "report": str(folder / "report.html"),
+        "estimator": estimator.to_json() if estimator else None,
     }
+
+
+def write_report(folder: Path, entries: list[Entry], about: dict[str, Any]) -> dict[str, Any]:
+    """Write ``report.html`` and the pictures; what they show, in figures."""
+    found = figures(entries)
+    files = {entry["point"]: _files(folder, entry["point"]) for entry in entries}
+    page = report_page(entries, about, found["estimator"], files)
+    write_together({folder / "report.html": page})
+    rows = [entry["row"] for entry in entries]
+    pareto_pictures(rows, folder / "pareto", str(about.get("name", folder.name)))
+    return {**found, "report": str(folder / "report.html")}
 
 
 def _files(folder: Path, point: str) -> list[str]:

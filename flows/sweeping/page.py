@@ -1,6 +1,6 @@
 """``report.html``: the results, and everything that is needed to look at them, in one file.
 
-The page's own script draws (flows/sweeping/page/*.js); it loads nothing and asks no one. Data
+The page's own script draws (flows/sweeping/web/*.js); it loads nothing and asks no one. Data
 stand in it column by column as JSON, in a block that no value can end.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from flows.sweeping.metrics import METRICS, best
 from flows.sweeping.store import VOLATILE, Entry
 
-_FOLDER = Path(__file__).parent / "page"
+_FOLDER = Path(__file__).parent / "web"
 _SCRIPTS = ("data.js", "scatter.js", "parallel.js", "table.js", "detail.js", "main.js")
 _HIDDEN = (*VOLATILE, "status", "error", "network_sha256")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import math
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -81,13 +81,10 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
     """
     reader = _Reader(file, path)
     axes = {name: _values(path, name, values) for name, values in file.axes.items()}
+    reader.check_names(axes, "axes")
+    if not many:
+        _check_count(file, path, reader.sizes(axes) if axes else (0, 0, 0))
     parts = reader.parts(axes, "axes") if axes else ((), (), ())
-    count = math.prod(map(len, parts)) + len(file.point)
-    budget = file.search.points if file.search else count
-    if min(count, budget) > MOST and not many:
-        raise HwgenError(
-            f"{path}: axes", f"{count:,} points", f"at most {MOST:,} are taken (or --yes-really)"
-        )
     listed = [p for i, point in enumerate(file.point) for p in reader.listed(point, f"point[{i}]")]
     data = None if file.data is None else _content(path.parent / file.data, "samples are needed")
     context = Context(
@@ -101,6 +98,16 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
     known = {context.identity(p) for p in Plan(context, *parts)} if listed else set()
     alone = {context.identity(p): p for p in listed}
     return Plan(context, *parts, listed=tuple(p for k, p in alone.items() if k not in known))
+
+
+def _check_count(file: SweepFile, path: Path, sizes: tuple[int, int, int]) -> None:
+    """Refuse too many points before any is made."""
+    count = math.prod(sizes) + len(file.point)
+    spent = min(count, file.search.points + len(file.point)) if file.search else count
+    if spent > MOST or max(sizes) > 10 * MOST:
+        raise HwgenError(
+            f"{path}: axes", f"{count:,} points", f"at most {MOST:,} are taken (or --yes-really)"
+        )
 
 
 def _values(path: Path, name: str, values: list[Any]) -> list[Any]:
@@ -125,9 +132,24 @@ class _Reader:
     def parts(
         self, axes: dict[str, list[Any]], where: str
     ) -> tuple[tuple[int, ...], tuple[Architecture, ...], tuple[Mapping, ...]]:
-        self._check_names(axes, where)
         sources = self._sources(axes, where)
         return sources, self._architectures(axes, where), self._mappings(axes, where)
+
+    def sizes(self, axes: dict[str, list[Any]]) -> tuple[int, int, int]:
+        """How many sources, architectures and mappings ``axes`` give; unknown names count once."""
+
+        def product(names: Iterable[str]) -> int:
+            return math.prod(len(axes[name]) for name in names if name in axes)
+
+        quantized = self.file.model and (set(axes) & set(quantization()) or "network" not in axes)
+        sources = len(axes.get("network", []))
+        sources += product(quantization()) if quantized else 0
+        names = axes.get("architecture", ["parallel"])
+        architectures = sum(product(knobs().get(str(name), ())) for name in names)
+        recipes = axes.get("recipe", ["area"])
+        aims = sum(_aims(str(recipe)) for recipe in recipes)
+        mappings = len(recipes) - aims + aims * product(["clock"])
+        return sources, architectures, mappings * product(["library", "flatten"])
 
     def listed(self, point: dict[str, Any], where: str) -> Iterator[Point]:
         """The point of a ``[[point]]`` table: one value each, of which axes give what is left."""
@@ -136,12 +158,13 @@ class _Reader:
             if isinstance(value, list) and not value:
                 raise HwgenError(f"{self.path}: {where}.{name}", "an empty list", "one value")
         axes = {name: [value] for name, value in point.items()}
+        self.check_names(axes, where)
         if "network" not in axes and self.file.model is None and len(defaults["network"]) == 1:
             axes["network"] = defaults["network"]
         for s, a, m in itertools.product(*self.parts(axes, where)):
             yield Point(source=s, architecture=a, mapping=m)
 
-    def _check_names(self, axes: dict[str, list[Any]], where: str) -> None:
+    def check_names(self, axes: dict[str, list[Any]], where: str) -> None:
         every = dict.fromkeys(_FIXED)
         every |= dict.fromkeys(knob for own in knobs().values() for knob in own)
         every |= dict.fromkeys(quantization() if self.file.model else ())

@@ -28,14 +28,24 @@ VOLATILE = ("cached", "seconds", "synth_seconds", "verify_seconds", "worker", "f
 Entry = dict[str, Any]
 
 
+class BusyError(HwgenError):
+    """Another process is at work in a sweep's folder."""
+
+    def __init__(self, folder: Path, holder: str):
+        super().__init__(
+            str(folder), f"a sweep is at work here ({holder})", "wait or take another folder"
+        )
+
+
 class Store:
     """The results in ``folder``; a context manager that holds its lock.
 
     Raises
     ------
+    BusyError
+        On entry: another process is at work there.
     HwgenError
-        On entry: another process is at work there, another version wrote the folder, or it cannot
-        be written.
+        On entry: another version wrote the folder, or it cannot be written.
     """
 
     def __init__(self, folder: Path):
@@ -52,11 +62,7 @@ class Store:
         except OSError:
             holder = os.read(self._lock, 200).decode(errors="replace").strip()
             self.__exit__()
-            raise HwgenError(
-                str(self.folder),
-                f"a sweep is at work here ({holder})",
-                "wait or take another folder",
-            ) from None
+            raise BusyError(self.folder, holder) from None
         os.ftruncate(self._lock, 0)
         os.write(self._lock, f"process {os.getpid()} on {platform.node()}\n".encode())
         try:
