@@ -16,6 +16,7 @@ from hwgen.errors import HwgenError, printable
 _COMMANDS = (
     "demo",
     "import",
+    "quantize",
     "info",
     "predict",
     "generate",

@@ -1,0 +1,72 @@
+"""Cell area, estimated from a network's integers without making hardware of it.
+
+A sum over what a design is made of, each at a price in um2 (ihp-sg13g2, recipe ``area``):
+
+parallel
+    bits that are added (nonzero signed digits of the weights times the width of their inputs), and
+    bits of accumulators, which are rescaled or compared;
+serial, one MAC
+    bits of ROM, bits of the shift memories, bit products of the multiplier, a constant.
+
+The prices were fitted to ``hwgen synth``; docs/quantize.md has the errors. Good for ranking widths,
+not for a data sheet: ``hwgen synth`` has the area.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from hwgen.formats import Format, signed_width
+from hwgen.network import DenseLayer, Network
+from hwgen.quantizing.grids import digit_counts
+
+PRICES: dict[str, tuple[float, ...]] = {
+    "parallel": (23.6, 22.2),
+    "serial": (1.69, 38.1, 75.7, 4304.0),
+}
+
+
+def estimated_area(network: Network, arch: Literal["parallel", "serial"]) -> float:
+    """Estimated um2 of a network as one architecture without options."""
+    return estimate(network.layers, network.input.format, arch)
+
+
+def estimate(
+    layers: Sequence[DenseLayer], source: Format, arch: Literal["parallel", "serial"]
+) -> float:
+    """Estimated um2 of ``layers`` that read an input of the format ``source``."""
+    found = parallel_parts(layers, source) if arch == "parallel" else serial_parts(layers, source)
+    return float(np.dot(PRICES[arch], found))
+
+
+def parallel_parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
+    """Bits added, bits of accumulators."""
+    added = moved = 0.0
+    for layer in layers:
+        added += int(digit_counts(layer.weight_values).sum()) * source.bits
+        moved += _accumulator(layer, source) * layer.outputs
+        source = _handed_on(layer, source)
+    return added, moved
+
+
+def serial_parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
+    """Bits of ROM, bits of shift memories, bit products of the multiplier, one."""
+    rom = multiplier = 0.0
+    memories = [0, 0]
+    for index, layer in enumerate(layers):
+        width = _accumulator(layer, source)
+        rom += layer.codes.size * layer.weight_bits + layer.outputs * width
+        multiplier = max(multiplier, layer.weight_value_bits * source.bits)
+        memories[index % 2] = max(memories[index % 2], layer.fan_in * source.bits)
+        source = _handed_on(layer, source)
+    return rom, float(sum(memories)), multiplier, 1.0
+
+
+def _accumulator(layer: DenseLayer, source: Format) -> int:
+    ends = layer.accumulator_intervals([(source.minimum, source.maximum)] * layer.fan_in)
+    return max(signed_width(low, high) for low, high in ends)
+
+
+def _handed_on(layer: DenseLayer, source: Format) -> Format:
+    return source if layer.output is None else layer.output.format
