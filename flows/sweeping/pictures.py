@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from flows.sweeping.metrics import METRICS, front, measured
 from hwgen.files import write_together
@@ -93,7 +93,7 @@ def _panel(
     )
     _scale(axis.xaxis, [row["area_um2"] for row in rows])
     if metric == "accuracy":
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     else:
         _scale(axis.yaxis, [row[metric] for row in rows])
 
