@@ -1,5 +1,6 @@
 """``hwgen compare``: two sweeps against each other, metric by metric."""
 
+import contextlib
 import csv
 import math
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ def comparison(a: Mapping[str, Row], b: Mapping[str, Row], metrics: Any) -> dict
 
     A change is relative and its sign is the figure's; ``worst`` is the point that is worst off.
     """
-    both = [name for name in a if name in b]
+    both = sorted(set(a) & set(b))
     return {
         "points": len(both),
         "missing": sorted(set(a) - set(b)),
@@ -101,7 +102,7 @@ def _compared(metric: str, pairs: Mapping[str, tuple[Row, Row]]) -> dict[str, An
         if x is None or y is None:
             continue
         change = (y - x) / abs(x) if x else math.copysign(math.inf, y) if y else 0.0
-        worse_by[name] = change if METRICS[metric].smaller else -change
+        worse_by[name] = change if METRICS[metric].smaller else 0.0 - change
         logs.append(math.log(y / x) if x > 0 and y > 0 else 0.0)
     if not worse_by:
         return None
@@ -137,7 +138,7 @@ def _judge(result: dict[str, Any], limit: float, after: str) -> None:
 def _show(result: dict[str, Any]) -> None:
     emit_table(
         f"{result['points']:,} points in both",
-        ["metric", "better", "same", "worse", "mean change", "largest loss", "of"],
+        ["metric", "better", "same", "worse", "mean change", "largest loss"],
         (
             [
                 metric,
@@ -146,11 +147,15 @@ def _show(result: dict[str, Any]) -> None:
                 found["worse"],
                 f"{found['mean_change']:+.2%}",
                 f"{max(found['worst']['worse_by'], 0):.2%}",
-                _words(result["settings"][found["worst"]["point"]]) if found["worse"] else "",
             ]
             for metric, found in result["metrics"].items()
         ),
     )
+    for metric, found in result["metrics"].items():
+        if found["worse"]:
+            emit_line(
+                f"{metric}: most lost by {_words(result['settings'][found['worst']['point']])}"
+            )
     for key, text in (("missing", "only in the first"), ("added", "only in the second")):
         if result[key]:
             emit_line(f"{len(result[key]):,} points are {text}, or failed in the other")
@@ -183,7 +188,7 @@ def _read_csv(path: Path) -> dict[str, Row]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
-        return {row["point"]: {k: _value(k, v) for k, v in row.items()} for row in rows}
+        return {row["point"]: {k: _value(v) for k, v in row.items()} for row in rows}
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise HwgenError(str(path), reason, "a sweep's folder or results.csv") from None
@@ -193,11 +198,10 @@ def _read_csv(path: Path) -> dict[str, Row]:
         ) from None
 
 
-def _value(name: str, text: str) -> Any:
-    from flows.sweeping.metrics import METRICS
-
+def _value(text: str) -> Any:
     if text in ("", "True", "False"):
         return {"": None, "True": True, "False": False}[text]
-    if name in METRICS:
-        return float(text)
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
     return text

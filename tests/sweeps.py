@@ -11,6 +11,8 @@ from typing import Any
 import matplotlib as mpl
 
 from flows.sweeping.store import VOLATILE, read_entries
+from hwgen.network import save_network
+from tests.networks import dense, network
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "examples/sweeps/tiny.json"
@@ -19,13 +21,23 @@ FONTS = mpl.get_cachedir()
 """What matplotlib keeps is not made again for each cache."""
 
 
+def new_cache(folder: Path) -> Path:
+    """An empty cache, but for what the tools keep of themselves."""
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wasmtime"
+    user.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    (folder / "wasmtime").symlink_to(user.resolve())
+    return folder
+
+
 def write_sweep(folder: Path, text: str = "", **axes: Any) -> Path:
     """A sweep file in ``folder`` and networks beside it; ``text`` comes before the axes."""
     shutil.copy(TINY, folder / "tiny.json")
     for index, name in enumerate(NETWORKS):
-        weights = f"[{index % 5}, {3 - index}, 3, {index - 4}]"
-        (folder / name).write_text(TINY.read_text("utf-8").replace("[1, -2, 3, 0]", weights))
-    axes = {"network": "tiny.json", "library": "sky130hd", **axes}
+        layer = dense([[index % 5 + 1, 3 - index]], [1])
+        net = network([layer], name=name, bits=2)
+        save_network(net, folder / name)
+    axes = {"network": NETWORKS[0], "library": "sky130hd", **axes}
     lines = [f"{name} = {json.dumps(value)}" for name, value in axes.items()]
     settings = {"verify": "off", "keep": "none"}
     head = [f'{name} = "{value}"' for name, value in settings.items() if name not in text]
