@@ -16,7 +16,7 @@ from tests.networks import dense, network
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "examples/sweeps/tiny.json"
-NETWORKS = tuple(f"net{index}.json" for index in range(8))
+NETWORKS = tuple(f"net{index}.json" for index in range(9))
 FONTS = mpl.get_cachedir()
 """What matplotlib keeps is not made again for each cache."""
 
@@ -34,7 +34,7 @@ def write_sweep(folder: Path, text: str = "", **axes: Any) -> Path:
     """A sweep file in ``folder`` and networks beside it; ``text`` comes before the axes."""
     shutil.copy(TINY, folder / "tiny.json")
     for index, name in enumerate(NETWORKS):
-        layer = dense([[index % 5 + 1, 3 - index]], [1])
+        layer = dense([[2 * index + 3, -5], [3, 7]], [1, 2])
         net = network([layer], name=name, bits=2)
         save_network(net, folder / name)
     axes = {"network": NETWORKS[0], "library": "sky130hd", **axes}
