@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from flows.sweeping.metrics import METRICS, front, measured
 from hwgen.files import write_together
@@ -56,6 +56,7 @@ def pareto_pictures(rows: Sequence[Row], path: Path, title: str) -> None:
             axis.set_ylabel(_named(metric))
         for axis in axes[-1]:
             axis.set_xlabel(_named("area_um2"))
+        figure.align_ylabels()
         _legend(figure, colour, marker)
         figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=10)
         _save(figure, path)
@@ -93,7 +94,7 @@ def _panel(
     )
     _scale(axis.xaxis, [row["area_um2"] for row in rows])
     if metric == "accuracy":
-        axis.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
     else:
         _scale(axis.yaxis, [row[metric] for row in rows])
 

