@@ -27,6 +27,9 @@ _COMMANDS = (
     "prove",
     "power",
     "handoff",
+    "sweep",
+    "report",
+    "compare",
     "pdk",
     "cache",
 )

@@ -54,6 +54,11 @@ def emit_line(text: str) -> None:
     _print(_text(text))
 
 
+def emit_note(text: str) -> None:
+    """Print one line that is no result, on stderr."""
+    _STDERR.print(_text(text), style="dim")
+
+
 def _print(content: Table | Text) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # else closed, or not a file
         sys.stdout.reconfigure(errors="backslashreplace")

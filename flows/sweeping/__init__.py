@@ -1,0 +1,1 @@
+"""Sweeps: many designs of one kind, found, checked, measured, kept and shown."""
