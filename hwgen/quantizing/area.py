@@ -69,8 +69,8 @@ def _storage(memories: list[int], widths: list[list[int]]) -> float:
     """Bits of flip-flops for data, given the input of each layer and its accumulators' widths."""
     rest = [max(of_layer) for of_layer in widths]
     loading = _shared(memories) + max(rest)
-    accumulating = sum(widths[0]) + 0.75 * rest[0] + _shared(memories[2:]) + max(rest[1:], default=0)
-    return min(loading, accumulating)
+    further = _shared(memories[2:]) + max(rest[1:], default=0)
+    return min(loading, sum(widths[0]) + 0.75 * rest[0] + further)
 
 
 def _shared(memories: list[int]) -> int:
