@@ -175,7 +175,7 @@ def _ask(
     manifest = design.manifest
     vectors = make_vectors(network, count=_VECTORS, seed=_SEED).x.tolist()
     plans = find_recipe(options.recipe, options.clock).plans
-    styles: list["Style"] = ["ripple", "prefix"]
+    styles: list[Style] = ["ripple", "prefix"]
     if "recipe" in design.report:
         styles = [style for style in styles if style in {plan.adders for plan in plans}] or styles
     proofs: dict[str, Proof] = {
