@@ -63,7 +63,7 @@ def test_designs_run_like_the_golden_model(architecture: str, tmp_path: Path) ->
     assert found == golden.predict(net, x).reshape(len(x), -1).tolist()
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(net=networks(max_width=4))
 def test_reference_is_the_golden_model(net: Network, tmp_path_factory: Any) -> None:
     folder: Path = tmp_path_factory.mktemp("reference")

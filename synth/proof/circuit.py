@@ -92,7 +92,9 @@ class Source:
         self.name = name
         self.library = library
         self.ports: Mapping[str, Any] = module["ports"]
-        self.cells: Mapping[str, Cell] = module["cells"]
+        self.cells: Mapping[str, Cell] = {
+            label: cell for label, cell in module["cells"].items() if cell["type"] != "$scopeinfo"
+        }
         self.nets: Mapping[str, Any] = module["netnames"]
         self.modules = modules
         known = library.cells if library else {}

@@ -67,16 +67,19 @@ class Gates:
         Raises
         ------
         HwgenError
-            It is a latch, has an asynchronous input in use, or its clock is not the rising edge of
-            a port.
+            It is a latch, an asynchronous input of it is driven by logic, or its clock is not the
+            rising edge of a port.
         """
         cell, text = self._source.cells[label], self._stored(label).expressions
         pins = self.pins(label, find)
-        for key in ("clear", "preset"):
-            if key in text and self._evaluate(text[key], pins) != FALSE:
-                raise HwgenError(cell["type"], f"{key} in use", "only synchronous resets are known")
         value = self._evaluate(text["next_state"], pins | self.held(label, now))
-        [clock] = logic.names(text["clocked_on"])
+        for key, forced in (("preset", TRUE), ("clear", FALSE)):
+            active = self._evaluate(text[key], pins) if key in text else FALSE
+            if active > TRUE:
+                raise HwgenError(cell["type"], f"{key} in use", "only synchronous resets are known")
+            if active:
+                return forced, self._clock(cell["connections"][clock_of(text)][0], find)[1]
+        clock = clock_of(text)
         if self._evaluate(text["clocked_on"], {clock: 2}) != 2:
             raise HwgenError(cell["type"], "a falling edge", "only rising edges are known")
         enable, root = self._clock(cell["connections"][clock][0], find)
@@ -108,6 +111,12 @@ class Gates:
 
     def _evaluate(self, function: str, values: Pins) -> int:
         return evaluate(self._aig, logic.postfix(function), values)
+
+
+def clock_of(expressions: Mapping[str, str]) -> str:
+    """The clock pin of a flip-flop."""
+    [clock] = logic.names(expressions["clocked_on"])
+    return clock
 
 
 def evaluate(aig: Aig, postfix: Iterable[str], values: Pins) -> int:

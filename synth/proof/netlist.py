@@ -18,7 +18,7 @@ from synth.proof.decide import Answer, Decider, find_abc
 from synth.proof.equivalence import Comparison, Design, ModuleProof
 from synth.proof.simulate import Difference, difference, unrolled
 from synth.proof.verdict import Verdict
-from synth.recipe import front_script
+from synth.recipe import flat_script, front_script
 from synth.yosys import run_yosys
 
 METHOD = "equal from clock edge to clock edge, module by module"
@@ -29,6 +29,7 @@ read_verilog design.v
 hierarchy -check -top {top}
 proc
 memory_collect
+{flatten}
 write_json rtl.json
 design -reset
 {front}"""
@@ -109,7 +110,14 @@ class NetlistProof:
 
     def _read(self, verilog: str, folder: Path, decider: Decider) -> Design:
         (folder / "design.v").write_text(verilog, encoding="utf-8")
-        script = _READ.format(top=self.manifest.top, front=front_script(self.manifest.top))
+        modules = self.netlist["modules"]
+        flat = not any(c["type"] in modules for c in modules[self.manifest.top]["cells"].values())
+        script = _READ.format(
+            top=self.manifest.top,
+            flatten="flatten -noscopeinfo" if flat else "",
+            front=front_script(self.manifest.top)
+            + (f"design -reset\n{flat_script()}" if flat else ""),
+        )
         run_yosys(script, folder, tool=self.tool, timeout=decider.left)
         return Design(
             top=self.manifest.top,
