@@ -1,5 +1,6 @@
 """``hwgen report``: what a sweep found, on the terminal and as a page."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 
 from flows.console import emit_json, emit_line, emit_note, emit_table
 from flows.options import json_option
+from hwgen.errors import printable
 
 _MOST = 40
 
@@ -23,13 +25,13 @@ def report(folder: Path, as_json: bool) -> None:
     from flows.sweeping.store import BusyError, Store, read_marker, require_results, sorted_entries
 
     entries = sorted_entries(require_results(folder).values())
-    result: dict[str, Any] = {**figures(entries), "report": None}
     try:
         with Store(folder) as store:
             entries = sorted_entries(store.entries.values())
             store.write_tables()
             result = write_report(folder, entries, read_marker(folder))
     except BusyError as busy:
+        result = {**figures(entries), "report": None}
         emit_note(f"{busy.where}: {busy.found}, its tables and report are written when it ends")
     if as_json:
         failed = [entry["point"] for entry in entries if entry["row"]["status"] != "ok"]
@@ -59,13 +61,12 @@ def show_results(entries: Any) -> None:
         )
     if len(chosen) > _MOST:
         emit_line(f"... and {len(chosen) - _MOST:,} more, see the report")
-    failed = [row for row in rows if row["status"] != "ok"]
-    columns = _differing(failed)
+    failed = Counter(row["error"] for row in rows if row["status"] != "ok")
     if failed:
         emit_table(
-            f"failed ({len(failed):,} points)",
-            [*columns, "error"],
-            ([*(row.get(s) for s in columns), row["error"]] for row in failed[:_MOST]),
+            f"failed ({failed.total():,} points)",
+            ["points", "error"],
+            ([count, printable(error, 100)] for error, count in failed.most_common(_MOST)),
         )
 
 

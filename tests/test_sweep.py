@@ -20,6 +20,7 @@ from flows.cli import run
 from flows.predict import accuracy_of
 from flows.sweeping import driver, evaluate, store
 from flows.sweeping.config import load_sweep
+from flows.sweeping.networks import network_of
 from flows.sweeping.plan import make_plan
 from flows.sweeping.store import Store, read_entries
 from hwgen.data import load_data
@@ -64,16 +65,15 @@ def test_results_and_what_a_second_run_keeps(
         f'verify = "quick"\nsimulator = "{SIMULATOR}"\ndata = "data.npz"\nkeep = "best"\n',
         network="tiny.json",
         architecture=["parallel", "serial"],
-        library=["sky130hd", "asap7"],
     )
     samples = load_data(tmp_path / "data.npz", load_network(TINY))
     right = accuracy_of(load_network(TINY), predict(load_network(TINY), samples.x), samples)
     out = tmp_path / "out"
     first = json_of(capsys, "sweep", file, "-o", out, "--jobs", 2)
-    assert (first["points"], first["failed"], first["kept"]) == (4, 0, 0)
+    assert (first["points"], first["failed"], first["kept"]) == (2, 0, 0)
     with (out / "results.csv").open(encoding="utf-8") as stream:
         table = list(csv.DictReader(stream))
-    assert len(table) == 4
+    assert len(table) == 2
     assert {(row["verified"], row["mismatches"], row["status"]) for row in table} == {
         ("True", "0", "ok")
     }
@@ -86,9 +86,9 @@ def test_results_and_what_a_second_run_keeps(
         kept = {path.name for path in (out / "designs" / point).iterdir()}
         assert {"netlist.v", "netlist.json", "manifest.json", "stamp"} < kept
     again = json_of(capsys, "sweep", file, "-o", out)
-    assert (again["kept"], again["computed"], again["cached"]) == (4, 0, 0)
+    assert (again["kept"], again["computed"], again["cached"]) == (2, 0, 0)
     elsewhere = json_of(capsys, "sweep", file, "-o", tmp_path / "elsewhere", "--jobs", 1)
-    assert (elsewhere["kept"], elsewhere["computed"], elsewhere["cached"]) == (0, 0, 4)
+    assert (elsewhere["kept"], elsewhere["computed"], elsewhere["cached"]) == (0, 0, 2)
     assert rows(out) == rows(tmp_path / "elsewhere")
 
 
@@ -224,6 +224,16 @@ def test_design_that_computes_wrongly_is_told(
     assert row["status"] == "error"
     assert row["error"] == "verification: vector 2: 1 for 0, the design is wrong"
     assert row["mismatches"] == 3
+
+
+def test_energy(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=np.array([[0, 3], [3, 0], [1, 2]]))
+    text = f'energy_samples = 2\ndata = "data.npz"\nsimulator = "{SIMULATOR}"\n'
+    context, point = _one(write_sweep(tmp_path, text))
+    row = evaluate.evaluate(context, point, None).row
+    assert row["error"] is None
+    assert 0.01 < row["energy_pj"] < 1
+    assert evaluate.evaluate(context, point, None).row["cached"]
 
 
 def test_worker_with_another_version_refuses(
@@ -375,6 +385,10 @@ REFUSALS = [
     (f"{TINY_AXIS}architecture = 'serial'\nmacs = true", "axes.macs: found true, must be an int"),
     (f"{TINY_AXIS}library = 'sky999'", "axes.library[0]: "),
     (f"{TINY_AXIS}clock = 5", "axes.clock: no recipe here aims at one, delay does"),
+    (
+        f"data = 'd.npz'\nenergy_samples = 2\n{TINY_AXIS}flatten = true",
+        "axes.flatten: true, with energy_samples, energy is that of a design in modules",
+    ),
     (f"{TINY_AXIS}weight_bits = [2, 3]", "axes.weight_bits: given without [model]"),
     (f"data = 'gone.npz'\n{TINY_AXIS}", "gone.npz: No such file or directory"),
     (f"energy_samples = 3\n{TINY_AXIS}", "energy_samples: given without data"),
@@ -399,6 +413,33 @@ def test_sweep_file_is_refused(
     assert line.startswith(str(tmp_path))
     assert said in line
     assert not (tmp_path / "out").exists()
+
+
+def test_digits_sweep() -> None:
+    file = ROOT / "examples/sweeps/digits.toml"
+    plan = make_plan(load_sweep(file), file)
+    points = list(plan)
+    assert len(points) == len({plan.context.identity(point) for point in points}) == 50
+    two, eight = (
+        network_of(plan.context.sources[index], None, "") for index in (plan.sources[0], 4)
+    )
+    assert {layer.weight_bits for layer in two.layers} == {2}
+    assert {layer.weight_bits for layer in eight.layers} == {8}
+
+
+def test_setting_of_a_quantization_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "examples/sweeps/digits.toml").read_text("utf-8")
+    text = text.replace('"../', f'"{ROOT}/examples/')
+    for old, new, said in (
+        ("weight_bits = [2, 3, 4, 6, 8]", "weight_bits = [2, 99]", "axes.weight_bits: weight bits"),
+        ("weight_bits = ", "wieght_bits = ", "did you mean weight_bits?"),
+        ("digits-float.onnx", "README.md", "examples/README.md: "),
+    ):
+        assert old in text
+        (tmp_path / "sweep.toml").write_text(text.replace(old, new), "utf-8")
+        assert said in refusal(capsys, "sweep", tmp_path / "sweep.toml", "-o", tmp_path / "out")
 
 
 def test_ten_million_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 Row = Mapping[str, Any]
 
 
@@ -55,16 +57,16 @@ def front(rows: Sequence[Row], metrics: Sequence[str]) -> list[int]:
 
     Of rows that are equal in all of them the first counts. A row that lacks a metric is out.
     """
-    costs = [
-        (tuple(METRICS[m].cost(row[m]) for m in metrics), index)
-        for index, row in enumerate(rows)
-        if all(row.get(m) is not None for m in metrics)
-    ]
-    best: list[tuple[tuple[float, ...], int]] = []
-    for cost, index in sorted(costs):  # whatever beats a point stands before it
-        if not any(all(a <= b for a, b in zip(other, cost, strict=True)) for other, _ in best):
-            best.append((cost, index))
-    return sorted(index for _, index in best)
+    there = [i for i, row in enumerate(rows) if all(row.get(m) is not None for m in metrics)]
+    costs = np.array([[METRICS[m].cost(rows[i][m]) for m in metrics] for i in there], dtype=float)
+    best = np.empty_like(costs)
+    chosen: list[int] = []
+    for place in sorted(range(len(there)), key=lambda k: (*costs[k], k)):
+        # Whatever beats a point stands before it.
+        if not (best[: len(chosen)] <= costs[place]).all(axis=1).any():
+            best[len(chosen)] = costs[place]
+            chosen.append(there[place])
+    return sorted(chosen)
 
 
 def measured(rows: Sequence[Row], metrics: Sequence[str] = FRONT) -> list[str]:

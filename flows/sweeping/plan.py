@@ -269,6 +269,9 @@ class _Reader:
         for value in axes.get("flatten", []):
             if not isinstance(value, bool):
                 raise self._refuse(where, "flatten", f"found {shown(value)}", "true or false")
+            if value and self.file.energy_samples:
+                allowed = "energy is that of a design in modules"
+                raise self._refuse(where, "flatten", "true, with energy_samples", allowed)
         libraries = [
             self._library(name, f"{where}.library[{index}]")
             for index, name in enumerate(axes.get("library", ["ihp-sg13g2"]))
