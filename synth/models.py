@@ -15,6 +15,9 @@ NETLIST = "netlist"
 def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> str:
     """Verilog-2005 of gates, flip-flops and clock gates (no delays, no timing checks).
 
+    Flip-flops start at random. An X would spread where silicon does not care: ``q & !q`` of an
+    unknown q is X, and mapping makes such gates of a synchronous reset.
+
     Parameters
     ----------
     cells
@@ -135,7 +138,8 @@ def _flip_flop(cell: Cell) -> list[str]:
             edges.append(f"posedge {wire}")
             choices.append(f"if ({wire}) {keep} <= {value}; else ")
     lines.append(f"  always @({' or '.join(edges)})")
-    return [*lines, f"    {''.join(choices)}{keep} <= {text['next_state']};"]
+    lines.append(f"    {''.join(choices)}{keep} <= {text['next_state']};")
+    return [*lines, "`ifdef __ICARUS__", f"  initial {keep} = $random;", "`endif"]
 
 
 def _free(name: str, cell: Cell) -> str:
