@@ -89,8 +89,10 @@ def _listen(handler: Any) -> None:
 
 
 def _interrupt(number: int, _: object) -> None:
-    _listen(signal.SIG_IGN)  # once is enough: what follows cleans up
-    raise Interrupted(signal.Signals(number).name)
+    """Once is enough, as what follows cleans up; but an import may swallow all that is raised."""
+    interrupt = Interrupted(signal.Signals(number).name)
+    _come_again(interrupt, 5.0)
+    raise interrupt
 
 
 def _unraisable(lost: Any) -> None:
@@ -98,13 +100,19 @@ def _unraisable(lost: Any) -> None:
     if not isinstance(lost.exc_value, Interrupted):
         sys.__unraisablehook__(lost)
         return
-    _listen(lambda number, frame: _raise_again(lost.exc_value))
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    _come_again(lost.exc_value, 0.01)
 
 
-def _raise_again(interrupt: Interrupted) -> None:
+def _come_again(interrupt: Interrupted, seconds: float) -> None:
+    """Raise it once more if the command still runs then; other signals are ignored."""
+
+    def again(number: int, frame: object) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        raise Interrupted(*interrupt.args)
+
     _listen(signal.SIG_IGN)
-    raise Interrupted(*interrupt.args)
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def run(arguments: list[str]) -> int:
@@ -118,6 +126,7 @@ def run(arguments: list[str]) -> int:
             error.show()
         return 2
     except Interrupted as interrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         return _fail("hwgen", f"interrupted ({interrupt})", "files that were written are complete")
     except HwgenError as error:
         return _fail(error.where, error.found, error.allowed)

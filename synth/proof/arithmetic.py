@@ -26,15 +26,16 @@ from hwgen.errors import HwgenError
 from hwgen.interface import Layout, Manifest
 from hwgen.network import Network
 from hwgen.reference import TOP, Reference, write_reference
+from synth.netlist import Net
 from synth.proof.aig import FALSE, TRUE, Aig
-from synth.proof.cells import Word, extended
+from synth.proof.cells import Sum, Word, extended
 from synth.proof.circuit import Source, sources_of
 from synth.proof.decide import Decider, find_abc
 from synth.proof.evaluation import Evaluation
 from synth.proof.registers import keys_of
 from synth.proof.simulate import Symbolic, results, run
 from synth.proof.symbols import Symbols, no_state
-from synth.proof.trees import plain_adder
+from synth.proof.trees import plain_adder, plain_sum
 from synth.proof.verdict import Verdict
 from synth.yosys import run_yosys
 
@@ -152,12 +153,19 @@ class DesignRun:
             self._aig,
             ports=lambda port, width: inputs.get(port) or self._aig.inputs(width),
             state=lambda label, i: self._state[label, i],
-            add=self._symbols.words.adder(),
+            add=self._sum,
             names=self._symbols,
         )
         nexts = (register.next for register in level.circuit.registers)
         self._state = dict(zip(self._state, nexts, strict=True))
         return level.circuit.outputs
+
+    def _sum(self, _: str, total: Sum, __: Mapping[Net, int]) -> Word:
+        """A sum of values that were chosen, as where an argmax subtracts, is not a new word."""
+        words = (factor.word for term in total.terms for factor in term.factors)
+        if any(self._aig.is_gate(bit) for word in words for bit in word):
+            return plain_sum(self._aig, total)
+        return self._symbols.words.build(total)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -228,6 +228,8 @@ class _Grounds:
         self.numbers: dict[Hashable, tuple[list[int], int]] = {}
         self._words = words
         self._literals: dict[int, int] = {}
+        self._seen: list[Terms] = []
+        """What :attr:`numbers` were made for, as it was then."""
 
     def literal(self, bit: int) -> int:
         """The literal that stands for one of the old graph."""
@@ -256,6 +258,7 @@ class _Grounds:
             return lowest + self._word(upper, constant >> shift, width - len(lowest))
         if key not in self.numbers:
             self.numbers[key] = self._number(dict(key))
+            self._seen.append(terms)
         word, low = self.numbers[key]
         word = [*word, *[FALSE] * (width - len(word))][:width]
         if negative:  # -(word + low) + constant = ~word + 1 - low + constant
@@ -275,11 +278,30 @@ class _Grounds:
             return self._added(few[0]), few[1]
         low, high = self._words.interval(terms)
         span = high - low
+        parts = self._split(terms)
+        if parts:
+            width = span.bit_length()
+            left, right = self._word(parts[0], -low, width), self._word(parts[1], 0, width)
+            return self.aig.add(left, right)[0], low
         word = self.aig.inputs(span.bit_length())
         if span & (span + 1):
             limit = constant_word(span, len(word))
             self.limits.append(self.aig.less(limit, word) ^ 1)
         return word, low
+
+    def _split(self, terms: Terms) -> tuple[Terms, Terms] | None:
+        """Two words that are there already and add up to ``terms``, as where values are compared.
+
+        A word is younger than its parts, and the older come first.
+        """
+        for part in self._seen:
+            for sign in (1, -1):
+                rest = dict(terms)
+                for variable, factor in part.items():
+                    _add(rest, variable, -sign * factor)
+                if rest and normal(rest)[0] in self.numbers:
+                    return {variable: sign * factor for variable, factor in part.items()}, rest
+        return None
 
     def _added(self, rows: list[list[int]]) -> list[int]:
         """The sum of a few words of bits."""
