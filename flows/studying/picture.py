@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from flows.pictures import _STYLE, _save
 from flows.studying.config import Study
@@ -18,6 +19,10 @@ _MARKS = (
     ("qat", "v", "#5a9367"),
     ("a2q", "P", "#444444"),
 )
+
+
+_WIDE, _HIGH = 0.15, 0.065
+"""What a name takes of a panel."""
 
 
 def study_picture(study: Study, rows: list[Row], path: Path) -> None:
@@ -55,22 +60,37 @@ def _float(axis: Any, rows: list[Row]) -> None:
 def _areas(axis: Any, rows: list[Row]) -> None:
     """Accuracy against the area of ``parallel``; hollow where it is an estimate."""
     shown = [row for row in rows if row["parallel_um2"] and "accumulator" not in row["way"]]
-    texts = sorted(shown, key=lambda row: row["parallel_um2"])
-    for index, row in enumerate(texts):
+    for row in shown:
         mark, colour = _mark(row["way"])
         x, y, spread = row["parallel_um2"], 100 * row["accuracy"], 100 * row["spread"]
         face = "white" if row["parallel_estimated"] else colour
-        axis.errorbar(x, y, yerr=spread, color=colour, lw=0.8, capsize=2, zorder=1)
+        axis.errorbar(x, y, yerr=spread, color=colour, lw=0.8, capsize=2, alpha=0.5, zorder=1)
         axis.plot(x, y, mark, color=colour, mfc=face, ms=6, zorder=2)
-        axis.annotate(
-            row["way"], (x, y), xytext=(5, 5 if index % 2 else -11), textcoords="offset points",
-            fontsize=7.5, color=colour,
-        )  # fmt: skip
     _float(axis, rows)
     axis.set_xscale("log")
     axis.margins(x=0.18)
     axis.set_xlabel("parallel, µm² (hollow: estimated)")
     axis.set_ylabel("test accuracy, %")
+    _names(axis, shown)
+
+
+def _names(axis: Any, rows: list[Row]) -> None:
+    """Each way's name right of its mark, moved up where another name is in the way."""
+    axis.set_xlim(axis.get_xlim())
+    axis.set_ylim(axis.get_ylim())
+    to_axes = axis.transData + axis.transAxes.inverted()
+    places = [to_axes.transform((row["parallel_um2"], 100 * row["accuracy"])) for row in rows]
+    taken: list[tuple[float, float]] = []
+    for (x, y), row in sorted(zip(places, rows, strict=True), key=lambda one: tuple(one[0])):
+        x, y = float(x) + 0.015, float(y)
+        while any(abs(x - left) < _WIDE and abs(y - low) < _HIGH for left, low in taken):
+            y += _HIGH / 4
+        taken.append((x, y))
+        text = axis.text(
+            x, y, row["way"], transform=axis.transAxes, va="center", fontsize=7.5,
+            color=_mark(row["way"])[1],
+        )  # fmt: skip
+        text.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
 
 def _accumulators(axis: Any, rows: list[Row]) -> None:
