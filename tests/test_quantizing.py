@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hwgen import golden
@@ -118,6 +118,7 @@ def test_within_half_a_step_where_nothing_is_clipped(values: list[float], bits: 
 
 
 @given(st.lists(st.floats(-8, 8), min_size=2, max_size=40), st.integers(2, 6), st.booleans())
+@example([0.0, 2.0**-1040], 2, False)
 @settings(max_examples=60, deadline=None)
 def test_chosen_fraction_is_no_worse(values: list[float], bits: int, signed: bool) -> None:
     array = np.array(values)

@@ -27,7 +27,7 @@ def holding_fraction(size: float, bits: int, signed: bool) -> int:
     top = Format(bits=bits, signed=signed, fraction_bits=0).maximum
     if not np.isfinite(size) or size <= 0:
         return 0
-    return bounded(int(np.floor(np.log2((top + 0.499) / size))))
+    return bounded(int(np.floor(np.log2(top + 0.499) - np.log2(size))))
 
 
 def bounded(fraction: int) -> int:
