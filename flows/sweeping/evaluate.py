@@ -87,26 +87,9 @@ def evaluate(context: Context, point: Point, proof: dict[str, Any] | None) -> Ou
 def artefacts(context: Context, point: Point) -> dict[str, str]:
     """Verilog, manifest and netlist of a point, by file name; nothing where it fails."""
     try:
-        return _artefacts(context, point)
+        return _Work(context, point, None).artefacts()
     except HwgenError:
         return {}
-
-
-def _artefacts(context: Context, point: Point) -> dict[str, str]:
-    from flows.design import generated
-    from synth import synthesize
-
-    work = _Work(context, point, None)
-    with tempfile.TemporaryDirectory(prefix="hwgen-keep-") as name:
-        folder = Path(name)
-        with _GENERATING:
-            manifest = generated(work.network, point.architecture, folder, work.cache)
-        synthesize(
-            Path(manifest.verilog), manifest.top, out_dir=folder, cache=work.cache, **work.mapping
-        )
-        files = [Path(manifest.verilog).name, "netlist.v", "netlist.json"]
-        texts = {file: (folder / file).read_text("utf-8") for file in files}
-    return {**texts, "manifest.json": manifest.moved_to(Path()).to_text()}
 
 
 class _Work:
@@ -130,6 +113,10 @@ class _Work:
         self._proof(row)
         if self.context.checks.energy_samples:
             row |= self._cached("energy", self._energy, *self._mapping_key(), *self._data_key())
+
+    def artefacts(self) -> dict[str, str]:
+        """Verilog, manifest and netlist, by file name."""
+        return dict(self._cached("artefacts", self._make_artefacts, *self._mapping_key()))
 
     @functools.cached_property
     def network(self) -> Network:
@@ -198,6 +185,20 @@ class _Work:
         }
         areas = {short_module(m, design.top): a for m, a in report.area_by_module.items() if a}
         return {"row": row, "area_by_module": areas, "cells_by_type": report.cells_by_type}
+
+    def _make_artefacts(self) -> dict[str, str]:
+        from flows.design import generated
+        from synth import synthesize
+
+        with tempfile.TemporaryDirectory(prefix="hwgen-keep-") as name:
+            folder = Path(name)
+            with _GENERATING:
+                manifest = generated(self.network, self.point.architecture, folder, self.cache)
+            verilog, top = Path(manifest.verilog), manifest.top
+            synthesize(verilog, top, out_dir=folder, cache=self.cache, **self.mapping)
+            files = [verilog.name, "netlist.v", "netlist.json"]
+            texts = {file: (folder / file).read_text("utf-8") for file in files}
+        return {**texts, "manifest.json": manifest.moved_to(Path()).to_text()}
 
     def _accuracy(self, row: dict[str, Any]) -> None:
         data = self.context.data
