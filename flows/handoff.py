@@ -151,6 +151,8 @@ def handoff(
     for option, value in (("--clock", clock), ("--utilization", utilization)):
         if value is not None and math.isnan(value):
             raise HwgenError(option, "found nan", "a number is needed")
+    if author and to != "tinytapeout":
+        raise HwgenError("--author", f"given with --to {to}", "only tinytapeout names one")
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     with Progress(quiet=as_json) as progress:
         result = hand_over(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from flows.console import Progress, emit_json, emit_line, emit_table
 from flows.options import json_option, output_option
@@ -179,6 +180,8 @@ def quantize(
     **rest: Any,
 ) -> None:
     """Turn the float network MODEL (ONNX) into a network file, without training."""
+    _only_with("--search", search, ("budget", "minimize", "area_of"))
+    _only_with("--fraction percentile", rest["criterion"] == "percentile", ("percentile",))
     settings = Settings(
         budget=budget if search else None,
         equalize={"auto": None, "on": True, "off": False}[equalize],
@@ -203,6 +206,15 @@ def quantize(
         emit_json(report)
     else:
         show(report)
+
+
+def _only_with(option: str, given: bool, names: tuple[str, ...]) -> None:
+    """Refuse options that would have no effect."""
+    context = click.get_current_context()
+    for name in names:
+        if not given and context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            where = f"--{name.replace('_', '-')}"
+            raise HwgenError(where, f"given without {option}", "it has no effect then")
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from flows.console import Progress, emit_json, emit_line, emit_table
 from flows.options import json_option, output_option
 from hwgen.errors import HwgenError
 from hwgen.files import check_folder, write_together
-from hwgen.training.settings import Config
+from hwgen.training.settings import INSTALL, Config
 from hwgen.training.toml import read_toml
 
 
@@ -50,8 +50,7 @@ def need_torch() -> None:
             try:
                 importlib.import_module(package)
             except ImportError:
-                allowed = "pip install 'hwgen[train]'"
-                raise HwgenError(package, "not installed", allowed) from None
+                raise HwgenError(package, "not installed", INSTALL) from None
 
 
 def trained_into(

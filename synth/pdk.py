@@ -62,7 +62,7 @@ def open_library(pdk: str | None = None, liberty: Sequence[Path] | None = None) 
         library = _installed(pdk.partition(":")[2])
     else:
         library = _built_in(pdk or DEFAULT)
-    check_library(library)
+    check_library(library, str(liberty[0]) if liberty else library.name)
     return library
 
 
@@ -75,8 +75,8 @@ def installed() -> dict[str, Path]:
     return {name: file for name, file in found.items() if file is not None}
 
 
-def check_library(library: CellLibrary) -> None:
-    """Refuse a library that nothing can be mapped to.
+def check_library(library: CellLibrary, where: str) -> None:
+    """Refuse a library that nothing can be mapped to; ``where`` says what it was read from.
 
     Raises
     ------
@@ -84,14 +84,16 @@ def check_library(library: CellLibrary) -> None:
         A usable flip-flop, inverter, NAND2 or NOR2 with an area is missing.
     """
     cells = library.mapped()
+    if library.cells and all(cell.dont_use for cell in library.cells.values()):
+        raise HwgenError(where, "every cell is dont_use", "some must be free to use")
     if not any(cell.area > 0 for cell in cells):
-        raise HwgenError(library.name, "no usable cell with an area", "a library with areas")
+        raise HwgenError(where, "no usable cell with an area", "a library with areas")
     if not any(cell.plain_flip_flop for cell in cells):
-        raise HwgenError(library.name, "no usable flip-flop", "every library needs one")
+        raise HwgenError(where, "no usable flip-flop", "every library needs one")
     needed = {"inverter": (0b01, 1), "2-input NAND": (0b0111, 2), "2-input NOR": (0b0001, 2)}
     for what, (table, inputs) in needed.items():
         if not library.gates(table, inputs):
-            raise HwgenError(library.name, f"no usable {what}", "every library needs one")
+            raise HwgenError(where, f"no usable {what}", "every library needs one")
 
 
 def _built_in(name: str) -> CellLibrary:
@@ -128,8 +130,8 @@ def _installed(name: str) -> CellLibrary:
         )
     if name in tables.built_in():
         raise HwgenError("PDK", f"no PDK of {name!r} is known", "its Liberty files with --liberty")
-    listed = ", ".join([*_LAYOUTS, *(f for layout in _LAYOUTS.values() for f in layout.folders)])
-    raise HwgenError("PDK", f"{name!r} is not known", f"one of {listed}")
+    names = dict.fromkeys([*_LAYOUTS, *(f for at in _LAYOUTS.values() for f in at.folders)])
+    raise HwgenError("PDK", f"{name!r} is not known", f"one of {', '.join(names)}")
 
 
 def _find(root: Path, layout: _Layout, folders: Sequence[str]) -> Path | None:

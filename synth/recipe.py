@@ -1,5 +1,6 @@
 """Recipes: how RTL becomes a netlist of library cells, as Yosys and ABC scripts."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,13 +162,15 @@ def find_recipe(name: str, clock: float | None = None) -> Recipe:
     Raises
     ------
     HwgenError
-        There is none, or it takes no clock.
+        There is none, or it takes no clock, or the clock is not finite.
     """
     if name not in RECIPES:
         raise HwgenError("recipe", f"{name!r} is not known", f"one of {', '.join(RECIPES)}")
     recipe = RECIPES[name]
     if clock is not None and not recipe.fast:
         raise HwgenError("--clock", f"given with recipe {name}", "only delay aims at a clock")
+    if clock is not None and not math.isfinite(clock):
+        raise HwgenError("--clock", f"found {clock}", "a finite number is needed")
     return recipe
 
 

@@ -386,3 +386,16 @@ def test_predict_wide_but_small(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         with np.load(out) as archive:
             assert archive["output"].tolist() == expected
             assert archive["output"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["--clock", 5], "--clock: given with recipe area, only delay aims at a clock"),
+        (["--recipe", "delay", "--clock", "inf"], "--clock: found inf, a finite number is needed"),
+    ],
+)
+def test_clock_refused(
+    settings: list[object], message: str, capsys: pytest.CaptureFixture[str], tiny: Path
+) -> None:
+    assert refusal(capsys, "synth", tiny, *settings) == message

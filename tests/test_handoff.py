@@ -406,6 +406,11 @@ def test_bare_tile(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path
     assert line == "--bare: given with tinytapeout, the tile needs a handshake"
 
 
+def test_author_of_a_block(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:
+    line = refusal(capsys, net, "--to", "librelane", "--author", "J", "-o", tmp_path / "out")
+    assert line == "--author: given with --to librelane, only tinytapeout names one"
+
+
 @pytest.mark.parametrize("option", ["--clock", "--utilization"])
 def test_not_a_number(
     capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, option: str

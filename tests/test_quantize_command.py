@@ -111,6 +111,9 @@ def test_csv_without_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ("arguments", "message"),
     [
         (["--budget", "100%", "--search"], "budget: 1, at least 0, less than 1 (100%)"),
+        (["--budget", "2%"], "--budget: given without --search, it has no effect then"),
+        (["--area-of", "serial"], "--area-of: given without --search"),
+        (["--percentile", "99"], "--percentile: given without --fraction percentile"),
         (["--weight-bits", "4,4,4"], "weight bits: 3 values, one, or 2, one for each layer"),
         (["--weight-bits", "0"], "weight bits: 0, 1..16"),
         (["--input-format", "4.4"], "input format: '4.4', u or s, 1..16 bits, a point,"),

@@ -119,8 +119,15 @@ def test_every_unsupported_node_is_listed() -> None:
     assert str(found.value) == (
         "m.onnx: not supported: Conv 'n0' (operator); Gelu 'n1' (operator set com.microsoft); "
         "LeakyRelu 'n2' (slope 0.1, a power of two is needed); "
-        "Clip 'n3' (clips to 0..6, only -1..1 or 0 and more), see docs/quantize.md for what is"
+        "Clip 'n3' (clips to 0..6, only -1..1 or 0 and more), a float network (docs/quantize.md); "
+        "hwgen import reads quantized ones"
     )
+
+
+def test_sixty_unsupported_nodes_are_listed() -> None:
+    with pytest.raises(HwgenError) as found:
+        float_model(graph(*[("Erf", [])] * 60))
+    assert str(found.value).count("(operator)") == 60
 
 
 @pytest.mark.parametrize(

@@ -148,18 +148,18 @@ def test_areas_and_functions_are_the_foundrys(name):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        (r"  cell \(DFF\).*\n", "small: no usable flip-flop, every library needs one"),
-        (r"  cell \(INV\).*\n", "small: no usable inverter, every library needs one"),
-        (r"  cell \(NAND\).*\n", "small: no usable 2-input NAND, every library needs one"),
-        (r"  cell \(NOR\).*\n", "small: no usable 2-input NOR, every library needs one"),
-        (r"area : \d;", "small: no usable cell with an area, a library with areas"),
+        (r"  cell \(DFF\).*\n", "a.lib: no usable flip-flop, every library needs one"),
+        (r"  cell \(INV\).*\n", "a.lib: no usable inverter, every library needs one"),
+        (r"  cell \(NAND\).*\n", "a.lib: no usable 2-input NAND, every library needs one"),
+        (r"  cell \(NOR\).*\n", "a.lib: no usable 2-input NOR, every library needs one"),
+        (r"area : \d;", "a.lib: no usable cell with an area, a library with areas"),
     ],
 )
 def test_incomplete_library(pattern, message, tmp_path):
     head, *cells = re.split(r"(?=  cell \()", SMALL.rstrip().removesuffix("}"))
     text = head + "".join(re.sub(pattern, "", c, flags=re.DOTALL) for c in cells) + "}"
     (tmp_path / "a.lib").write_text(text)
-    with pytest.raises(HwgenError, match="^" + re.escape(message)):
+    with pytest.raises(HwgenError, match=re.escape(f"/{message}")):
         open_library(None, [tmp_path / "a.lib"])
 
 
@@ -180,7 +180,13 @@ GATE = """
 )
 def test_dont_use_counts(area, what, tmp_path):
     (tmp_path / "a.lib").write_text(SMALL.replace(area, f"{area} dont_use : true;"))
-    with pytest.raises(HwgenError, match=rf"^small: no usable {what}, every library needs one"):
+    with pytest.raises(HwgenError, match=rf"/a\.lib: no usable {what}, every library needs one"):
+        open_library(None, [tmp_path / "a.lib"])
+
+
+def test_all_cells_are_dont_use(tmp_path):
+    (tmp_path / "a.lib").write_text(re.sub(r"(area : \d;)", r"\1 dont_use : true;", SMALL))
+    with pytest.raises(HwgenError, match=r"/a\.lib: every cell is dont_use, some must be free"):
         open_library(None, [tmp_path / "a.lib"])
 
 

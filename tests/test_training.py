@@ -13,7 +13,7 @@ from hwgen.data import quantize
 from hwgen.errors import HwgenError
 from hwgen.network import load_network
 from hwgen.training.samples import load_samples
-from hwgen.training.settings import Config, DataTable
+from hwgen.training.settings import INSTALL, Config, DataTable
 from hwgen.training.toml import read_toml
 
 TORCH = importlib.util.find_spec("torch") and importlib.util.find_spec("brevitas")
@@ -164,7 +164,7 @@ def test_samples_refused(tmp_path: Path, change: dict[str, Any], message: str) -
 def test_says_how_to_install(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", str(config_file(tmp_path)), "-o", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    assert error == "hwgen: error: torch: not installed, pip install 'hwgen[train]'\n"
+    assert error == f"hwgen: error: torch: not installed, {INSTALL}\n"
     assert not (tmp_path / "out").exists()
 
 

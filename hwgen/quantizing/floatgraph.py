@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hwgen.errors import HwgenError, printable
+from hwgen.importing.problems import ImportRefused
 from hwgen.network import Activation
 from hwgen.onnxfile import Graph, Node, load_model
 from hwgen.quantizing.floatmodel import FloatLayer, FloatModel, Floats
@@ -45,8 +46,9 @@ def float_model(graph: Graph, where: str = "model") -> FloatModel:
         walk.step(node)
     walk.finish()
     if walk.problems:
-        listed = "; ".join(walk.problems)
-        raise HwgenError(where, f"not supported: {listed}", "see docs/quantize.md for what is")
+        allowed = "a float network (docs/quantize.md); hwgen import reads quantized ones"
+        first, *others = walk.problems
+        raise ImportRefused(where, [f"not supported: {first}", *others], allowed)
     if not walk.layers:
         raise HwgenError(where, "no dense layer", "at least one Gemm or MatMul is needed")
     try:

@@ -10,7 +10,7 @@ from hwgen.arithmetic import Integers
 from hwgen.errors import HwgenError
 from hwgen.quantizing.floatmodel import Floats
 from hwgen.quantizing.samples import read_samples
-from hwgen.training.settings import DataTable
+from hwgen.training.settings import INSTALL, DataTable
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
@@ -103,9 +103,7 @@ def _bundled(name: str) -> tuple[Floats, Floats]:
     try:
         from sklearn import datasets
     except ImportError:
-        raise HwgenError(
-            f"data.source: {name}", "scikit-learn is not installed", "pip install 'hwgen[train]'"
-        ) from None
+        raise HwgenError(f"data.source: {name}", "scikit-learn is not installed", INSTALL) from None
     bunch = getattr(datasets, f"load_{name}")()
     return np.asarray(bunch.data, np.float64), np.asarray(bunch.target, np.float64)
 

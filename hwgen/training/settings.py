@@ -12,6 +12,9 @@ BitList = Bits | Annotated[tuple[Bits, ...], AsTuple]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 
+INSTALL = "pip install -e '.[train]' in hwgen's folder brings it"
+"""What to do where a package that training needs is missing."""
+
 
 class DataTable(Table):
     """``[data]``: samples, how they are split and scaled.
