@@ -29,10 +29,13 @@ BENCHMARKS: dict[str, tuple[float, list[str]]] = {
         60,
         ["verify", DIGITS, "--arch", "serial", "--macs", "4", "--vectors", "1000"],
     ),
-    "synth serial, no cache": (15, ["synth", DIGITS, "--arch", "serial", "--no-cache"]),
-    "synth parallel, no cache": (20, ["synth", DIGITS, "--no-cache"]),
-    "synth parallel": (60, ["synth", DIGITS]),
-    "synth parallel, again": (2, ["synth", DIGITS]),
+    "synth serial, no cache": (
+        15,
+        ["synth", DIGITS, "--arch", "serial", "--no-cache", "-o", "out"],
+    ),
+    "synth parallel, no cache": (20, ["synth", DIGITS, "--no-cache", "-o", "out"]),
+    "synth parallel": (60, ["synth", DIGITS, "-o", "out"]),
+    "synth parallel, again": (2, ["synth", DIGITS, "-o", "out"]),
 }
 
 

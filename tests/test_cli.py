@@ -396,6 +396,11 @@ def test_predict_wide_but_small(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     ],
 )
 def test_clock_refused(
-    settings: list[object], message: str, capsys: pytest.CaptureFixture[str], tiny: Path
+    settings: list[object],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tiny: Path,
+    tmp_path: Path,
 ) -> None:
-    assert refusal(capsys, "synth", tiny, *settings) == message
+    assert refusal(capsys, "synth", tiny, "-o", tmp_path / "out", *settings) == message
+    assert not (tmp_path / "out").exists()
