@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,53 @@ def test_energy(tmp_path: Path) -> None:
     assert row["error"] is None
     assert 0.01 < row["energy_pj"] < 1
     assert evaluate.evaluate(context, point, None).row["cached"]
+
+
+@pytest.mark.parametrize(
+    ("file", "x", "said"),
+    [
+        ("data.npz", [[1, 2, 3]], "x: shape 1 x 3, samples x 2 features are needed"),
+        ("data.csv", "a,b\n1,99\n", "x[0][1]: code 99, 0..3 in the input format"),
+        ("data.csv", "a,b\n1,two\n", "line 2, column 'b': found 'two', a number is needed"),
+    ],
+)
+def test_data_that_do_not_fit_are_named_as_in_the_sweep_file(
+    file: str, x: Any, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sets").mkdir()
+    if isinstance(x, str):
+        (tmp_path / "sets" / file).write_text(x, "utf-8")
+    else:
+        np.savez(tmp_path / "sets" / file, x=np.array(x))
+    context, point = _one(write_sweep(tmp_path, f'data = "sets/{file}"\nenergy_samples = 1\n'))
+    assert evaluate.evaluate(context, point, None).row["error"] == f"sets/{file}: {said}"
+    with pytest.raises(HwgenError, match=f"^sets/{file}: "):
+        evaluate._Work(context, point, None)._energy()
+
+
+def test_calibration_that_does_not_fit_is_named_as_in_the_sweep_file(tmp_path: Path) -> None:
+    examples = ROOT / "examples"
+    np.savez(tmp_path / "many.npz", x=np.full((4, 64), 99))
+    text = f'verify = "off"\n[model]\nfile = "{examples}/digits-float.onnx"\n'
+    text += 'calibration = "many.npz"\n[axes]\ninput_format = "u4.0"\n'
+    (tmp_path / "sweep.toml").write_text(text, "utf-8")
+    context, point = _one(tmp_path / "sweep.toml")
+    error = evaluate.evaluate(context, point, None).row["error"]
+    assert error == "many.npz: x: codes 99..99, 0..15 in the input format u4.0"
+
+
+def test_errors_hold_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, point = _one(write_sweep(tmp_path))
+
+    def fail(self: Any) -> None:
+        folder = tempfile.mkdtemp(prefix="hwgen-sim-", dir=tmp_path)
+        log = tempfile.mkstemp(prefix="hwgen-", suffix=".log", dir=tmp_path)[1]
+        raise HwgenError(f"{folder}/top.v", f"not {tmp_path}/top.v", f"the log is {log}")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(evaluate._Work, "run", fail)
+    error = evaluate.evaluate(context, point, None).row["error"]
+    assert error == f"top.v: not {tmp_path}/top.v, the log is not kept"
 
 
 def test_worker_with_another_version_refuses(

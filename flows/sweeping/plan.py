@@ -86,7 +86,7 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
         _check_count(file, path, reader.sizes(axes) if axes else (0, 0, 0))
     parts = reader.parts(axes, "axes") if axes else ((), (), ())
     listed = [p for i, point in enumerate(file.point) for p in reader.listed(point, f"point[{i}]")]
-    data = None if file.data is None else _content(path.parent / file.data, "samples are needed")
+    data = None if file.data is None else _content(path.parent, file.data, "samples are needed")
     context = Context(
         sources=tuple(reader.sources),
         libraries=reader.libraries,
@@ -194,7 +194,7 @@ class _Reader:
     def _network(self, ref: object, place: str) -> Source:
         if not isinstance(ref, str):
             raise HwgenError(f"{self.path}: {place}", f"found {shown(ref)}", "the path of a file")
-        content = _content(self.path.parent / ref, "a network file is needed")
+        content = _content(self.path.parent, ref, "a network file is needed")
         load_network(self.path.parent / ref)
         return Source(ref=ref, label=Path(ref).stem, file=content)
 
@@ -219,8 +219,8 @@ class _Reader:
 
         folder = self.path.parent
         check_model(folder / file, folder / calibration)
-        model = _content(folder / file, "an ONNX model is needed")
-        return model, _content(folder / calibration, "samples are needed")
+        model = _content(folder, file, "an ONNX model is needed")
+        return model, _content(folder, calibration, "samples are needed")
 
     def _architectures(self, axes: dict[str, list[Any]], where: str) -> tuple[Architecture, ...]:
         names = axes.get("architecture", ["parallel"])
@@ -340,9 +340,10 @@ def _works(call: Callable[[], object]) -> bool:
     return True
 
 
-def _content(path: Path, what: str) -> Content:
-    data = read_bytes(path, what, limit=1 << 30)
-    return Content(data=data, sha256=hashlib.sha256(data).hexdigest(), suffix=path.suffix.lower())
+def _content(folder: Path, name: str, what: str) -> Content:
+    data = read_bytes(folder / name, what, limit=1 << 30)
+    suffix = Path(name).suffix.lower()
+    return Content(data=data, sha256=hashlib.sha256(data).hexdigest(), suffix=suffix, name=name)
 
 
 def _fingerprint(library: Any) -> str:
