@@ -9,6 +9,7 @@ import click
 
 from flows.console import emit_json, emit_line, emit_table
 from flows.options import json_option, output_option
+from hwgen.errors import HwgenError
 
 
 @click.command(
@@ -54,10 +55,14 @@ def sweep(
         return
     result = _run(plan, settings, file, output, jobs, scheduler, retry_failed, as_json)
     result["seconds"] = round(time.monotonic() - begun, 3)
+    first_error = result.pop("first_error")
     if as_json:
         emit_json(result)
     else:
         _show(result, output)
+    if result["failed"] == result["points"]:
+        found = f"all {result['points']:,} points failed, the first with: {first_error}"
+        raise HwgenError(str(output), found, "at least one must work")
 
 
 def _foretell(
@@ -130,6 +135,7 @@ def _run(
         "kept": counts.kept,
         "cached": counts.cached,
         "computed": counts.done - counts.cached,
+        "first_error": counts.first_error,
         **result,
     }
 

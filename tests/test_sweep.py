@@ -215,6 +215,24 @@ def test_failing_point_is_a_row_and_can_be_tried_again(
     assert (again["kept"], again["failed"]) == (1, 1)
 
 
+def test_sweep_of_which_every_point_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = write_sweep(tmp_path, architecture="serial", macs=[8, 9]), tmp_path / "out"
+    said = (
+        f"hwgen: error: {out}: all 2 points failed, the first with: --macs: found 8, "
+        "at most 2 can be kept busy, at least one must work\n"
+    )
+    for kept in (0, 2):
+        assert run(["sweep", str(file), "-o", str(out), "--jobs", "1"]) == 1
+        told = capsys.readouterr()
+        assert told.err.endswith(said)
+        assert f"{kept} from an earlier run; 2 failed" in told.out
+    assert len((out / "results.csv").read_text("utf-8").splitlines()) == 3
+    assert (out / "report.html").exists()
+    assert json_of(capsys, "sweep", file, "-o", out, code=1)["failed"] == 2
+
+
 def test_design_that_computes_wrongly_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
