@@ -79,7 +79,8 @@ def _foretell(
         return
     points = found["points"]
     shown = points[:_SHOWN]
-    columns = [c for c in shown[0] if any(p.get(c) is not None for p in shown)] if shown else []
+    named = dict.fromkeys(name for point in shown for name in point)
+    columns = [c for c in named if any(p.get(c) is not None for p in shown)]
     emit_table("points", columns, ([p.get(c) for c in columns] for p in shown))
     if len(points) > len(shown):
         emit_line(f"... and {len(points) - len(shown):,} more")

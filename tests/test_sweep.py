@@ -215,6 +215,31 @@ def test_failing_point_is_a_row_and_can_be_tried_again(
     assert (again["kept"], again["failed"]) == (1, 1)
 
 
+def test_network_that_fails_to_load_in_the_middle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axis = [NETWORKS[0], "broken.json", "gone.json", NETWORKS[1]]
+    file, out = write_sweep(tmp_path, network=axis), tmp_path / "out"
+    (tmp_path / "broken.json").write_text("{", "utf-8")
+    foretold = json_of(capsys, "sweep", file, "-o", out, "--dry-run")
+    assert foretold["missing"] == 4
+    told = [point.get("error") for point in foretold["points"]]
+    assert told[0] is told[3] is None
+    assert told[1].startswith("broken.json: not JSON")
+    assert told[2] == "gone.json: No such file or directory, a network file is needed"
+    assert run(["sweep", str(file), "-o", str(out), "--dry-run"]) == 0
+    assert "gone.json: No such file or directory" in capsys.readouterr().out
+    found = json_of(capsys, "sweep", file, "-o", out, "--jobs", 1)
+    assert (found["points"], found["failed"]) == (4, 2)
+    errors = {row["network"]: row["error"] for row in rows(out).values()}
+    assert errors == {"net0": None, "broken": told[1], "gone": told[2], "net1": None}
+    shutil.copy(tmp_path / NETWORKS[2], tmp_path / "gone.json")
+    mended = json_of(capsys, "sweep", file, "-o", out, "--jobs", 1)
+    assert (mended["kept"], mended["failed"]) == (3, 1)
+    again = json_of(capsys, "sweep", file, "-o", out, "--dry-run")["points"]
+    assert [point.get("error") for point in again] == [None, told[1], None, None]
+
+
 def test_sweep_of_which_every_point_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -443,8 +468,9 @@ REFUSALS = [
     (f"verfy = 'quick'\n{TINY_AXIS}", "verfy: unknown setting, did you mean verify?"),
     (f"verify = 'fast'\n{TINY_AXIS}", "verify: found \"fast\", must be 'quick', 'full' or 'off'"),
     ("name = 'x'", "axes: missing, [axes] or [[point]] is needed"),
-    ("[axes]\nnetwork = 'absent.json'", "absent.json: No such file or directory"),
-    ("[axes]\nnetwork = ['tiny.json', 'broken.json']", "broken.json: "),
+    ("[axes]\nnetwork = 'absent.json'", "axes.network[0]: absent.json: No such file or directory"),
+    ("[axes]\nnetwork = ['broken.json', 'gone.json']", "axes.network[0]: broken.json: "),
+    ("[[point]]\nnetwork = 'broken.json'", "point[0].network[0]: broken.json: "),
     (f"{TINY_AXIS}architecture = 'paralell'", 'found "paralell", did you mean parallel?'),
     (f"{TINY_AXIS}macs = 2", "axes.macs: no architecture here has it, serial has"),
     (f"{TINY_AXIS}architecture = 'serial'\nmacs = 0", "axes.macs: found 0, at least 1 MAC"),

@@ -27,8 +27,10 @@ def network_of(source: Source, cache: Cache | None, code: str) -> Network:
     Raises
     ------
     HwgenError
-        The model cannot be quantized with these settings.
+        The file cannot be loaded, or the model not be quantized with these settings.
     """
+    if source.refusal is not None:
+        raise HwgenError(*source.refusal)
     if source.calibration is None:
         return _parsed(source.file.data, source.ref)
     key = key_of("quantized", source.stamp, code)

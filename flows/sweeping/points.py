@@ -50,6 +50,8 @@ class Source:
         Of the quantization: names and values, sorted. Empty for a network file.
     calibration
         Samples for the quantization; None for a network file.
+    refusal
+        Where, what was found and what is allowed, of a network file that cannot be loaded.
     """
 
     ref: str
@@ -57,6 +59,7 @@ class Source:
     file: Content
     settings: Settings = ()
     calibration: Content | None = None
+    refusal: tuple[str, str, str] | None = None
 
     @cached_property
     def stamp(self) -> str:
