@@ -430,6 +430,26 @@ def test_search_spends_its_budget_and_goes_on_the_same_way(
     assert rows(whole).items() < rows(eight).items()
 
 
+def test_search_without_optuna_says_how_to_install_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    file = write_sweep(tmp_path)
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write("[search]\npoints = 1\nmetrics = 'area_um2'\n")
+    assert refusal(capsys, "sweep", file, "-o", tmp_path / "out") == (
+        "search: optuna is not installed, "
+        ".venv/bin/pip install -e '.[sweep]' -c constraints.txt in the checkout"
+    )
+
+
+@pytest.mark.parametrize("page", ["docs/sweeps.md", "examples/sweeps/github-actions.yml"])
+def test_pages_install_from_a_checkout(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert "hwgen[" not in text
+    assert "pip install -e '.[sweep]' -c constraints.txt" in text
+
+
 def test_points_that_are_listed(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, architecture="serial", macs=[1, 2])
     with file.open("a", encoding="utf-8") as stream:
