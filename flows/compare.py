@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ Row = Mapping[str, Any]
     "--fail-if-worse",
     metavar="SHARE",
     help="Exit with 1 if a metric of a point is worse in DIR_B by more than this (2% or 0.02), or "
-    "if a point is not there or has failed.",
+    "if a point or a figure of it is not there, or has failed.",
 )
 @click.option("--metric", "metrics", multiple=True, help="Only this metric; may be given again.")
 @json_option
@@ -47,6 +47,7 @@ def compare(
     a, b = read_rows(before), read_rows(after)
     if not a:
         raise HwgenError(str(before), "no good point", "results to compare with")
+    _require(metrics, [*a.values(), *b.values()])
     result = comparison(a, b, metrics or (*_METRICS, *_ALSO))
     if as_json:
         emit_json(result)
@@ -77,8 +78,10 @@ def comparison(a: Mapping[str, Row], b: Mapping[str, Row], metrics: Any) -> dict
     """How ``b`` differs from ``a``: counts and changes of each metric, as plain data.
 
     A change is relative and its sign is the figure's; ``worst`` is the point that is worst off.
+    ``lost`` are, by metric, the points with a figure in ``a`` and none in ``b``.
     """
     both = sorted(set(a) & set(b))
+    gone = {m: [n for n in both if _has(a[n], m) and not _has(b[n], m)] for m in metrics}
     return {
         "points": len(both),
         "missing": sorted(set(a) - set(b)),
@@ -89,6 +92,7 @@ def comparison(a: Mapping[str, Row], b: Mapping[str, Row], metrics: Any) -> dict
             for metric in metrics
             if (found := _compared(metric, {n: (a[n], b[n]) for n in both}))
         },
+        "lost": {metric: names for metric, names in gone.items() if names},
     }
 
 
@@ -98,9 +102,9 @@ def _compared(metric: str, pairs: Mapping[str, tuple[Row, Row]]) -> dict[str, An
     worse_by: dict[str, float] = {}
     logs = []
     for name, (old, new) in pairs.items():
-        x, y = old.get(metric), new.get(metric)
-        if x is None or y is None:
+        if not (_has(old, metric) and _has(new, metric)):
             continue
+        x, y = old[metric], new[metric]
         change = (y - x) / abs(x) if x else math.copysign(math.inf, y) if y else 0.0
         worse_by[name] = change if METRICS[metric].smaller else 0.0 - change
         logs.append(math.log(y / x) if x > 0 and y > 0 else 0.0)
@@ -118,6 +122,23 @@ def _compared(metric: str, pairs: Mapping[str, tuple[Row, Row]]) -> dict[str, An
     }
 
 
+def _has(row: Row, metric: str) -> bool:
+    """Whether ``row`` has a figure for ``metric``."""
+    value = row.get(metric)
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+def _require(metrics: Iterable[str], rows: Sequence[Row]) -> None:
+    """Refuse to look for what no point has."""
+    from flows.sweeping.metrics import METRICS
+
+    for metric in metrics:
+        if not any(_has(row, metric) for row in rows):
+            measured = [m for m in METRICS if any(_has(row, m) for row in rows)]
+            listed = ", ".join(measured) or "none"
+            raise HwgenError("--metric", f"no point has {metric}", f"measured are {listed}")
+
+
 def _judge(result: dict[str, Any], limit: float, after: str) -> None:
     """Refuse what is worse than allowed."""
     if result["missing"]:
@@ -125,6 +146,10 @@ def _judge(result: dict[str, Any], limit: float, after: str) -> None:
         raise HwgenError(
             after, f"{len(result['missing'])} points are missing or failed ({name})", "every point"
         )
+    for metric, names in result["lost"].items():
+        name = _words(result["settings"][names[0]])
+        found = f"{len(names)} points have no {metric} any more ({name})"
+        raise HwgenError(after, found, f"every {metric} that is in the first")
     for metric, found in result["metrics"].items():
         worst = found["worst"]
         if worst["worse_by"] > limit:
@@ -156,6 +181,9 @@ def _show(result: dict[str, Any]) -> None:
             emit_line(
                 f"{metric}: most lost by {_words(result['settings'][found['worst']['point']])}"
             )
+    for metric, names in result["lost"].items():
+        name = _words(result["settings"][names[0]])
+        emit_line(f"{metric}: {len(names):,} points have it only in the first, such as {name}")
     for key, text in (("missing", "only in the first"), ("added", "only in the second")):
         if result[key]:
             emit_line(f"{len(result[key]):,} points are {text}, or failed in the other")

@@ -9,6 +9,7 @@ import click
 
 from flows.console import emit_json, emit_line, emit_table
 from flows.options import json_option, output_option
+from hwgen.errors import HwgenError
 
 
 @click.command(
@@ -54,10 +55,14 @@ def sweep(
         return
     result = _run(plan, settings, file, output, jobs, scheduler, retry_failed, as_json)
     result["seconds"] = round(time.monotonic() - begun, 3)
+    first_error = result.pop("first_error")
     if as_json:
         emit_json(result)
     else:
         _show(result, output)
+    if result["failed"] == result["points"]:
+        found = f"all {result['points']:,} points failed, the first with: {first_error}"
+        raise HwgenError(str(output), found, "at least one must work")
 
 
 def _foretell(
@@ -74,7 +79,8 @@ def _foretell(
         return
     points = found["points"]
     shown = points[:_SHOWN]
-    columns = [c for c in shown[0] if any(p.get(c) is not None for p in shown)] if shown else []
+    named = dict.fromkeys(name for point in shown for name in point)
+    columns = [c for c in named if any(p.get(c) is not None for p in shown)]
     emit_table("points", columns, ([p.get(c) for c in columns] for p in shown))
     if len(points) > len(shown):
         emit_line(f"... and {len(points) - len(shown):,} more")
@@ -130,6 +136,7 @@ def _run(
         "kept": counts.kept,
         "cached": counts.cached,
         "computed": counts.done - counts.cached,
+        "first_error": counts.first_error,
         **result,
     }
 

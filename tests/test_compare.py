@@ -90,6 +90,31 @@ def test_missing_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert run(["compare", str(b), str(a), "--fail-if-worse", "2%"]) == 0
 
 
+@pytest.mark.parametrize("gone", [None, "", float("nan")])
+def test_missing_figure(gone: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = _folder(tmp_path / "a"), _folder(tmp_path / "b")
+    with Store(b) as store:
+        for entry in list(store.entries.values())[:2]:
+            entry["row"]["accuracy"] = gone
+        store.write_tables()
+    after = b / "results.csv"
+    assert len(json_of(capsys, "compare", a, after)["lost"]["accuracy"]) == 2
+    for metric in ((), ("--metric", "accuracy")):
+        assert run(["compare", str(a), str(after), "--fail-if-worse", "2%", *metric]) == 1
+        said = capsys.readouterr()
+        assert "accuracy: 2 points have it only in the first, such as net" in said.out
+        assert f"hwgen: error: {after}: 2 points have no accuracy any more (net" in said.err
+        assert said.err.rstrip().endswith("), every accuracy that is in the first")
+    cells = ("--fail-if-worse", "2%", "--metric", "cells")
+    assert run(["compare", str(a), str(after), *cells]) == 0
+    assert run(["compare", str(after), str(a), "--fail-if-worse", "2%"]) == 0
+
+
+def test_figure_that_every_point_has_lost() -> None:
+    found = comparison({"p": _row(energy_pj=2.0)}, {"p": _row()}, ("energy_pj", "area_um2"))
+    assert (found["metrics"], found["lost"]) == ({}, {"energy_pj": ["p"]})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -97,6 +122,10 @@ def test_missing_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["A", "A", "--fail-if-worse", "two"], "--fail-if-worse: found 'two', a share such as 2%"),
         (["A", "A", "--fail-if-worse", "-1%"], "--fail-if-worse: found '-1%', a share"),
         (["A", "A", "--metric", "area"], "--metric: unknown 'area', did you mean area_um2?"),
+        (
+            ["A", "A", "--metric", "energy_pj"],
+            "--metric: no point has energy_pj, measured are area",
+        ),
         (["table.csv", "A"], "table.csv: not a results.csv, a sweep's folder or results.csv"),
         (["empty", "A"], "empty: no finished point, the results folder of a sweep"),
     ],

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,49 @@ def test_failing_point_is_a_row_and_can_be_tried_again(
     assert (again["kept"], again["failed"]) == (1, 1)
 
 
+def test_network_that_fails_to_load_in_the_middle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axis = [NETWORKS[0], "broken.json", "gone.json", NETWORKS[1]]
+    file, out = write_sweep(tmp_path, network=axis), tmp_path / "out"
+    (tmp_path / "broken.json").write_text("{", "utf-8")
+    foretold = json_of(capsys, "sweep", file, "-o", out, "--dry-run")
+    assert foretold["missing"] == 4
+    told = [point.get("error") for point in foretold["points"]]
+    assert told[0] is told[3] is None
+    assert told[1].startswith("broken.json: not JSON")
+    assert told[2] == "gone.json: No such file or directory, a network file is needed"
+    assert run(["sweep", str(file), "-o", str(out), "--dry-run"]) == 0
+    assert "gone.json: No such file or directory" in capsys.readouterr().out
+    found = json_of(capsys, "sweep", file, "-o", out, "--jobs", 1)
+    assert (found["points"], found["failed"]) == (4, 2)
+    errors = {row["network"]: row["error"] for row in rows(out).values()}
+    assert errors == {"net0": None, "broken": told[1], "gone": told[2], "net1": None}
+    shutil.copy(tmp_path / NETWORKS[2], tmp_path / "gone.json")
+    mended = json_of(capsys, "sweep", file, "-o", out, "--jobs", 1)
+    assert (mended["kept"], mended["failed"]) == (3, 1)
+    again = json_of(capsys, "sweep", file, "-o", out, "--dry-run")["points"]
+    assert [point.get("error") for point in again] == [None, told[1], None, None]
+
+
+def test_sweep_of_which_every_point_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = write_sweep(tmp_path, architecture="serial", macs=[8, 9]), tmp_path / "out"
+    said = (
+        f"hwgen: error: {out}: all 2 points failed, the first with: --macs: found 8, "
+        "at most 2 can be kept busy, at least one must work\n"
+    )
+    for kept in (0, 2):
+        assert run(["sweep", str(file), "-o", str(out), "--jobs", "1"]) == 1
+        told = capsys.readouterr()
+        assert told.err.endswith(said)
+        assert f"{kept} from an earlier run; 2 failed" in told.out
+    assert len((out / "results.csv").read_text("utf-8").splitlines()) == 3
+    assert (out / "report.html").exists()
+    assert json_of(capsys, "sweep", file, "-o", out, code=1)["failed"] == 2
+
+
 def test_design_that_computes_wrongly_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +278,53 @@ def test_energy(tmp_path: Path) -> None:
     assert row["error"] is None
     assert 0.01 < row["energy_pj"] < 1
     assert evaluate.evaluate(context, point, None).row["cached"]
+
+
+@pytest.mark.parametrize(
+    ("file", "x", "said"),
+    [
+        ("data.npz", [[1, 2, 3]], "x: shape 1 x 3, samples x 2 features are needed"),
+        ("data.csv", "a,b\n1,99\n", "x[0][1]: code 99, 0..3 in the input format"),
+        ("data.csv", "a,b\n1,two\n", "line 2, column 'b': found 'two', a number is needed"),
+    ],
+)
+def test_data_that_do_not_fit_are_named_as_in_the_sweep_file(
+    file: str, x: Any, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sets").mkdir()
+    if isinstance(x, str):
+        (tmp_path / "sets" / file).write_text(x, "utf-8")
+    else:
+        np.savez(tmp_path / "sets" / file, x=np.array(x))
+    context, point = _one(write_sweep(tmp_path, f'data = "sets/{file}"\nenergy_samples = 1\n'))
+    assert evaluate.evaluate(context, point, None).row["error"] == f"sets/{file}: {said}"
+    with pytest.raises(HwgenError, match=f"^sets/{file}: "):
+        evaluate._Work(context, point, None)._energy()
+
+
+def test_calibration_that_does_not_fit_is_named_as_in_the_sweep_file(tmp_path: Path) -> None:
+    examples = ROOT / "examples"
+    np.savez(tmp_path / "many.npz", x=np.full((4, 64), 99))
+    text = f'verify = "off"\n[model]\nfile = "{examples}/digits-float.onnx"\n'
+    text += 'calibration = "many.npz"\n[axes]\ninput_format = "u4.0"\n'
+    (tmp_path / "sweep.toml").write_text(text, "utf-8")
+    context, point = _one(tmp_path / "sweep.toml")
+    error = evaluate.evaluate(context, point, None).row["error"]
+    assert error == "many.npz: x: codes 99..99, 0..15 in the input format u4.0"
+
+
+def test_errors_hold_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, point = _one(write_sweep(tmp_path))
+
+    def fail(self: Any) -> None:
+        folder = tempfile.mkdtemp(prefix="hwgen-sim-", dir=tmp_path)
+        log = tempfile.mkstemp(prefix="hwgen-", suffix=".log", dir=tmp_path)[1]
+        raise HwgenError(f"{folder}/top.v", f"not {tmp_path}/top.v", f"the log is {log}")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(evaluate._Work, "run", fail)
+    error = evaluate.evaluate(context, point, None).row["error"]
+    assert error == f"top.v: not {tmp_path}/top.v, the log is not kept"
 
 
 def test_worker_with_another_version_refuses(
@@ -339,6 +430,26 @@ def test_search_spends_its_budget_and_goes_on_the_same_way(
     assert rows(whole).items() < rows(eight).items()
 
 
+def test_search_without_optuna_says_how_to_install_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    file = write_sweep(tmp_path)
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write("[search]\npoints = 1\nmetrics = 'area_um2'\n")
+    assert refusal(capsys, "sweep", file, "-o", tmp_path / "out") == (
+        "search: optuna is not installed, "
+        ".venv/bin/pip install -e '.[sweep]' -c constraints.txt in the checkout"
+    )
+
+
+@pytest.mark.parametrize("page", ["docs/sweeps.md", "examples/sweeps/github-actions.yml"])
+def test_pages_install_from_a_checkout(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert "hwgen[" not in text
+    assert "pip install -e '.[sweep]' -c constraints.txt" in text
+
+
 def test_points_that_are_listed(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, architecture="serial", macs=[1, 2])
     with file.open("a", encoding="utf-8") as stream:
@@ -377,8 +488,9 @@ REFUSALS = [
     (f"verfy = 'quick'\n{TINY_AXIS}", "verfy: unknown setting, did you mean verify?"),
     (f"verify = 'fast'\n{TINY_AXIS}", "verify: found \"fast\", must be 'quick', 'full' or 'off'"),
     ("name = 'x'", "axes: missing, [axes] or [[point]] is needed"),
-    ("[axes]\nnetwork = 'absent.json'", "absent.json: No such file or directory"),
-    ("[axes]\nnetwork = ['tiny.json', 'broken.json']", "broken.json: "),
+    ("[axes]\nnetwork = 'absent.json'", "axes.network[0]: absent.json: No such file or directory"),
+    ("[axes]\nnetwork = ['broken.json', 'gone.json']", "axes.network[0]: broken.json: "),
+    ("[[point]]\nnetwork = 'broken.json'", "point[0].network[0]: broken.json: "),
     (f"{TINY_AXIS}architecture = 'paralell'", 'found "paralell", did you mean parallel?'),
     (f"{TINY_AXIS}macs = 2", "axes.macs: no architecture here has it, serial has"),
     (f"{TINY_AXIS}architecture = 'serial'\nmacs = 0", "axes.macs: found 0, at least 1 MAC"),

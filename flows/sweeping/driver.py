@@ -27,6 +27,8 @@ class Counts:
         Points that an earlier run had finished.
     cached
         Points of which everything had been found out before, in other sweeps.
+    first_error
+        Of the first point that failed, in the order they were asked for.
     """
 
     total: int
@@ -35,6 +37,7 @@ class Counts:
     cached: int = 0
     failed: int = 0
     running: int = 0
+    first_error: str | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -101,7 +104,10 @@ class Driver:
         while self._waiting or self._suspects or self._running:
             self._submit()
             self._collect()
-        return [self._store.entries[name] for name in names]
+        entries = [self._store.entries[name] for name in names]
+        errors = (e["row"]["error"] for e in entries if e["row"]["status"] != "ok")
+        self.counts.first_error = self.counts.first_error or next(errors, None)
+        return entries
 
     def _sort_out(self, points: Iterable[Point]) -> Iterator[str]:
         for point in points:

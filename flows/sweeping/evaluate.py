@@ -6,6 +6,7 @@ Everything that was found out before comes from the cache. A point that fails is
 import functools
 import os
 import platform
+import re
 import tempfile
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from flows.sweeping.networks import network_of
-from flows.sweeping.points import Content, Context, Point
+from flows.sweeping.points import Content, Context, Point, called
 from flows.sweeping.version import code_hash
 from hwgen.errors import HwgenError, printable
 from hwgen.interface import Architecture
@@ -30,6 +31,7 @@ QUICK_CYCLES = 20_000
 _QUICK = (8, 64)
 _FULL = 200
 _GENERATING = threading.Lock()
+_TEMPORARY = r"hwgen-(?:[a-z]+-)?[a-z0-9_]{8}"
 _MEASURES = (
     *("area_um2", "gate_equivalents", "cells", "sequential_area_um2", "critical_path_ns"),
     *("leakage_nw", "corner", "tool"),
@@ -71,9 +73,9 @@ def evaluate(context: Context, point: Point, proof: dict[str, Any] | None) -> Ou
             )
         work.run()
     except HwgenError as error:
-        outcome.row |= {"status": "error", "error": str(error)}
+        outcome.row |= {"status": "error", "error": _lasting(str(error))}
     except Exception as error:
-        text = f"{type(error).__name__}: {printable(error, 160)}"
+        text = f"{type(error).__name__}: {printable(_lasting(str(error)), 160)}"
         outcome.row |= {"status": "error", "error": f"internal: {text}"}
     outcome.row |= {
         "cached": not work.worked,
@@ -219,7 +221,8 @@ class _Work:
 
         if self.context.data is None:
             raise HwgenError("data", "none", "samples are needed")
-        return load_data(_file(self.context.data), self.network)
+        with called(_file(self.context.data), self.context.data.name) as path:
+            return load_data(path, self.network)
 
     def _proof(self, row: dict[str, Any]) -> None:
         checks, outcome = self.context.checks, self.outcome
@@ -277,21 +280,29 @@ class _Work:
         mapping, checks = self.point.mapping, self.context.checks
         if self.context.data is None:
             raise HwgenError("data", "none", "samples are needed")
-        report = estimate(
-            self.network,
-            self.point.architecture,
-            data=_file(self.context.data),
-            samples=checks.energy_samples,
-            library=self.context.libraries[mapping.library],
-            options=SynthesisOptions(
-                mapping.recipe, mapping.clock, checks.tool, checks.timeout, True
-            ),
-            conditions=Conditions(),
-            simulator=checks.simulator,
-            output=None,
-            progress=Progress(quiet=True),
-        )
+        with called(_file(self.context.data), self.context.data.name) as data:
+            report = estimate(
+                self.network,
+                self.point.architecture,
+                data=data,
+                samples=checks.energy_samples,
+                library=self.context.libraries[mapping.library],
+                options=SynthesisOptions(
+                    mapping.recipe, mapping.clock, checks.tool, checks.timeout, True
+                ),
+                conditions=Conditions(),
+                simulator=checks.simulator,
+                output=None,
+                progress=Progress(quiet=True),
+            )
         return {key: report[key] for key in ("energy_pj", "average_power_uw")}
+
+
+def _lasting(text: str) -> str:
+    """``text`` without the folders that only this run has, and so the same on every run."""
+    root = re.escape(tempfile.gettempdir())
+    text = re.sub(rf"{root}/{_TEMPORARY}\.log\b", "not kept", text)
+    return re.sub(rf"{root}(?:/{_TEMPORARY})+/", "", text)
 
 
 def describe(network: Network) -> dict[str, Any]:

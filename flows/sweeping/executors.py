@@ -27,7 +27,7 @@ from flows.sweeping.memory import available_memory
 from flows.sweeping.points import Context
 from hwgen.errors import HwgenError
 
-INSTALL = "pip install 'hwgen[sweep]'"
+INSTALL = ".venv/bin/pip install -e '.[sweep]' -c constraints.txt in the checkout"
 _WAIT_SECONDS = 60
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flows.sweeping.points import Content, Settings, Source
+from flows.sweeping.points import Content, Settings, Source, called
 from hwgen import jsontext
 from hwgen.errors import HwgenError
 from hwgen.network import Network, parse_network
@@ -27,8 +27,10 @@ def network_of(source: Source, cache: Cache | None, code: str) -> Network:
     Raises
     ------
     HwgenError
-        The model cannot be quantized with these settings.
+        The file cannot be loaded, or the model not be quantized with these settings.
     """
+    if source.refusal is not None:
+        raise HwgenError(*source.refusal)
     if source.calibration is None:
         return _parsed(source.file.data, source.ref)
     key = key_of("quantized", source.stamp, code)
@@ -101,9 +103,11 @@ def _quantize(source: Source) -> Network:
     if samples is None:
         raise HwgenError(source.ref, "no calibration samples", "a model needs some")
     with tempfile.TemporaryDirectory(prefix="hwgen-quantize-") as name:
-        floating = load_float_model(_written(source.file, Path(name) / "model"))
-        raw, y = read_samples(_written(samples, Path(name) / "samples"))
-    x, settings = as_reals(Path(source.ref), raw, quantizer_settings(source.settings))
+        with called(_written(source.file, Path(name) / "model"), source.file.name) as model:
+            floating = load_float_model(model)
+        with called(_written(samples, Path(name) / "samples"), samples.name) as data:
+            raw, y = read_samples(data)
+    x, settings = as_reals(Path(samples.name), raw, quantizer_settings(source.settings))
     classes = y is not None and y.dtype.kind in "iu"
     output = "argmax" if classes else floating.output
     floating = replace(floating, name=source.label, output=output)

@@ -39,7 +39,7 @@ def outlook(plan: Plan, entries: Mapping[str, Entry], jobs: int, retry: bool) ->
         )
         points.append(_point(plan, point, None if missing else entry, estimator, networks))
     todo = [p for p in points if p["state"] == "missing"]
-    seconds = sum(_seconds(p, rows, networks) for p in todo)
+    seconds = sum(_seconds(p, rows, networks) for p in todo if "error" not in p)
     return {
         "points": points,
         "count": len(points),
@@ -73,8 +73,10 @@ def _point(
     if entry is not None:
         row = entry["row"]
         state = "done" if row["status"] == "ok" else "failed"
-        return {**settings, "state": state, "area_um2": row.get("area_um2")}
-    network = networks.get(plan.context.sources[point.source].stamp)
+        known = {"error": row["error"]} if row["error"] else {}
+        return {**settings, "state": state, "area_um2": row.get("area_um2"), **known}
+    source = plan.context.sources[point.source]
+    network = networks.get(source.stamp)
     area = None
     if network is not None and estimator is not None:
         known = features(network, point.architecture)
@@ -82,6 +84,8 @@ def _point(
     found = {**settings, "state": "missing", "area_um2": None if area is None else round(area)}
     if network is not None:
         found["weights"] = network.weight_count
+    if source.refusal is not None:
+        found["error"] = str(HwgenError(*source.refusal))
     return found
 
 

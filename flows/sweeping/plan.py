@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.sweeping.config import SweepFile, nearest, read_bytes
-from flows.sweeping.points import Checks, Content, Context, Mapping, Point, Source, knobs
+from flows.sweeping.points import (
+    Checks,
+    Content,
+    Context,
+    Mapping,
+    Point,
+    Source,
+    called,
+    knobs,
+)
 from flows.sweeping.version import code_hash
 from hwgen.errors import HwgenError
 from hwgen.interface import Architecture
@@ -77,7 +86,8 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
     ------
     HwgenError
         An unknown, empty or useless axis, a value that is not allowed, a file that cannot be read,
-        too many points.
+        too many points. A network file that cannot be loaded is refused where there is no other
+        network; else its points fail.
     """
     reader = _Reader(file, path)
     axes = {name: _values(path, name, values) for name, values in file.axes.items()}
@@ -86,7 +96,8 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
         _check_count(file, path, reader.sizes(axes) if axes else (0, 0, 0))
     parts = reader.parts(axes, "axes") if axes else ((), (), ())
     listed = [p for i, point in enumerate(file.point) for p in reader.listed(point, f"point[{i}]")]
-    data = None if file.data is None else _content(path.parent / file.data, "samples are needed")
+    reader.check_sources()
+    data = None if file.data is None else _content(path.parent, file.data, "samples are needed")
     context = Context(
         sources=tuple(reader.sources),
         libraries=reader.libraries,
@@ -127,6 +138,7 @@ class _Reader:
     def __init__(self, file: SweepFile, path: Path):
         self.file, self.path = file, path
         self.sources: list[Source] = []
+        self.refused: list[HwgenError] = []
         self.libraries: dict[str, Any] = {}
 
     def parts(
@@ -194,9 +206,21 @@ class _Reader:
     def _network(self, ref: object, place: str) -> Source:
         if not isinstance(ref, str):
             raise HwgenError(f"{self.path}: {place}", f"found {shown(ref)}", "the path of a file")
-        content = _content(self.path.parent / ref, "a network file is needed")
-        load_network(self.path.parent / ref)
-        return Source(ref=ref, label=Path(ref).stem, file=content)
+        content, refusal = Content(data=b"", sha256="", suffix="", name=ref), None
+        try:
+            with called(self.path.parent / ref, ref) as file:
+                content = _content(self.path.parent, ref, "a network file is needed")
+                load_network(file)
+        except HwgenError as error:
+            refusal = (error.where, error.found, error.allowed)
+            where = f"{self.path}: {place}: {error.where}"
+            self.refused.append(HwgenError(where, error.found, error.allowed))
+        return Source(ref=ref, label=Path(ref).stem, file=content, refusal=refusal)
+
+    def check_sources(self) -> None:
+        """Refuse where no network can be loaded."""
+        if self.refused and all(source.refusal for source in self.sources):
+            raise self.refused[0]
 
     def _quantized(self, settings: tuple[tuple[str, Any], ...], where: str) -> Source:
         from flows.sweeping.networks import quantizer_settings
@@ -219,8 +243,8 @@ class _Reader:
 
         folder = self.path.parent
         check_model(folder / file, folder / calibration)
-        model = _content(folder / file, "an ONNX model is needed")
-        return model, _content(folder / calibration, "samples are needed")
+        model = _content(folder, file, "an ONNX model is needed")
+        return model, _content(folder, calibration, "samples are needed")
 
     def _architectures(self, axes: dict[str, list[Any]], where: str) -> tuple[Architecture, ...]:
         names = axes.get("architecture", ["parallel"])
@@ -340,9 +364,10 @@ def _works(call: Callable[[], object]) -> bool:
     return True
 
 
-def _content(path: Path, what: str) -> Content:
-    data = read_bytes(path, what, limit=1 << 30)
-    return Content(data=data, sha256=hashlib.sha256(data).hexdigest(), suffix=path.suffix.lower())
+def _content(folder: Path, name: str, what: str) -> Content:
+    data = read_bytes(folder / name, what, limit=1 << 30)
+    suffix = Path(name).suffix.lower()
+    return Content(data=data, sha256=hashlib.sha256(data).hexdigest(), suffix=suffix, name=name)
 
 
 def _fingerprint(library: Any) -> str:

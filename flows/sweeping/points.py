@@ -3,12 +3,16 @@
 Everything here travels to workers, which need nothing of the machine that the sweep started on.
 """
 
+import contextlib
 import json
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, Literal
 
+from hwgen.errors import HwgenError
 from hwgen.interface import Architecture
 from synth.cache import key_of
 
@@ -24,11 +28,12 @@ def knobs() -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A file's content, its hash, and the ending that says what it is."""
+    """A file's content, its hash, the ending that says what it is, its name in the sweep file."""
 
     data: bytes
     sha256: str
     suffix: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,8 @@ class Source:
         Of the quantization: names and values, sorted. Empty for a network file.
     calibration
         Samples for the quantization; None for a network file.
+    refusal
+        Where, what was found and what is allowed, of a network file that cannot be loaded.
     """
 
     ref: str
@@ -52,6 +59,7 @@ class Source:
     file: Content
     settings: Settings = ()
     calibration: Content | None = None
+    refusal: tuple[str, str, str] | None = None
 
     @cached_property
     def stamp(self) -> str:
@@ -153,6 +161,16 @@ class Context:
         data = self.data.sha256 if self.data else ""
         library = self.fingerprints[point.mapping.library]
         return key_of("result", self.design(point), library, data, vars(self.checks))
+
+
+@contextlib.contextmanager
+def called(path: Path, name: str) -> Iterator[Path]:
+    """``path``, which what is refused within calls ``name``."""
+    try:
+        yield path
+    except HwgenError as error:
+        where = error.where.replace(str(path), name)
+        raise HwgenError(where, error.found, error.allowed) from None
 
 
 def plain(value: Any) -> Any:
