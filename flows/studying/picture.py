@@ -52,8 +52,8 @@ def _float(axis: Any, rows: list[Row]) -> None:
         if row["way"] == "float":
             axis.axhline(100 * row["accuracy"], color="#8c8c8c", lw=1, ls="--", zorder=0)
             axis.annotate(
-                "float", (1, 100 * row["accuracy"]), xycoords=("axes fraction", "data"),
-                ha="right", va="bottom", color="#666666", fontsize=8,
+                "float", (0.01, 100 * row["accuracy"]), xycoords=("axes fraction", "data"),
+                ha="left", va="bottom", color="#666666", fontsize=8,
             )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def _areas(axis: Any, rows: list[Row]) -> None:
         x, y, spread = row["parallel_um2"], 100 * row["accuracy"], 100 * row["spread"]
         face = "white" if row["parallel_estimated"] else colour
         axis.errorbar(x, y, yerr=spread, color=colour, lw=0.8, capsize=2, alpha=0.5, zorder=1)
-        axis.plot(x, y, mark, color=colour, mfc=face, ms=6, zorder=2)
+        axis.plot(x, y, mark, color=colour, mfc=face, ms=6, zorder=4)
     _float(axis, rows)
     axis.set_xscale("log")
     axis.margins(x=0.18)
@@ -75,17 +75,22 @@ def _areas(axis: Any, rows: list[Row]) -> None:
 
 
 def _names(axis: Any, rows: list[Row]) -> None:
-    """Each way's name right of its mark, moved up where another name is in the way."""
+    """Each way's name right of its mark, moved up or down where a name or a mark is in the way."""
     axis.set_xlim(axis.get_xlim())
     axis.set_ylim(axis.get_ylim())
     to_axes = axis.transData + axis.transAxes.inverted()
-    places = [to_axes.transform((row["parallel_um2"], 100 * row["accuracy"])) for row in rows]
-    taken: list[tuple[float, float]] = []
-    for (x, y), row in sorted(zip(places, rows, strict=True), key=lambda one: tuple(one[0])):
-        x, y = float(x) + 0.015, float(y)
-        while any(abs(x - left) < _WIDE and abs(y - low) < _HIGH for left, low in taken):
-            y += _HIGH / 4
-        taken.append((x, y))
+    marks = [to_axes.transform((row["parallel_um2"], 100 * row["accuracy"])) for row in rows]
+    names: list[tuple[float, float]] = []
+
+    def free(x: float, y: float) -> bool:
+        beside = any(abs(x - left) < _WIDE and abs(y - low) < _HIGH for left, low in names)
+        return not beside and not any(0 < u - x < _WIDE and abs(y - v) < _HIGH for u, v in marks)
+
+    for (x, y), row in sorted(zip(marks, rows, strict=True), key=lambda one: tuple(one[0])):
+        x = float(x) + 0.015
+        steps = sorted(range(-40, 41), key=lambda step: (abs(step), -step))
+        y = next((low for step in steps if free(x, low := float(y) + step * _HIGH / 4)), float(y))
+        names.append((x, y))
         text = axis.text(
             x, y, row["way"], transform=axis.transAxes, va="center", fontsize=7.5,
             color=_mark(row["way"])[1],
