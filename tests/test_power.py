@@ -206,14 +206,14 @@ def test_clock_gates_save_clock_energy(
 ) -> None:
     """The same design without clock gates: registers under an enable are clocked all the time.
 
-    Those of the accumulators, half of all, move in nearly every cycle.
+    With three MACs, as accumulators of a single one move in nearly every cycle.
     """
-    options = ("--arch", "serial", "--samples", 2, "--simulator", QUICK)
+    options = ("--arch", "serial", "--macs", 3, "--samples", 2, "--simulator", QUICK)
     gated = json_of(capsys, *arguments(small, *options))
     monkeypatch.setattr(CellLibrary, "clock_gate", None)
     plain = json_of(capsys, *arguments(small, *options))
     clock, without = (r["dynamic_by_kind_pj"]["clock"] for r in (gated, plain))
-    assert clock < 0.85 * without
+    assert clock < 0.8 * without
     assert plain["dynamic_by_kind_pj"]["sequential"] > 0
 
 
