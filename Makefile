@@ -22,7 +22,7 @@ bench: $(VENV)/.dev
 	$(VENV)/bin/python -m benchmarks.speed
 
 schema: $(VENV)/.run
-	$(VENV)/bin/python -c "from hwgen.network import json_schema; print(json_schema(), end='')" > docs/network.schema.json
+	$(VENV)/bin/python -c "from hwgen.spec.network import json_schema; print(json_schema(), end='')" > docs/network.schema.json
 
 clean:
 	rm -rf $(VENV) build

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.plain import plain_verilog
-from flows.console import emit_table
-from hwgen import golden
-from hwgen.generate import generate
-from hwgen.interface import Architecture
-from hwgen.network import load_network
-from synth import SynthesisReport, open_library, synthesize
-from synth.library import CellLibrary
-from synth.netlist import Netlist
-from synth.report import measure_netlist
-from synth.tables import liberty_text
-from synth.yosys import run_yosys
+from hwgen.flows.cli.console import emit_table
+from hwgen.rtl.generate import generate
+from hwgen.rtl.interface import Architecture
+from hwgen.spec import golden
+from hwgen.spec.network import load_network
+from hwgen.synth import SynthesisReport, open_library, synthesize
+from hwgen.synth.libraries.library import CellLibrary
+from hwgen.synth.libraries.tables import liberty_text
+from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.mapping.yosys import run_yosys
+from hwgen.synth.report import measure_netlist
 from tests.netlist_sim import simulate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipes import ROOT, designs
-from flows.console import Progress
-from flows.options import SynthesisOptions
-from flows.power import Conditions, estimate
-from hwgen.interface import Architecture
-from hwgen.network import Network
-from synth import open_library
-from synth.tables import built_in
+from hwgen.flows.cli.console import Progress
+from hwgen.flows.cli.options import SynthesisOptions
+from hwgen.flows.cli.power import Conditions, estimate
+from hwgen.rtl.interface import Architecture
+from hwgen.spec.network import Network
+from hwgen.synth import open_library
+from hwgen.synth.libraries.tables import built_in
 
 SAMPLES = 20
 

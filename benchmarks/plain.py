@@ -3,8 +3,8 @@
 The baseline that areas are compared with. It has the ports of a ``--bare`` core.
 """
 
-from hwgen.formats import index_width
-from hwgen.network import Network
+from hwgen.spec.formats import index_width
+from hwgen.spec.network import Network
 
 
 def plain_verilog(network: Network) -> str:

@@ -21,10 +21,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from flows.console import emit_table
-from hwgen.errors import HwgenError
-from hwgen.quantizing import FloatLayer, FloatModel, Settings, accuracy, run
-from hwgen.quantizing.costs import costs, fixed_costs
+from hwgen.flows.cli.console import emit_table
+from hwgen.frontends.quantize import FloatLayer, FloatModel, Settings, accuracy, run
+from hwgen.frontends.quantize.costs import costs, fixed_costs
+from hwgen.support.errors import HwgenError
 
 HIDDEN = {
     "digits": (32,),

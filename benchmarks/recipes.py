@@ -17,16 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.console import emit_table
-from hwgen.errors import HwgenError
-from hwgen.generate import generate
-from hwgen.interface import Architecture
-from hwgen.network import Network, load_network
-from synth import SynthesisReport, measure, open_library, synthesize
-from synth.library import CellLibrary
-from synth.recipe import RECIPES
-from synth.tables import liberty_text
-from synth.yosys import run_yosys
+from hwgen.flows.cli.console import emit_table
+from hwgen.rtl.generate import generate
+from hwgen.rtl.interface import Architecture
+from hwgen.spec.network import Network, load_network
+from hwgen.support.errors import HwgenError
+from hwgen.synth import SynthesisReport, measure, open_library, synthesize
+from hwgen.synth.libraries.library import CellLibrary
+from hwgen.synth.libraries.tables import liberty_text
+from hwgen.synth.mapping.recipe import RECIPES
+from hwgen.synth.mapping.yosys import run_yosys
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("ihp-sg13g2", "sky130hd")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.console import emit_table
+from hwgen.flows.cli.console import emit_table
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = str(ROOT / "examples/digits.json")
@@ -62,7 +62,7 @@ def make_data(path: Path) -> None:
 def measure(arguments: list[str], folder: Path) -> float:
     """Seconds of one ``hwgen`` process; it must succeed."""
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "flows.cli", *arguments, "--json"]
+    command = [sys.executable, "-m", "hwgen", *arguments, "--json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - begun
     json.loads(done.stdout)

@@ -21,10 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.console import emit_line, emit_table
-from flows.sweeping.evaluate import Outcome
-from flows.sweeping.store import VOLATILE, Store, read_entries
-from hwgen.interface import Architecture
+from hwgen.flows.cli.console import emit_line, emit_table
+from hwgen.flows.sweep.evaluate import Outcome
+from hwgen.flows.sweep.store import VOLATILE, Store, read_entries
+from hwgen.rtl.interface import Architecture
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "examples/sweeps/tiny.json"
@@ -196,7 +196,7 @@ def _environment(cache: Path) -> dict[str, str]:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "flows.cli", *arguments, "--json"]
+    return [sys.executable, "-m", "hwgen", *arguments, "--json"]
 
 
 def _run(

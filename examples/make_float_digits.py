@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 from train_digits import split
 
-from hwgen.files import write_atomic
+from hwgen.support.files import write_atomic
 
 HERE = Path(__file__).resolve().parent
 HIDDEN = 24

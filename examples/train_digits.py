@@ -35,12 +35,12 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from hwgen import golden
-from hwgen.addergraph import signed_digits
-from hwgen.data import quantize
-from hwgen.files import write_atomic
-from hwgen.formats import Format
-from hwgen.network import Network, parse_network
+from hwgen.rtl.parallel.addergraph import signed_digits
+from hwgen.spec import golden
+from hwgen.spec.data import quantize
+from hwgen.spec.formats import Format
+from hwgen.spec.network import Network, parse_network
+from hwgen.support.files import write_atomic
 
 HERE = Path(__file__).resolve().parent
 SEED = 0

@@ -6,21 +6,22 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hwgen.files import write_together
-from hwgen.interface import Architecture, Manifest
-from hwgen.network import Network
-from synth.cache import Cache, key_of
+from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.spec.network import Network
+from hwgen.support.cache import Cache, key_of
+from hwgen.support.files import write_together
 
 
 def generated(
     network: Network, architecture: Architecture, folder: Path, cache: Cache | None
 ) -> Manifest:
-    """What :func:`hwgen.generate.generate` writes into ``folder``, from ``cache`` where it can be.
+    """What :func:`hwgen.rtl.generate.generate` writes into ``folder``, from ``cache`` where it can
+    be.
 
     Raises
     ------
     HwgenError
-        As of :func:`hwgen.generate.generate`.
+        As of :func:`hwgen.rtl.generate.generate`.
     """
     if cache is None:
         return _generate(network, architecture, folder)
@@ -40,7 +41,7 @@ def generated(
 
 
 def _generate(network: Network, architecture: Architecture, folder: Path) -> Manifest:
-    from hwgen.generate import generate
+    from hwgen.rtl.generate import generate
 
     return generate(network, architecture, folder)
 
@@ -50,5 +51,5 @@ def _code() -> str:
     """What stands for this version of the generator."""
     import hwgen
 
-    files = sorted(Path(hwgen.__file__).parent.glob("*.py"))
+    files = sorted(Path(hwgen.__file__).parent.glob("**/*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

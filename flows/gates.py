@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.console import Progress
-from flows.options import SynthesisOptions
-from hwgen.errors import HwgenError
-from hwgen.interface import Architecture, Manifest
-from hwgen.network import Network
+from hwgen.flows.cli.console import Progress
+from hwgen.flows.cli.options import SynthesisOptions
+from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.spec.network import Network
+from hwgen.support.errors import HwgenError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,8 @@ class Gates:
     manifest
         Of the RTL; the netlist has the same ports and cycles.
     library, report
-        A :class:`~synth.library.CellLibrary` and a :class:`~synth.report.SynthesisReport`.
+        A :class:`~hwgen.synth.libraries.library.CellLibrary` and a
+        :class:`~hwgen.synth.report.SynthesisReport`.
     folder
         Holds ``netlist.v`` and ``netlist.json``, and ``cells.v``, the models of its cells.
     """
@@ -63,9 +64,9 @@ def make_gates(
     HwgenError
         A cell of the library is named like a module of ours, or synthesis failed.
     """
-    from flows.design import generated
-    from synth import synthesize
-    from synth.models import verilog_models
+    from hwgen.flows.design import generated
+    from hwgen.synth import synthesize
+    from hwgen.synth.libraries.models import verilog_models
 
     ours = next((name for name in library.cells if re.match(r"hwgen(_|\Z)", name)), None)
     if ours is not None:

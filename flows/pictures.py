@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from flows.synth import by_size, short_module
-from hwgen.files import write_atomic
+from hwgen.flows.cli.synth import by_size, short_module
+from hwgen.support.files import write_atomic
 
 _STYLE = {
     "font.size": 9,

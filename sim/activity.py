@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.arithmetic import Integers
-from hwgen.errors import HwgenError
-from hwgen.interface import Manifest
-from hwgen.network import Network
-from sim.runner import Progress, Simulation, Simulator
-from sim.vectors import Vectors, expected_results
+from hwgen.rtl.interface import Manifest
+from hwgen.sim.runner import Progress, Simulation, Simulator
+from hwgen.sim.vectors import Vectors, expected_results
+from hwgen.spec.arithmetic import Integers
+from hwgen.spec.network import Network
+from hwgen.support.errors import HwgenError
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The cocotb regression of a streaming design: full speed, stalls, reset in mid-stream.
 
-Runs inside the simulator; :mod:`sim.runner` starts it.
+Runs inside the simulator; :mod:`hwgen.sim.runner` starts it.
 """
 
 import time
@@ -12,11 +12,11 @@ import cocotb
 import numpy as np
 from cocotb.utils import get_sim_time
 
-from sim import job as jobs
-from sim.job import Job
-from sim.report import Phase, Report, compare
-from sim.stream import MARGIN, Broken, Stream, Transfer
-from sim.watch import PERIOD
+from hwgen.sim import job as jobs
+from hwgen.sim.job import Job
+from hwgen.sim.report import Phase, Report, compare
+from hwgen.sim.stream import MARGIN, Broken, Stream, Transfer
+from hwgen.sim.watch import PERIOD
 
 PHASES = ("full speed", "stalls", "reset")
 """The phases that a complete report of this bench holds."""

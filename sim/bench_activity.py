@@ -1,7 +1,7 @@
 """A design at full speed, ended right after it has taken a given number of vectors.
 
-Runs inside the simulator; :mod:`sim.activity` starts it. Nothing here wakes in every clock cycle
-of a design that is computing, so that long runs stay short.
+Runs inside the simulator; :mod:`hwgen.sim.activity` starts it. Nothing here wakes in every clock
+cycle of a design that is computing, so that long runs stay short.
 """
 
 from typing import Any
@@ -11,11 +11,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, Timer, with_timeout
 from cocotb.utils import get_sim_time
 
-from sim.bench import run_phase
-from sim.job import STOP, Job
-from sim.report import Phase, compare
-from sim.stream import MARGIN, Broken
-from sim.watch import PERIOD
+from hwgen.sim.bench import run_phase
+from hwgen.sim.job import STOP, Job
+from hwgen.sim.report import Phase, compare
+from hwgen.sim.stream import MARGIN, Broken
+from hwgen.sim.watch import PERIOD
 
 _QUIET = PERIOD // 5
 

@@ -1,6 +1,6 @@
 """The cocotb regression of a bare design: ``x`` in, ``y`` out, nothing else but a clock.
 
-Runs inside the simulator; :mod:`sim.runner` starts it.
+Runs inside the simulator; :mod:`hwgen.sim.runner` starts it.
 """
 
 from typing import Any
@@ -9,11 +9,11 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
-from sim.bench import run_phase
-from sim.job import Job
-from sim.report import Phase, compare
-from sim.stream import Broken
-from sim.watch import PERIOD
+from hwgen.sim.bench import run_phase
+from hwgen.sim.job import Job
+from hwgen.sim.report import Phase, compare
+from hwgen.sim.stream import Broken
+from hwgen.sim.watch import PERIOD
 
 
 async def bare(phase: Phase, dut: Any, job: Job) -> None:

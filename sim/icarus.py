@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hwgen.errors import HwgenError
-from hwgen.process import clean_environment, run_group
-from sim.trace import TraceFormat
-from sim.verilator import BuildError
+from hwgen.sim.trace import TraceFormat
+from hwgen.sim.verilator import BuildError
+from hwgen.support.errors import HwgenError
+from hwgen.support.process import clean_environment, run_group
 
 _DUMP = """module hwgen_dump;
   initial begin

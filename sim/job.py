@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.arithmetic import Integers
-from hwgen.interface import Layout, Manifest
+from hwgen.rtl.interface import Layout, Manifest
+from hwgen.spec.arithmetic import Integers
 
 FOLDER_VARIABLE = "HWGEN_SIM_FOLDER"
 """Environment variable that tells the bench its folder."""
 
 STOP = "hwgen_stop"
-"""Plusarg that tells :mod:`sim.bench_activity` how many vectors to take."""
+"""Plusarg that tells :mod:`hwgen.sim.bench_activity` how many vectors to take."""
 
 
 @dataclass(frozen=True, kw_only=True)

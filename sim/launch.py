@@ -1,6 +1,6 @@
 """Starts a built simulation through cocotb's runner, in a process of its own.
 
-``python -m sim.launch SETTINGS.json``, where the file holds the keyword arguments of
+``python -m hwgen.sim.launch SETTINGS.json``, where the file holds the keyword arguments of
 :meth:`cocotb_tools.runner.Runner.test` and the name of the simulator.
 """
 

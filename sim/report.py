@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hwgen.interface import Layout
-from sim.job import save_json
+from hwgen.rtl.interface import Layout
+from hwgen.sim.job import save_json
 
 
 @dataclass(kw_only=True)

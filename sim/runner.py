@@ -20,14 +20,15 @@ from xml.etree import ElementTree
 
 from cocotb_tools.check_results import get_results
 
-from hwgen.errors import HwgenError, printable
-from hwgen.interface import Manifest
-from hwgen.process import clean_environment, run_group
-from sim import icarus, verilator
-from sim.job import FOLDER_VARIABLE, STOP, Job
-from sim.report import Phase
-from sim.trace import Tracer
-from sim.vectors import Vectors
+import hwgen
+from hwgen.rtl.interface import Manifest
+from hwgen.sim import icarus, verilator
+from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
+from hwgen.sim.report import Phase
+from hwgen.sim.trace import Tracer
+from hwgen.sim.vectors import Vectors
+from hwgen.support.errors import HwgenError, printable
+from hwgen.support.process import clean_environment, run_group
 
 Simulator = Literal["verilator", "icarus"]
 Progress = Callable[[str], None]
@@ -41,9 +42,9 @@ class Bench:
     phases: tuple[str, ...]
 
 
-STREAMING = Bench("sim.bench", ("full speed", "stalls", "reset"))
-BARE = Bench("sim.bench_bare", ("bare",))
-ACTIVITY = Bench("sim.bench_activity", ("activity",))
+STREAMING = Bench("hwgen.sim.bench", ("full speed", "stalls", "reset"))
+BARE = Bench("hwgen.sim.bench_bare", ("bare",))
+ACTIVITY = Bench("hwgen.sim.bench_activity", ("activity",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,8 @@ class SimulationResult:
     simulator
         Name and version of what ran.
     seed
-        Decides the stalls and resets (and, with :func:`sim.vectors.make_vectors`, the vectors).
+        Decides the stalls and resets (and, with :func:`hwgen.sim.vectors.make_vectors`, the
+        vectors).
     phases
         Each phase with its own counts and its ``failure`` in one line, or None.
     failure
@@ -313,7 +315,7 @@ class Simulation:
             told = len(phases)
 
         return run_group(
-            [sys.executable, "-m", "sim.launch", str(work / "settings.json")],
+            [sys.executable, "-m", "hwgen.sim.launch", str(work / "settings.json")],
             what=self._what(),
             cwd=work,
             env=clean_environment(
@@ -401,4 +403,4 @@ def _first_mismatch(phases: list[Phase], vectors: Vectors) -> dict[str, Any] | N
     return None
 
 
-_PROJECT = Path(__file__).resolve().parent.parent
+_PROJECT = Path(hwgen.__file__).resolve().parents[1]

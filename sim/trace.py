@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from hwgen.errors import HwgenError
+from hwgen.support.errors import HwgenError
 
 TraceFormat = Literal["saif", "vcd"]
 

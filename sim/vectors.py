@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen import golden
-from hwgen.arithmetic import Integers
-from hwgen.errors import HwgenError
-from hwgen.network import Network
+from hwgen.spec import golden
+from hwgen.spec.arithmetic import Integers
+from hwgen.spec.network import Network
+from hwgen.support.errors import HwgenError
 
 _SEARCH_BUDGET = 500_000_000
 """Multiplications that the search for deep corners may spend: about two seconds of numpy."""

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from hwgen.errors import HwgenError
-from hwgen.process import clean_environment, run_group
-from sim.trace import TraceFormat
+from hwgen.sim.trace import TraceFormat
+from hwgen.support.errors import HwgenError
+from hwgen.support.process import clean_environment, run_group
 
 LINT_WAIVERS = {
     "DECLFILENAME: ": "one file holds every module of a design",

@@ -3,9 +3,9 @@
 The public entry points are :func:`open_library`, :func:`synthesize` and :func:`measure`.
 """
 
-from synth.flow import measure, synthesize
-from synth.library import CellLibrary
-from synth.pdk import open_library
-from synth.report import SynthesisReport
+from hwgen.synth.libraries.library import CellLibrary
+from hwgen.synth.libraries.pdk import open_library
+from hwgen.synth.mapping.flow import measure, synthesize
+from hwgen.synth.report import SynthesisReport
 
 __all__ = ["CellLibrary", "SynthesisReport", "measure", "open_library", "synthesize"]

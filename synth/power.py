@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hwgen.errors import HwgenError
-from synth import logic
-from synth.library import Cell, CellLibrary
-from synth.netlist import Net, Netlist
+from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries import logic
+from hwgen.synth.libraries.library import Cell, CellLibrary
+from hwgen.synth.mapping.netlist import Net, Netlist
 
 KINDS = ("clock", "sequential", "combinational")
 
@@ -62,7 +62,7 @@ def switching(
     Parameters
     ----------
     changes
-        Changes between 0 and 1 by net of :meth:`~synth.netlist.Netlist.flat`.
+        Changes between 0 and 1 by net of :meth:`~hwgen.synth.mapping.netlist.Netlist.flat`.
     wire
         Capacitance in fF of the wire to each driven pin.
 

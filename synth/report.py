@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hwgen.errors import HwgenError
-from synth.library import CellLibrary
-from synth.netlist import Netlist
-from synth.timing import CriticalPath, critical_path
+from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.library import CellLibrary
+from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.timing import CriticalPath, critical_path
 
 _NOT_FOR_JSON = ("path", "netlist")
 
@@ -31,7 +31,7 @@ class SynthesisReport:
         Module name to the area of its own cells, submodules left out, all its instances counted;
         sums to ``area_um2``.
     critical_path_ns
-        See :mod:`synth.timing`; with stages in ``path``.
+        See :mod:`hwgen.synth.timing`; with stages in ``path``.
     leakage_nw
         Sum of the cells' leakage.
     tool

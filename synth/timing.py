@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.errors import HwgenError
-from synth import logic
-from synth.library import Arc, Cell, CellLibrary, Table
-from synth.netlist import Flat, Net
+from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries import logic
+from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Table
+from hwgen.synth.mapping.netlist import Flat, Net
 
 ASSUMPTIONS = (
     "before layout: wires weigh nothing, no buffers",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from synth import logic
-from synth.library import CellLibrary
-from synth.netlist import Netlist
+from hwgen.synth.libraries import logic
+from hwgen.synth.libraries.library import CellLibrary
+from hwgen.synth.mapping.netlist import Netlist
 
 
 def simulate(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from hwgen.network import Network, parse_network
+from hwgen.spec.network import Network, parse_network
 
 WEIGHT_BITS = (1, 2, 3, 4, 5, 6, 7, 8, 16)
 ACTIVATION_BITS = (1, 2, 3, 4, 5, 6, 7, 8, 16)

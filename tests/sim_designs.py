@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hwgen.interface import Architecture, Manifest, Port, input_layout, output_layout
-from hwgen.network import Network, parse_network
+from hwgen.rtl.interface import Architecture, Manifest, Port, input_layout, output_layout
+from hwgen.spec.network import Network, parse_network
 
 NETWORK: Network = parse_network(
     {

@@ -6,8 +6,8 @@ import numpy as np
 from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
-from hwgen.generate import Top
-from hwgen.interface import Layout
+from hwgen.rtl.generate import Top
+from hwgen.rtl.interface import Layout
 
 Beat = tuple[int, bool]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import matplotlib as mpl
 
-from flows.sweeping.store import VOLATILE, read_entries
-from hwgen.network import save_network
+from hwgen.flows.sweep.store import VOLATILE, read_entries
+from hwgen.spec.network import save_network
 from tests.networks import dense, network
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def start(*arguments: object, cache: Path | None = None) -> "subprocess.Popen[st
     if cache is not None:
         environment["XDG_CACHE_HOME"] = str(cache)
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        [sys.executable, "-m", "hwgen", *map(str, arguments)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -27,7 +27,7 @@ def commands() -> list[str]:
 def test_command_runs(command: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     arguments = shlex.split(command)[1:]
-    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from flows.cli import main; main()"
+    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); import hwgen.__main__"
     done = subprocess.run(
         [sys.executable, "-c", start, str(ROOT), *arguments],
         cwd=tmp_path,

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen import golden
-from hwgen.data import load_data, quantize
-from hwgen.network import load_network
+from hwgen.spec import golden
+from hwgen.spec.data import load_data, quantize
+from hwgen.spec.network import load_network
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DIGITS, DIGITS_TEST = EXAMPLES / "digits.json", EXAMPLES / "digits-test.npz"

@@ -1,0 +1,83 @@
+"""``hwgen import``: a quantized ONNX model becomes a network file."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from hwgen.flows.cli.console import emit_json, emit_line
+from hwgen.flows.cli.info import describe
+from hwgen.flows.cli.options import json_option, output_option
+from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
+from hwgen.spec.network import MAX_WEIGHTS, save_network
+
+
+@click.command(name="import", epilog="Example: hwgen import examples/qonnx.onnx -o build/net.json")
+@click.argument("model", type=click.Path(path_type=Path))
+@output_option("Write the network to this file.")
+@click.option("--name", help="The network's name; without it, the model file's.")
+@click.option(
+    "--snap-scales",
+    is_flag=True,
+    help="Move scales that are no powers of two to the nearest one, and say what changed.",
+)
+@click.option(
+    "--round-tables",
+    is_flag=True,
+    help="Take a sigmoid or tanh whose table differs from the function for some sums.",
+)
+@click.option(
+    "--input-format",
+    metavar="u4.4",
+    help="Format of an input that the model does not quantize: u or s, bits, fraction bits.",
+)
+@click.option(
+    "--output-kind",
+    type=click.Choice(["model", "argmax", "values"]),
+    default="model",
+    show_default=True,
+    help="What the network hands out: as the model has it, the class, or the last integers.",
+)
+@click.option(
+    "--max-weights",
+    type=click.IntRange(min=1),
+    default=MAX_WEIGHTS,
+    show_default=True,
+    help="Refuse larger networks.",
+)
+@json_option
+def import_(
+    model: Path,
+    output: Path,
+    name: str | None,
+    snap_scales: bool,
+    round_tables: bool,
+    input_format: str | None,
+    output_kind: Literal["model", "argmax", "values"],
+    max_weights: int,
+    as_json: bool,
+) -> None:
+    """Read MODEL, a QONNX or QDQ ONNX file, as a network that computes the same integers."""
+    options = ImportOptions(
+        name=name,
+        snap_scales=snap_scales,
+        round_tables=round_tables,
+        input_format=None if input_format is None else parse_format(input_format),
+        output=output_kind,
+        max_weights=max_weights,
+    )
+    imported = import_model(model, options)
+    save_network(imported.network, output)
+    if as_json:
+        emit_json(_result(imported, output))
+        return
+    network = imported.network
+    sizes = [str(network.input.features), *(str(layer.outputs) for layer in network.layers)]
+    emit_line(f"{network.name}: {'-'.join(sizes)}, {network.parameter_count:,} parameters")
+    for note in imported.notes:
+        emit_line(f"note: {note}")
+    emit_line(f"network in {output}")
+
+
+def _result(imported: Imported, output: Path) -> dict[str, Any]:
+    return {"network": str(output), "notes": imported.notes, **describe(imported.network)}

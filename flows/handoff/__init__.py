@@ -1,0 +1,1 @@
+"""What is handed over to layout: LibreLane projects, Tiny Tapeout tiles."""

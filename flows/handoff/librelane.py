@@ -1,0 +1,233 @@
+"""What LibreLane reads: configuration, timing constraints and the order of the pins, as text."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hwgen.rtl.interface import Architecture, Manifest, Port
+from hwgen.support.errors import HwgenError
+
+IO_SHARE = 0.2
+"""Part of the clock period that the outside takes before an input and after an output."""
+
+HIERARCHY = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
+"""Modules are mapped one by one: flat, the default scripts of Yosys 0.70 do not come to an end."""
+
+_PIN_PITCH = 1.4
+"""Micrometres from pin to pin that every process allows on every side."""
+
+_SMALLEST_CORE = 50.0
+"""Micrometres that a core's side must have to hold power straps."""
+
+_ROWS, _SITES = 4, 12
+"""LibreLane's margins between core and die, in heights and widths of a site."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A cell library as LibreLane knows it.
+
+    Parameters
+    ----------
+    pdk, cells
+        ``PDK`` and ``STD_CELL_LIBRARY``.
+    site
+        Width and height of a placement site, um.
+    resynthesis
+        By architecture, the cell area that LibreLane's synthesis needs over that of ours: the most
+        that was measured with its script and without the cells that it leaves out.
+    """
+
+    pdk: str
+    cells: str
+    site: tuple[float, float]
+    resynthesis: dict[str, float]
+
+    def expected_area(self, area: float, architecture: Architecture) -> float:
+        """Cell area after LibreLane's synthesis for ``area`` after ours, both um2."""
+        factors = self.resynthesis
+        return round(area * factors.get(architecture.name, max(factors.values())), 1)
+
+
+PROCESSES = {
+    "ihp-sg13g2": Process(
+        pdk="ihp-sg13g2",
+        cells="sg13g2_stdcell",
+        site=(0.48, 3.78),
+        resynthesis={"parallel": 1.32, "serial": 1.36},
+    ),
+    "sky130hd": Process(
+        pdk="sky130A",
+        cells="sky130_fd_sc_hd",
+        site=(0.46, 2.72),
+        resynthesis={"parallel": 2.2, "serial": 1.67},
+    ),
+    "gf180mcu": Process(
+        pdk="gf180mcuD",
+        cells="gf180mcu_fd_sc_mcu7t5v0",
+        site=(0.56, 3.92),
+        resynthesis={"parallel": 1.35, "serial": 1.35},
+    ),
+}
+"""By the name of our own library."""
+
+
+def find_process(library: str) -> Process:
+    """What LibreLane calls ``library``.
+
+    Raises
+    ------
+    HwgenError
+        LibreLane does not support it.
+    """
+    if library not in PROCESSES:
+        raise HwgenError(
+            "pdk", f"{library!r} cannot be made with LibreLane", f"one of {', '.join(PROCESSES)}"
+        )
+    return PROCESSES[library]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floorplan:
+    """The expected size of a block.
+
+    Parameters
+    ----------
+    utilization
+        Cell area over core area, percent.
+    die
+        Width and height, um.
+    absolute
+        The pins, or the smallest core, may decide it, and not the cells.
+    """
+
+    utilization: float
+    die: tuple[float, float]
+    absolute: bool
+
+    @classmethod
+    def of(
+        cls, area: float, utilization: float, manifest: Manifest, process: Process
+    ) -> "Floorplan":
+        """A square core for ``area`` um2 of cells, ``utilization`` percent of it filled."""
+        sides = [sum(port.width for port in ports) for ports in sides_of(manifest).values()]
+        least = max(_SMALLEST_CORE, max(sides) * _PIN_PITCH)
+        wanted = math.sqrt(100 * area / utilization)
+        side = max(least, wanted)
+        width, height = process.site
+        die = side + 2 * _SITES * width, side + 2 * _ROWS * height
+        return cls(
+            utilization=round(100 * area / side**2, 1),
+            die=(math.ceil(die[0]), math.ceil(die[1])),
+            absolute=least > 0.75 * wanted,  # LibreLane may need less area than expected
+        )
+
+    def to_config(self) -> dict[str, Any]:
+        """The size as variables of LibreLane: its own choice where the cells decide."""
+        if self.absolute:
+            return {"FP_SIZING": "absolute", "DIE_AREA": [0, 0, *self.die]}
+        return {"FP_SIZING": "relative", "FP_CORE_UTIL": self.utilization}
+
+
+def sides_of(manifest: Manifest) -> dict[str, list[Port]]:
+    """The ports on each side: inputs west, outputs east, clock and reset south."""
+    sides: dict[str, list[Port]] = {"W": [], "E": [], "S": []}
+    for port in manifest.ports:
+        source = port.name.startswith("s_axis") or port.name == "x"
+        clock = port.name in ("clk", "rst")
+        sides["S" if clock else "W" if source else "E"].append(port)
+    return {side: sorted(ports, key=lambda port: port.name) for side, ports in sides.items()}
+
+
+def config_text(manifest: Manifest, process: Process, period: float, plan: Floorplan) -> str:
+    """``config.json``; ``period`` in ns."""
+    clocked = any(port.name == "clk" for port in manifest.ports)
+    return _json(
+        {
+            "meta": {"version": 2, "flow": "Classic"},
+            "DESIGN_NAME": manifest.top,
+            "VERILOG_FILES": [f"dir::{manifest.top}.v"],
+            "PDK": process.pdk,
+            "STD_CELL_LIBRARY": process.cells,
+            "CLOCK_PORT": "clk" if clocked else None,
+            "CLOCK_PERIOD": period,
+            "PNR_SDC_FILE": "dir::constraints.sdc",
+            "SIGNOFF_SDC_FILE": "dir::constraints.sdc",
+            **HIERARCHY,
+            **plan.to_config(),
+            "FP_PIN_ORDER_CFG": "dir::pin_order.cfg",
+            "ERRORS_ON_UNMATCHED_IO": "both",
+        }
+    )
+
+
+def pins_text(manifest: Manifest) -> str:
+    """``pin_order.cfg``: the ports of each side, a bus by its bits."""
+    lines = []
+    for side, ports in sides_of(manifest).items():
+        names = [port.name + (r"\[\d+\]" if port.width > 1 else "") for port in ports]
+        lines += [f"#{side}", *names, ""] if names else []
+    return "\n".join(lines)
+
+
+_CLOCK = """\
+create_clock -name clk -period $period [get_ports clk]
+set_clock_transition [setting CLOCK_TRANSITION_CONSTRAINT 0.15] [get_clocks clk]
+set inputs [all_inputs -no_clocks]
+if {[setting OPENLANE_SDC_IDEAL_CLOCKS 0]} {
+    unset_propagated_clock [all_clocks]
+} else {
+    set_propagated_clock [all_clocks]
+}
+"""
+_VIRTUAL_CLOCK = """\
+create_clock -name clk -period $period
+set inputs [all_inputs]
+"""
+_SDC = """\
+# What LibreLane sets comes from its configuration, the rest from here.
+proc setting {{name otherwise}} {{
+    return [expr {{[info exists ::env($name)] ? $::env($name) : $otherwise}}]
+}}
+
+set period [setting CLOCK_PERIOD {period:.10g}]
+{clock}
+set_clock_uncertainty [setting CLOCK_UNCERTAINTY_CONSTRAINT 0.25] [get_clocks clk]
+
+# {inputs}
+set outside [expr {{$period * [setting IO_DELAY_CONSTRAINT {share:.10g}] / 100.0}}]
+set_input_delay $outside -clock clk $inputs
+set_output_delay $outside -clock clk [all_outputs]
+
+set derate [expr {{[setting TIME_DERATING_CONSTRAINT 5] / 100.0}}]
+set_timing_derate -early [expr {{1 - $derate}}]
+set_timing_derate -late [expr {{1 + $derate}}]
+
+if {{[info exists ::env(SYNTH_DRIVING_CELL)]}} {{
+    lassign [split $::env(SYNTH_DRIVING_CELL) /] cell pin
+    set_driving_cell -lib_cell $cell -pin $pin $inputs
+}}
+if {{[info exists ::env(OUTPUT_CAP_LOAD)]}} {{
+    set_load [expr {{$::env(OUTPUT_CAP_LOAD) / 1000.0}}] [all_outputs]
+}}
+if {{[info exists ::env(MAX_FANOUT_CONSTRAINT)]}} {{
+    set_max_fanout $::env(MAX_FANOUT_CONSTRAINT) [current_design]
+}}
+if {{[info exists ::env(MAX_TRANSITION_CONSTRAINT)]}} {{
+    set_max_transition $::env(MAX_TRANSITION_CONSTRAINT) [current_design]
+}}
+"""
+
+
+def constraints_text(manifest: Manifest, period: float) -> str:
+    """``constraints.sdc``; ``period`` in ns. A design without a clock is held to a virtual one."""
+    clocked = any(port.name == "clk" for port in manifest.ports)
+    reset = ", the synchronous reset among them," if clocked and not manifest.arch.bare else ""
+    said = f"Inputs{reset} come late and outputs are due early by this much."
+    clock = _CLOCK if clocked else _VIRTUAL_CLOCK
+    return _SDC.format(period=period, clock=clock.strip(), inputs=said, share=100 * IO_SHARE)
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"

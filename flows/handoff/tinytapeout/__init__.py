@@ -1,0 +1,1 @@
+"""A Tiny Tapeout tile: its wrapper, its regression, its project."""

@@ -1,0 +1,104 @@
+"""What a sweep would do: its points, with predicted areas and times, before any work."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from hwgen.flows.sweep.estimator import Estimator, fit
+from hwgen.flows.sweep.evaluate import features
+from hwgen.flows.sweep.networks import network_of
+from hwgen.flows.sweep.plan import Plan
+from hwgen.flows.sweep.points import Point
+from hwgen.flows.sweep.store import Entry
+from hwgen.spec.network import Network
+from hwgen.support.cache import open_cache
+from hwgen.support.errors import HwgenError
+
+_MOST_NETWORKS = 64
+_SECONDS = {"parallel": 12.0, "serial": 18.0}
+"""Of a point with about 1,800 weights, where no finished point tells more."""
+
+_WEIGHTS = 1800
+
+
+def outlook(plan: Plan, entries: Mapping[str, Entry], jobs: int, retry: bool) -> dict[str, Any]:
+    """The points with what is known or predicted of each, and the time that is left.
+
+    ``estimator`` says how good the predicted areas are; None where too few points are finished.
+    """
+    rows = [entry["row"] for entry in entries.values()]
+    estimator = fit([row for row in rows if row["status"] == "ok"])
+    networks = _networks(plan)
+    points = []
+    for point in plan:
+        entry = entries.get(plan.context.identity(point))
+        missing = (
+            entry is None
+            or entry["stamp"] != plan.context.stamp(point)
+            or (retry and entry["row"]["status"] != "ok")
+        )
+        points.append(_point(plan, point, None if missing else entry, estimator, networks))
+    todo = [p for p in points if p["state"] == "missing"]
+    seconds = sum(_seconds(p, rows, networks) for p in todo if "error" not in p)
+    return {
+        "points": points,
+        "count": len(points),
+        "missing": len(todo),
+        "estimated_seconds": round(seconds / max(1, jobs), 1),
+        "estimator": estimator.to_json() if estimator else None,
+    }
+
+
+def _networks(plan: Plan) -> dict[str, Network]:
+    """The networks by label and settings, unless they are too many to make just for this."""
+    if len(plan.context.sources) > _MOST_NETWORKS:
+        return {}
+    found, cache = {}, open_cache()
+    for source in plan.context.sources:
+        try:
+            found[source.stamp] = network_of(source, cache, plan.context.code)
+        except HwgenError:
+            continue
+    return found
+
+
+def _point(
+    plan: Plan,
+    point: Point,
+    entry: Entry | None,
+    estimator: Estimator | None,
+    networks: Mapping[str, Network],
+) -> dict[str, Any]:
+    settings = plan.context.settings(point)
+    if entry is not None:
+        row = entry["row"]
+        state = "done" if row["status"] == "ok" else "failed"
+        known = {"error": row["error"]} if row["error"] else {}
+        return {**settings, "state": state, "area_um2": row.get("area_um2"), **known}
+    source = plan.context.sources[point.source]
+    network = networks.get(source.stamp)
+    area = None
+    if network is not None and estimator is not None:
+        known = features(network, point.architecture)
+        area = estimator.predict({**known, **settings})
+    found = {**settings, "state": "missing", "area_um2": None if area is None else round(area)}
+    if network is not None:
+        found["weights"] = network.weight_count
+    if source.refusal is not None:
+        found["error"] = str(HwgenError(*source.refusal))
+    return found
+
+
+def _seconds(
+    point: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], networks: Mapping[str, Network]
+) -> float:
+    """What a point of this architecture took, or takes by experience."""
+    took = [
+        row["seconds"]
+        for row in rows
+        if row.get("arch") == point["arch"] and row.get("seconds") and not row.get("cached")
+    ]
+    if took:
+        return float(median(took))
+    size = float(point.get("weights", _WEIGHTS)) / _WEIGHTS
+    return _SECONDS.get(str(point["arch"]), max(_SECONDS.values())) * (0.2 + 0.8 * size)

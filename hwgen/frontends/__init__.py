@@ -1,0 +1,1 @@
+"""How networks come in: from ONNX, by quantizing, by training."""

@@ -1,0 +1,1 @@
+"""Parts of the importer of quantized ONNX models (:mod:`hwgen.frontends.onnx.convert`)."""

@@ -1,0 +1,120 @@
+"""What a tensor between two nodes stands for while a graph is turned into layers.
+
+``order`` is the layout of a tensor: element p of it is feature ``order[p]``. Its first axis is that
+of the samples and has one element.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hwgen.frontends.onnx.file import Node
+from hwgen.frontends.onnx.quantizers import Array, Constant, Mode
+
+Function = Literal["sigmoid", "tanh"]
+Range = tuple[float, float]
+
+EVERYTHING: Range = (-np.inf, np.inf)
+
+
+def clipped(inner: Range, low: float, high: float) -> Range:
+    """The range of values within ``inner`` after a clip to ``low..high``."""
+    return min(max(inner[0], low), high), min(max(inner[1], low), high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Real:
+    """The model's input before it is quantized, times ``gain`` and clipped."""
+
+    order: Array
+    type: str
+    gain: float = 1.0
+    clip: Range = EVERYTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    """Integers within ``low..high`` that mean ``scale * gain * (code - zero_point)``.
+
+    ``source`` is what computes them, and is not yet a layer: the range may still shrink.
+
+    Parameters
+    ----------
+    node
+        The quantizer.
+    scale, low, high, zero_point, mode, shifted, bipolar
+        As of the quantizer.
+    gain
+        Power of two that later nodes multiply by.
+    declared
+        Width and sign that the file gives.
+    raw
+        Plain integers, of which a DequantizeLinear is expected.
+    """
+
+    order: Array
+    source: "Real | Sum"
+    node: Node
+    scale: float
+    low: int
+    high: int
+    declared: tuple[int, bool]
+    gain: float = 1.0
+    zero_point: int = 0
+    mode: Mode = "nearest"
+    shifted: bool = False
+    bipolar: bool = False
+    raw: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum:
+    """A layer's values before they are quantized: ``gain * (weights @ x) + u``, per neuron.
+
+    Parameters
+    ----------
+    node
+        What it is, or is named after.
+    x
+        What the layer reads.
+    weights
+        [outputs, features], quantized, one scale to a row.
+    gain
+        Powers of two, or their negatives.
+    u
+        Real offsets.
+    function, slope
+        sigmoid or tanh, or the slope of a leaky ReLU (1 for none); then the clip.
+    relu
+        Whether a Relu is among it.
+    identity
+        Whether it only stands for an activation of ``x``.
+    """
+
+    order: Array
+    node: Node
+    x: Codes
+    weights: Constant
+    gain: Array
+    u: Array
+    function: Function | None = None
+    slope: float = 1.0
+    clip: Range = EVERYTHING
+    relu: bool = False
+    identity: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether anything but a sum has been done."""
+        return self.function is not None or self.slope != 1.0 or self.clip != EVERYTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Class:
+    """The index of the largest of ``of``."""
+
+    of: "Codes | Sum"
+
+
+State = Real | Codes | Sum | Class

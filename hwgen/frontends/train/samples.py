@@ -1,0 +1,145 @@
+"""Samples to train with: read or taken from scikit-learn, split by class, scaled."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.frontends.quantize.samples import read_samples
+from hwgen.frontends.train.settings import INSTALL, DataTable
+from hwgen.spec.arithmetic import Integers
+from hwgen.support.errors import HwgenError
+
+BUNDLED = ("digits", "breast_cancer", "wine", "iris")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Reals [samples, features] as the network sees them, and class indices [samples]."""
+
+    x: Floats
+    y: Integers
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """The three parts of the data; ``labels`` are the classes as the source has them."""
+
+    train: Part
+    validation: Part
+    test: Part
+    labels: tuple[str, ...]
+
+    @property
+    def features(self) -> int:
+        """Values in a sample."""
+        return int(self.train.x.shape[1])
+
+
+def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
+    """Read, split and scale; relative paths start at ``folder``.
+
+    Raises
+    ------
+    HwgenError
+        An unknown set, an unreadable file, values that are not finite, too few samples.
+    """
+    x, classes_of = _read(table.source, folder)
+    tested = None if table.test is None else _read(table.test, folder)
+    classes, y = np.unique(classes_of, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    if tested is None:
+        rest, held = _split(y, table.test_share, rng)
+        test = Part(x=x[held], y=y[held])
+        x, y = x[rest], y[rest]
+    else:
+        if tested[0].shape[1] != x.shape[1]:
+            found = f"{tested[0].shape[1]} features"
+            raise HwgenError(f"{table.test}: x", found, f"{x.shape[1]} as in {table.source}")
+        unknown = np.setdiff1d(tested[1], classes)
+        if unknown.size:
+            raise HwgenError(f"{table.test}: y", f"class {unknown[0]}", "a class of the source")
+        test = Part(x=tested[0], y=np.searchsorted(classes, tested[1]))
+    rest, held = _split(y, table.validation_share, rng)
+    low, size = _range(x[rest], table.scale)
+    train, validation, test = (
+        Part(x=_scaled(part_x, low, size, table.scale), y=part_y.astype(np.int64))
+        for part_x, part_y in ((x[rest], y[rest]), (x[held], y[held]), (test.x, test.y))
+    )
+    for name, part in (("training", train), ("validation", validation), ("test", test)):
+        if not len(part.y):
+            raise HwgenError(table.source, f"no {name} samples", "more samples are needed")
+    if len(classes) < 2:
+        raise HwgenError(table.source, f"{len(classes)} class", "at least 2 are needed")
+    if table.image is not None and table.image[0] * table.image[1] != x.shape[1]:
+        raise HwgenError("data.image", f"{table.image}", f"rows x columns must be {x.shape[1]}")
+    labels = tuple(f"{one:g}" for one in classes)
+    return Samples(train=train, validation=validation, test=test, labels=labels)
+
+
+def _read(source: str, folder: Path) -> tuple[Floats, Floats]:
+    if source in BUNDLED:
+        x, y = _bundled(source)
+    else:
+        path = folder / source
+        if path.suffix.lower() not in (".npz", ".csv"):
+            names = ", ".join(BUNDLED)
+            raise HwgenError(f"data.source: {source}", "unknown", f"{names}, .npz or .csv")
+        x, classes = _headless(path) or read_samples(path)
+        if classes is None:
+            raise HwgenError(f"{path}: y", "none", "training needs a class for each sample")
+        x, y = x.astype(np.float64), np.asarray(classes, np.float64)
+        source = str(path)
+    if x.ndim != 2 or not x.size or y.shape != (len(x),):
+        raise HwgenError(f"{source}: x", f"shape {x.shape}", "samples x features are needed")
+    if not np.isfinite(x).all() or not np.isfinite(y).all():
+        raise HwgenError(source, "NaN or infinity", "every value must be finite")
+    return x, y
+
+
+def _bundled(name: str) -> tuple[Floats, Floats]:
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise HwgenError(f"data.source: {name}", "scikit-learn is not installed", INSTALL) from None
+    bunch = getattr(datasets, f"load_{name}")()
+    return np.asarray(bunch.data, np.float64), np.asarray(bunch.target, np.float64)
+
+
+def _headless(path: Path) -> tuple[Floats, Floats] | None:
+    """Samples of a ``.csv`` without a header, the class in its last column; None for others."""
+    if path.suffix.lower() != ".csv":
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            first = next(csv.reader(stream), [])
+            [float(cell) for cell in first]
+            if len(first) < 2:
+                return None
+        table = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
+    except (OSError, ValueError, csv.Error):
+        return None  # what is wrong is said by the reader of files with a header
+    return table[:, :-1], table[:, -1]
+
+
+def _split(y: Integers, share: float, rng: np.random.Generator) -> tuple[Integers, Integers]:
+    """Indices that stay, and those held out: ``share`` of each class."""
+    held = np.zeros(len(y), bool)
+    for each in np.unique(y):
+        members = rng.permutation(np.flatnonzero(y == each))
+        held[members[: round(share * len(members))]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _range(x: Floats, scale: str) -> tuple[Floats, Floats]:
+    axis = 0 if scale == "features" else None
+    if not x.size or scale == "none":
+        return np.zeros(1), np.ones(1)
+    low, high = np.min(x, axis=axis), np.max(x, axis=axis)
+    return np.asarray(low), np.where(high > low, high - low, 1.0)
+
+
+def _scaled(x: Floats, low: Floats, size: Floats, scale: str) -> Floats:
+    return x if scale == "none" else np.clip((x - low) / size, 0, 1)

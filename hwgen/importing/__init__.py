@@ -1,1 +1,0 @@
-"""Parts of the importer of quantized ONNX models (:mod:`hwgen.onnximport`)."""

@@ -1,0 +1,1 @@
+"""The parallel architecture: every weight hard-wired, one inference per clock."""

@@ -1,0 +1,177 @@
+"""What belongs to one layer of a serial design alone."""
+
+from typing import TypeVar
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Value, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.rtl.requantize import lookup, shape_of
+from hwgen.rtl.serial.neurons import Neurons
+from hwgen.rtl.serial.schedule import Schedule, lanes
+from hwgen.spec.formats import index_width, signed_width
+
+T = TypeVar("T")
+
+
+class SerialLayer(wiring.Component):
+    """Weights, biases and requantizers of a layer. Combinational.
+
+    Parameters
+    ----------
+    neurons, index
+        The layer.
+    schedule
+        When it does what.
+    argmax
+        The network's output is an index.
+
+    Members
+    -------
+    turn, word : In
+        The counters of the schedule.
+    accumulator<i> : In
+        What is at requantizer i. There is one for each bank of the file if the next layer reads it,
+        else one alone.
+    weight<p> : Out
+        Weights of the MACs, each of :attr:`weight_shape`.
+    bias<p> : Out
+        Biases of the neurons in the MACs that begin one.
+    y<i> : Out
+        The requantized accumulators, in the shape of the layer's interval.
+    """
+
+    def __init__(self, neurons: Neurons, index: int, schedule: Schedule, argmax: bool):
+        self._neurons = neurons
+        self._layer = layer = neurons.layer
+        self._macs = schedule.macs
+        self._accumulates = schedule.accumulating and index == 0
+        self._drains = schedule.drains
+        self._order = schedule.order(index, argmax)
+        self._lanes = [
+            lane
+            for lane in lanes(layer.outputs if self._accumulates else layer.fan_in, self._macs)
+            if lane
+        ]
+        weights = layer.weight_values
+        self.weight_shape = signed(signed_width(int(weights.min()), int(weights.max())))
+        self._words = len(self._lanes[0])
+        self._turns = layer.fan_in if self._accumulates else layer.outputs
+        self.biases = len(self._lanes) if self._accumulates else 1
+        self.results = len(self._lanes) if self._accumulates and not self._drains else 1
+        phases = schedule.phases
+        accumulator = signed(neurons.accumulator_width)
+        members = {
+            "turn": In(index_width(max(phase.turns for phase in phases))),
+            "word": In(index_width(max(phase.words for phase in phases))),
+        }
+        for i in range(len(self._lanes)):
+            members[f"weight{i}"] = Out(self.weight_shape)
+        for i in range(self.biases):
+            members[f"bias{i}"] = Out(accumulator)
+        for i in range(self.results):
+            members[f"accumulator{i}"] = In(accumulator)
+            members[f"y{i}"] = Out(shape_of(*neurons.interval))
+        super().__init__(members)
+
+    @property
+    def lanes(self) -> int:
+        """MACs that it keeps busy."""
+        return len(self._lanes)
+
+    def elaborate(self, platform: object) -> Module:
+        """ROMs and requantizers."""
+        m = Module()
+        self._read_weights(m)
+        for i, lane in enumerate(self._lanes[: self.biases]):
+            if self._accumulates:
+                page = [[self._neurons.biases[j] for j in lane]]
+            else:
+                page = [[self._neurons.biases[j]] for j in self._order]
+            value = self._rom(m, f"bias{i}", page, getattr(self, f"bias{i}").shape())
+            m.d.comb += getattr(self, f"bias{i}").eq(value)
+        for i in range(self.results):
+            if self._drains:
+                handed = [[j] for j in range(self._layer.outputs)]
+            elif self._accumulates:
+                handed = [list(self._lanes[i])]
+            else:
+                handed = [[self._order[turn - 1]] for turn in range(self._layer.outputs)]
+            self._requantize(m, i, handed)
+        return m
+
+    def _requantize(self, m: Module, i: int, handed: list[list[int]]) -> None:
+        """Result ``i``: of neuron ``handed[turn][word]``."""
+        accumulator, y = getattr(self, f"accumulator{i}"), getattr(self, f"y{i}")
+        chosen = [[self._neurons.variant_of[j] for j in page] for page in handed]
+        used = sorted({variant for page in chosen for variant in page})
+        results = [self._neurons.variants[v].build(m, f"y{i}_{v}", accumulator) for v in used]
+        if len(used) == 1:
+            m.d.comb += y.eq(results[0])
+            return
+        content = [[used.index(variant) for variant in page] for page in chosen]
+        select = self._rom(m, f"shifts{i}", content, unsigned(index_width(len(used))))
+        with m.Switch(select):
+            for case, result in enumerate(results[:-1]):
+                with m.Case(case):
+                    m.d.comb += y.eq(result)
+            with m.Default():
+                m.d.comb += y.eq(results[-1])
+
+    def _read_weights(self, m: Module) -> None:
+        """A ROM of the codes of all lanes, and a decoder for each where there is a codebook."""
+        layer = self._layer
+        plain = layer.codebook is None
+        width = self.weight_shape.width if plain else layer.weight_bits
+        content = (layer.weight_values if plain else layer.codes).tolist()
+        book = [value if value in layer.weight_values else 0 for value in layer.codebook or [0]]
+        idle = book.index(0) if 0 in book else 0
+
+        def code(lane: range, turn: int, word: int) -> int:
+            if word >= len(lane):
+                return idle
+            if self._accumulates:
+                return int(content[lane[word]][turn])
+            return int(content[self._order[turn]][lane[word]])
+
+        pages = [
+            [
+                _concatenate([code(lane, turn, word) for lane in self._lanes], width)
+                for word in range(self._words)
+            ]
+            for turn in range(self._turns)
+        ]
+        word = self._rom(m, "weights", pages, unsigned(len(self._lanes) * width))
+        for i in range(len(self._lanes)):
+            weight, code = getattr(self, f"weight{i}"), word[i * width : (i + 1) * width]
+            if plain:
+                m.d.comb += weight.eq(code)
+                continue
+            value = lookup(m, f"codebook{i}", code, book, self.weight_shape)
+            if 0 not in book and not self._accumulates and len(self._lanes[i]) < self._words:
+                value = Mux(self.word == self._words - 1, 0, value)
+            m.d.comb += weight.eq(value)
+
+    def _rom(self, m: Module, name: str, pages: list[list[int]], shape: Shape) -> Value:
+        """``pages[turn][word]``; other entries repeat these, which takes the least logic."""
+        entries = {value for page in pages for value in page}
+        if len(entries) == 1:
+            return Const(entries.pop(), shape)
+        words = max(len(page) for page in pages)
+        word = self.word[: (words - 1).bit_length()]
+        turn = self.turn[: (len(pages) - 1).bit_length()]
+        filled = _repeated([_repeated(page, len(word)) for page in pages], len(turn))
+        return lookup(m, name, Cat(word, turn), [v for page in filled for v in page], shape)
+
+
+def _repeated(items: list[T], bits: int) -> list[T]:
+    """``2**bits`` items: further ones are as if the highest bit of their index were 0."""
+    items = list(items)
+    for index in range(len(items), 1 << bits):
+        items.append(items[index - (1 << (index.bit_length() - 1))])
+    return items
+
+
+def _concatenate(values: list[int], width: int) -> int:
+    mask = (1 << width) - 1
+    return sum((value & mask) << (i * width) for i, value in enumerate(values))

@@ -1,0 +1,249 @@
+"""The top module of a serial design."""
+
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.rtl.interface import Architecture, input_layout, output_layout
+from hwgen.rtl.names import layer_module
+from hwgen.rtl.requantize import shape_of
+from hwgen.rtl.serial.argmax import SerialArgmax
+from hwgen.rtl.serial.layer import SerialLayer
+from hwgen.rtl.serial.macs import MacChain
+from hwgen.rtl.serial.memory import LaneMemory
+from hwgen.rtl.serial.neurons import Neurons, hull, widest_first
+from hwgen.rtl.serial.schedule import Schedule, lanes
+from hwgen.rtl.serial.sequencer import Sequencer
+from hwgen.rtl.simplify import simplify
+from hwgen.spec.network import Network
+
+
+class SerialTop(wiring.Component):
+    """A whole network, serial; the top module.
+
+    One feature and one result element to a beat, ``tlast`` on the last. A frame whose ``tlast`` is
+    not on its last beat gives no result, and the next frame is read afresh. An index waits in a
+    register while the next input is worked on; values leave straight from the requantizer, and
+    everything waits for the sink.
+
+    ``interval`` and ``latency`` are those of :class:`Schedule`.
+    """
+
+    def __init__(self, network: Network, architecture: Architecture, schedule: Schedule):
+        self._argmax = network.output == "argmax"
+        self._schedule = schedule
+        self.interval = self._schedule.interval
+        self.latency = self._schedule.latency(self._argmax)
+        self._names = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
+        simplified = simplify(network)
+        if schedule.accumulating and not schedule.drains:
+            simplified = widest_first(simplified)
+        self._neurons = Neurons.of(simplified)
+        self._input = shape_of(network.input.format.minimum, network.input.format.maximum)
+        self._sources = [(network.input.format.minimum, network.input.format.maximum)]
+        self._sources += [neurons.interval for neurons in self._neurons]
+        self._layers = [
+            SerialLayer(neurons, index, schedule, self._argmax)
+            for index, neurons in enumerate(self._neurons)
+        ]
+        self._memories = self._lane_memories()
+        self._output = output_layout(network, architecture)
+        super().__init__(
+            {
+                "s_axis_tdata": In(input_layout(network, architecture).width),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "s_axis_tlast": In(1),
+                "m_axis_tdata": Out(self._output.width),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                "m_axis_tlast": Out(1),
+            }
+        )
+
+    def _lane_memories(self) -> dict[int, LaneMemory]:
+        """The inputs of even layers stand in memory 0, those of odd layers in memory 1."""
+        memories = {}
+        for parity in (0, 1):
+            readers = self._readers(parity)
+            if readers:
+                width = max(shape_of(*self._sources[index]).width for index in readers)
+                depths = [self._schedule.fan_in[index] for index in readers]
+                memories[parity] = LaneMemory(width, depths, self._schedule.macs)
+        return memories
+
+    def _readers(self, parity: int) -> list[int]:
+        """Layers that read memory ``parity``: not those that read the stream or the file."""
+        first = 2 if self._schedule.accumulating else 0
+        return [i for i in range(first, len(self._layers)) if i % 2 == parity]
+
+    def elaborate(self, platform: object) -> Module:
+        """Sequencer, layers, MACs, memories and the way out."""
+        m = Module()
+        state = Sequencer(m, self._schedule)
+        chain = self._chain()
+        for name, part in zip(self._names, self._layers, strict=True):
+            m.submodules[name] = part
+            m.d.comb += [part.turn.eq(state.turn), part.word.eq(state.word)]
+        m.submodules.macs = chain
+        for parity, memory in self._memories.items():
+            m.submodules[f"memory{parity}"] = memory
+        self._connect_accumulators(m, chain)
+        self._select_factors(m, state, chain)
+        self._store(m, state)
+        if self._argmax:
+            self._send_index(m, state)
+        else:
+            self._send_values(m, state)
+        m.d.comb += [
+            state.advance.eq(
+                ~state.blocked & ~state.settling & (self.s_axis_tvalid | ~state.taking)
+            ),
+            self.s_axis_tready.eq(state.taking & state.last_word & ~state.blocked),
+        ]
+        self._control(m, state, chain)
+        state.run(m, abort=state.taking & (state.last_turn ^ self.s_axis_tlast))
+        return m
+
+    def _chain(self) -> MacChain:
+        """MACs for all layers."""
+        schedule = self._schedule
+        computing = self._layers[schedule.first_computing :]
+        widths = [neurons.accumulator_width for neurons in self._neurons]
+        return MacChain(
+            max((part.lanes for part in computing), default=0),
+            shape_of(*hull(self._sources[: len(self._layers)])),
+            signed(max(part.weight_shape.width for part in self._layers)),
+            max(widths[schedule.first_computing :], default=0),
+            self._banks() if schedule.accumulating else (),
+        )
+
+    def _banks(self) -> list[list[int]]:
+        """Widths of the accumulators in the file."""
+        widths = self._neurons[0].widths
+        if self._schedule.drains:
+            widths = [max(widths)] * len(widths)
+        parts = lanes(len(widths), self._schedule.macs)
+        return [[widths[j] for j in lane] for lane in parts if lane]
+
+    def _control(self, m: Module, state: Sequencer, chain: MacChain) -> None:
+        """When the MACs do what."""
+        fresh: Value = state.first_word
+        if self._schedule.drains:
+            fresh = state.first_turn
+        elif self._schedule.accumulating:
+            fresh = Mux(state.taking, state.first_turn, state.first_word)
+        m.d.comb += [chain.advance.eq(state.advance), chain.fresh.eq(fresh)]
+        if self._schedule.accumulating:
+            m.d.comb += [chain.load.eq(state.taking), chain.word.eq(state.word)]
+
+    def _connect_accumulators(self, m: Module, chain: MacChain) -> None:
+        """Accumulators to the requantizers."""
+        for index, part in enumerate(self._layers):
+            for i in range(part.results):
+                file = self._schedule.accumulating and index == 0
+                accumulator = getattr(chain, f"head{i}") if file else chain.o
+                m.d.comb += getattr(part, f"accumulator{i}").eq(accumulator)
+
+    def _operands(self, index: int) -> list[Value]:
+        """The inputs of a layer, lane by lane."""
+        if self._schedule.accumulating and index == 0:
+            return [self.s_axis_tdata] * self._layers[0].lanes
+        if self._schedule.accumulating and index == 1:
+            return [getattr(self._layers[0], f"y{i}") for i in range(self._layers[0].results)]
+        memory, reader = self._memories[index % 2], self._readers(index % 2).index(index)
+        return [getattr(memory, f"o{reader}_{i}") for i in range(self._layers[index].lanes)]
+
+    def _select_factors(self, m: Module, state: Sequencer, chain: MacChain) -> None:
+        """Inputs, weights and biases of the current layer to the MACs."""
+        targets: dict[str, list[tuple[int, Value]]] = {}
+        for index, part in enumerate(self._layers):
+            phase = self._schedule.phase_of(index)
+            for i, operand in enumerate(self._operands(index)):
+                x = _as(operand, shape_of(*self._sources[index]))
+                targets.setdefault(f"x{i}", []).append((phase, x))
+                targets.setdefault(f"weight{i}", []).append((phase, getattr(part, f"weight{i}")))
+            for i in range(part.biases):
+                targets.setdefault(f"bias{i}", []).append((phase, getattr(part, f"bias{i}")))
+            idle = range(part.lanes, chain.macs) if index >= self._schedule.first_computing else ()
+            for i in idle:
+                targets.setdefault(f"weight{i}", []).append((phase, Const(0)))
+        for name, values in targets.items():
+            m.d.comb += getattr(chain, name).eq(_select(m, name, state.phase, values))
+
+    def _store(self, m: Module, state: Sequencer) -> None:
+        """Memories take in what the stream and layers hand on, and rotate for their readers."""
+        for parity, memory in self._memories.items():
+            sources: list[tuple[Value, Value]] = []
+            readers = self._readers(parity)
+            for reader, index in enumerate(readers):
+                phase = self._schedule.phase_of(index)
+                with m.If(state.phase == phase):
+                    m.d.comb += [memory.rotate.eq(state.advance), memory.reader.eq(reader)]
+                if index > 0:
+                    sources.append((state.result_of(index - 1), self._layers[index - 1].y0))
+                else:
+                    sources.append((state.taking & state.advance, self.s_axis_tdata))
+            m.d.comb += memory.last.eq(state.last_word)
+            for write, value in sources:
+                with m.If(write):
+                    m.d.comb += [memory.write.eq(1), memory.i.eq(value)]
+
+    def _send_values(self, m: Module, state: Sequencer) -> None:
+        """The last layer's results go straight to the stream."""
+        value = Signal(Shape(self._output.element_bits, self._output.signed), name="output")
+        valid, ends = self._result(state)
+        m.d.comb += [
+            value.eq(self._layers[-1].y0),
+            self.m_axis_tdata.eq(value.as_unsigned()),
+            self.m_axis_tvalid.eq(valid),
+            self.m_axis_tlast.eq(ends),
+            state.blocked.eq(valid & ~self.m_axis_tready),
+        ]
+
+    def _result(self, state: Sequencer) -> tuple[Value, Value]:
+        """Whether a result of the last layer is there, and whether it is the last of its vector."""
+        if self._schedule.drains:
+            return ~state.taking, state.last_turn
+        return state.result_of(len(self._layers) - 1), state.first_turn
+
+    def _send_index(self, m: Module, state: Sequencer) -> None:
+        """An index goes through a register.
+
+        The first result of the next waits until the sink has taken it.
+        """
+        outputs = self._schedule.outputs[-1]
+        valid, ends = self._result(state)
+        drains = self._schedule.drains
+        first = state.turn == (0 if drains or outputs == 1 else 1)
+        tag = state.turn[: max(1, (outputs - 1).bit_length())]
+        m.submodules.argmax = argmax = SerialArgmax(self._layers[-1].y0.shape(), len(tag))
+        waiting = Signal()
+        m.d.comb += [
+            state.blocked.eq(valid & first & waiting & ~self.m_axis_tready),
+            argmax.take.eq(valid & ~state.blocked),
+            argmax.first.eq(first),
+            argmax.wins.eq(0 if drains else ends),
+            argmax.value.eq(self._layers[-1].y0),
+            argmax.tag.eq(tag),
+            self.m_axis_tdata.eq(argmax.o),
+            self.m_axis_tlast.eq(1),
+            self.m_axis_tvalid.eq(waiting),
+        ]
+        with m.If(valid & ends & ~state.blocked):
+            m.d.sync += waiting.eq(1)
+        with m.Elif(self.m_axis_tready):
+            m.d.sync += waiting.eq(0)
+
+
+def _select(m: Module, name: str, phase: Value, values: list[tuple[int, Value]]) -> Value:
+    """The value of the current phase; of other phases any."""
+    *others, (_, result) = values
+    for own, value in reversed(others):
+        result = Mux(phase == own, value, result)
+    return result
+
+
+def _as(raw: Value, shape: Shape) -> Value:
+    """The low bits of ``raw`` in ``shape``."""
+    return raw[: shape.width].as_signed() if shape.signed else raw[: shape.width]

@@ -1,0 +1,153 @@
+"""A cache of finished work, by the content of what it was made from.
+
+One file an entry, written beside and renamed: any number of processes share it, and a killed one
+leaves at worst a file that is swept up later. An entry that is damaged counts as absent. The
+least recently used entries go when the cache is over its limit.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwgen.support.errors import HwgenError
+from hwgen.support.files import write_atomic
+
+LIMIT = 1 << 30
+"""Bytes that a cache may take, if nothing else is said."""
+
+_LIMIT_VARIABLE = "HWGEN_CACHE_LIMIT_MB"
+_ABANDONED = 3600.0
+"""Seconds after which what a killed process left half-written is swept up."""
+_DIGEST = hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What a cache holds: ``entries``, their size and the limit in bytes, and where."""
+
+    folder: Path
+    entries: int
+    size: int
+    limit: int
+
+
+def key_of(*parts: object) -> str:
+    """The key of work made from ``parts``: anything that goes into JSON; 64 hexadecimal digits."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Cache:
+    """Entries of JSON data below ``folder``, at most ``limit`` bytes.
+
+    Attributes
+    ----------
+    broken
+        Why the last entry could not be written (the disk is full, say), or ``""``. Work goes on
+        without.
+    """
+
+    def __init__(self, folder: Path, limit: int = LIMIT):
+        self.folder = folder
+        self.limit = limit
+        self.broken = ""
+        self._written = 0
+
+    def get(self, key: str) -> Any | None:
+        """The entry ``key``; None if there is none, or a damaged one."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+            digest, packed = content[:_DIGEST], content[_DIGEST:]
+            if hashlib.sha256(packed).digest() != digest:
+                raise ValueError("damaged")
+            entry = json.loads(zlib.decompress(packed))
+            os.utime(path)
+        except OSError:
+            return None
+        except (ValueError, zlib.error):
+            path.unlink(missing_ok=True)
+            return None
+        return entry
+
+    def put(self, key: str, entry: object) -> None:
+        """Keep ``entry``, which goes into JSON, under ``key``."""
+        packed = zlib.compress(json.dumps(entry, separators=(",", ":")).encode(), 3)
+        try:
+            write_atomic(self._path(key), hashlib.sha256(packed).digest() + packed)
+        except HwgenError as error:
+            self.broken = f"{error.where}: {error.found}"
+            return
+        self._written += len(packed)
+        if self._written > self.limit // 16:
+            self.prune()
+
+    def prune(self) -> None:
+        """Remove the least recently used entries beyond the limit, and abandoned files."""
+        self._written = 0
+        found = sorted(self._files(), key=lambda item: -item[1])
+        total, now = 0, time.time()
+        for path, used, size in found:
+            total += size
+            abandoned = path.name.startswith(".") and now - used > _ABANDONED
+            if total > self.limit or abandoned:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def info(self) -> CacheInfo:
+        """What is in it."""
+        sizes = [size for path, _, size in self._files() if not path.name.startswith(".")]
+        return CacheInfo(self.folder, len(sizes), sum(sizes), self.limit)
+
+    def clear(self) -> int:
+        """Remove every entry; how many there were.
+
+        Raises
+        ------
+        HwgenError
+            One cannot be removed.
+        """
+        count = 0
+        for path, _, _ in list(self._files()):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                reason = error.strerror or "cannot be removed"
+                raise HwgenError(str(path), reason, "a folder of your own is needed") from None
+            count += not path.name.startswith(".")
+        return count
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key[2:]
+
+    def _files(self) -> Iterator[tuple[Path, float, int]]:
+        """Path, time of last use and size of every file of ours."""
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                yield path, status.st_mtime, status.st_size
+
+
+def open_cache() -> Cache:
+    """The user's cache: ``$XDG_CACHE_HOME/hwgen/synth``, or the same below ``~/.cache``.
+
+    ``$HWGEN_CACHE_LIMIT_MB`` is its limit in MiB.
+
+    Raises
+    ------
+    HwgenError
+        The limit is no number.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    text = os.environ.get(_LIMIT_VARIABLE, "")
+    if text and not (text.isdecimal() and text.isascii() and len(text) < 10):
+        raise HwgenError(_LIMIT_VARIABLE, f"found {text[:40]!r}", "a whole number of MiB")
+    limit = int(text) << 20 if text else LIMIT
+    return Cache(Path(base) / "hwgen" / "synth", limit)

@@ -1,0 +1,78 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from hwgen.support.errors import HwgenError
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write ``content`` beside ``path``, then rename it into place.
+
+    Raises
+    ------
+    HwgenError
+        ``path`` is a folder or a device, the folder cannot be made or written, or the disk is full.
+    """
+    write_together({path: content})
+
+
+def write_together(files: Mapping[Path, str | bytes]) -> None:
+    """Write every content beside its path, and only when all are written rename them into place.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`write_atomic`; nothing has been put into place then.
+    """
+    token = f".hwgen-{os.getpid()}-{secrets.token_hex(4)}"
+    beside = {path: Path(path).parent / f"{token}-{i}" for i, path in enumerate(files)}
+    path = Path()
+    try:
+        for path, content in files.items():
+            check_place(path)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
+        for path in files:
+            beside[path].replace(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise HwgenError(
+            str(path), f"cannot be written ({reason})", "a writable folder is needed"
+        ) from None
+    finally:
+        for left in beside.values():
+            with contextlib.suppress(OSError, ValueError):
+                left.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a path that no file can be written to, as it is a folder or a device.
+
+    Raises
+    ------
+    HwgenError
+        It is one.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        found = "is a folder" if path.is_dir() else "is no plain file"
+        raise HwgenError(str(path), found, "the name of a file is needed")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written, before long work for it.
+
+    Raises
+    ------
+    HwgenError
+        It is one.
+    """
+    folder = Path(folder)
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        found = "cannot be written" if existing.is_dir() else "is no folder"
+        raise HwgenError(str(existing), found, "a writable folder is needed")

@@ -1,0 +1,74 @@
+"""TOML files as frozen models, refused in one line."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from hwgen.support.errors import HwgenError
+from hwgen.support.messages import shown
+
+_MOST_BYTES = 1_000_000
+
+
+def _number(value: object) -> object:
+    """An integer is a number too, but true and false are not."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+AsTuple = BeforeValidator(_tuple)
+
+
+class Table(BaseModel):
+    """A table of a TOML file; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Table)
+
+
+def read_toml(path: Path, model: type[Model], what: str) -> Model:
+    """The file ``path`` as ``model``; ``what`` it is, for messages.
+
+    Raises
+    ------
+    HwgenError
+        Unreadable, not TOML, an unknown key, a value that is not allowed.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise HwgenError(str(path), "too long", f"at most {_MOST_BYTES:,} bytes")
+        return model.model_validate(tomllib.loads(content.decode("utf-8")))
+    except OSError as error:
+        raise HwgenError(str(path), error.strerror or "unreadable", f"{what} is needed") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise HwgenError(str(path), f"not TOML ({error})", f"{what} is needed") from None
+    except ValidationError as error:
+        raise _refusal(path, error) from None
+
+
+def _refusal(path: Path, error: ValidationError) -> HwgenError:
+    findings = error.errors(include_url=False)
+    unknown = [one for one in findings if one["type"] == "extra_forbidden"]
+    first = (unknown or findings)[0]  # a key that is misspelt is missing too
+    where = ""
+    for step in first["loc"]:
+        where += f"[{step}]" if isinstance(step, int) else f".{step}" if step.isidentifier() else ""
+    where = f"{path}: {where.lstrip('.') or 'top level'}"
+    if first["type"] == "extra_forbidden":
+        return HwgenError(where, "unknown key", "see docs/train.md and docs/study.md for the keys")
+    if first["type"] == "missing":
+        return HwgenError(where, "missing", "the key is required")
+    own = first.get("ctx", {}).get("error")
+    allowed = str(own) if own else first["msg"].replace("Input should be", "must be", 1)
+    return HwgenError(where, f"found {shown(first['input'])}", allowed)

@@ -1,0 +1,1 @@
+"""Cell libraries: built-in tables, Liberty files, installed PDKs."""

@@ -1,0 +1,329 @@
+"""The cell library model: what mapping, area and timing need to know of a cell.
+
+Units everywhere: area um2, capacitance pF, time ns, leakage nW, voltage V, temperature C.
+Tables hold the worst of all ``when`` conditions of one arc.
+"""
+
+import bisect
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Literal
+
+from hwgen.synth.libraries import logic
+
+NOT_FOR_LOGIC = (
+    "*__lpflow_*",  # isolation and level shifting; some look like plain gates
+    "*__probe*",
+    "*sparecell*",
+    "*clkdlybuf*",
+    "*dlygate*",
+    "*dlymetal*",
+    "*__dly[a-d]_*",
+    "*__hold",
+    "*sighold*",
+    "*antenna*",
+    "*clkbuf*",  # balanced edges, never smaller than the plain cell
+    "*clkinv*",
+    "*__bufbuf_*",
+    "*__bufinv_*",
+    "HB[1-4]x*",
+)
+
+LARGEST_DRIVE = 2.05
+"""Area of the largest drive that is mapped to, over that of the smallest of the same function."""
+
+Sense = Literal["positive", "negative", "both"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Values over two axes: input slew and load, or data slew and clock slew.
+
+    Raises
+    ------
+    ValueError
+        An axis is empty or does not rise, or the number of values does not fit.
+    """
+
+    rows: tuple[float, ...]
+    cols: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        for axis in (self.rows, self.cols):
+            if not axis or any(b <= a for a, b in itertools.pairwise(axis)):
+                raise ValueError("an index that does not rise")
+        if len(self.values) != len(self.rows) or {len(r) for r in self.values} != {len(self.cols)}:
+            raise ValueError("a table whose values do not fit its indices")
+
+    def at(self, row: float, col: float) -> float:
+        """Bilinear interpolation; below the axes the edge counts, above them its slope goes on."""
+        i, u = _place(self.rows, row)
+        j, v = _place(self.cols, col)
+        low = self.values[i]
+        high = self.values[i + 1] if u else low
+        first = low[j] + u * (high[j] - low[j])
+        if not v:
+            return first
+        return first + v * (low[j + 1] + u * (high[j + 1] - low[j + 1]) - first)
+
+
+def _place(axis: tuple[float, ...], value: float) -> tuple[int, float]:
+    """Index of the interval and the fraction in it; above 1 beyond the axis."""
+    if len(axis) == 1 or value <= axis[0]:
+        return 0, 0.0
+    i = min(max(bisect.bisect_right(axis, value) - 1, 0), len(axis) - 2)
+    return i, (value - axis[i]) / (axis[i + 1] - axis[i])
+
+
+@dataclass(frozen=True)
+class Arc:
+    """One timing arc.
+
+    Attributes
+    ----------
+    source, target
+        Pin names. For a constraint ``source`` is the clock and ``target`` the data pin.
+    kind
+        ``combinational``, ``rising_edge``, ``falling_edge`` (clock to output),
+        ``setup_rising`` or ``setup_falling``.
+    sense
+        How the target follows the source.
+    rise, fall
+        Delay to a rising or falling target; for setup the time needed. ``None`` where absent.
+    rise_slew, fall_slew
+        Slew of the target.
+    """
+
+    source: str
+    target: str
+    kind: str
+    sense: Sense
+    rise: Table | None = None
+    fall: Table | None = None
+    rise_slew: Table | None = None
+    fall_slew: Table | None = None
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A pin; ``function`` is the Liberty text of an output's function, or ``None``."""
+
+    name: str
+    direction: Literal["input", "output", "inout", "internal"]
+    capacitance: float = 0.0
+    function: str | None = None
+    clock: bool = False
+    max_capacitance: float | None = None
+    three_state: bool = False
+    test: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """The ``ff`` or ``latch`` group: kind, the two state names, and its expressions by key."""
+
+    kind: Literal["ff", "latch"]
+    names: tuple[str, str]
+    expressions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell. ``odd`` says why mapping must leave it alone (``None``: it may be used)."""
+
+    name: str
+    area: float
+    leakage: float
+    pins: Mapping[str, Pin]
+    arcs: tuple[Arc, ...] = ()
+    state: State | None = None
+    clock_gate: str | None = None
+    dont_use: bool = False
+    odd: str | None = None
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the input pins, in library order."""
+        return tuple(p.name for p in self.pins.values() if p.direction == "input")
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the output pins, in library order."""
+        return tuple(p.name for p in self.pins.values() if p.direction == "output")
+
+    @property
+    def enables(self) -> tuple[str, ...]:
+        """The input pins of a clock gate besides its clock: any of them opens it."""
+        return tuple(name for name in self.inputs if not self.pins[name].clock)
+
+    @cached_property
+    def sequential(self) -> bool:
+        """Whether the cell holds state: flip-flop, latch or clock gate."""
+        return self.state is not None or self.clock_gate is not None
+
+    @cached_property
+    def tables(self) -> tuple[int, ...] | None:
+        """Truth table of each output over :attr:`inputs`; ``None`` for anything not a gate."""
+        if self.sequential or not self.outputs:
+            return None
+        functions = [self.pins[name].function for name in self.outputs]
+        try:
+            return tuple(logic.truth_table(text or "?", self.inputs) for text in functions)
+        except ValueError:
+            return None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the present recipes may use the cell."""
+        return self.left_alone is None
+
+    @cached_property
+    def left_alone(self) -> str | None:
+        """Why the present recipes leave the cell alone, ``None`` if they may use it."""
+        reasons = {
+            "clock gate": self.clock_gate is not None,
+            "marked dont_use": self.dont_use,
+            "latch": self.state is not None and self.state.kind == "latch",
+            "not for logic": any(fnmatchcase(self.name, pattern) for pattern in NOT_FOR_LOGIC),
+            "no output": not self.outputs,
+            "flip-flop of more than data and enable": self.state is not None
+            and not self.plain_flip_flop,
+            "no known function": self.state is None and self.tables is None,
+        }
+        return self.odd or next((reason for reason, holds in reasons.items() if holds), None)
+
+    @cached_property
+    def plain_flip_flop(self) -> bool:
+        """A flip-flop that stores one pin, its inverse, or one pin under an enable."""
+        if self.state is None or self.state.kind != "ff":
+            return False
+        try:
+            reads = logic.names(self.state.expressions.get("next_state", ""))
+        except ValueError:
+            return False
+        data = [name for name in reads if name not in self.state.names]
+        return len(data) == 1 or (len(data) == 2 and len(reads) == 3)
+
+    @cached_property
+    def kin(self) -> tuple[object, ...]:
+        """Equal for cells that differ only in drive."""
+        if self.state is None:
+            return (self.inputs, self.outputs, self.tables, self.clock_gate)
+        functions = tuple(pin.function for pin in self.pins.values())
+        return (self.state.kind, tuple(self.pins), functions, *self.state.expressions.items())
+
+
+@dataclass(frozen=True)
+class ClockGate:
+    """A cell that lets a rising clock pass while its enable is high, and its pins.
+
+    ``tied`` are its test pins: they must be held at 0.
+    """
+
+    cell: str
+    enable: str
+    clock: str
+    output: str
+    tied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CellLibrary:
+    """A cell library at one corner.
+
+    Attributes
+    ----------
+    name
+        What reports call ``pdk``.
+    corner
+        Process, voltage and temperature as the library names them.
+    cells
+        By name, in library order.
+    process
+        The node, ``"130 nm"``; ``""`` where it is not known.
+    source, licence, notice
+        Where the figures are from, and the text that has to travel with them.
+    """
+
+    name: str
+    corner: str
+    cells: Mapping[str, Cell]
+    voltage: float = 0.0
+    temperature: float = 25.0
+    source: str = ""
+    licence: str = ""
+    notice: str = ""
+    process: str = ""
+
+    def gates(self, table: int, inputs: int) -> list[Cell]:
+        """Usable one-output gates of this truth table, smallest first."""
+        found = [c for c in self._mapped if c.tables == (table,) and len(c.inputs) == inputs]
+        return sorted(found, key=lambda c: (c.area, c.name))
+
+    @cached_property
+    def _mapped(self) -> list[Cell]:
+        return [c for c in self.cells.values() if c.usable]
+
+    @cached_property
+    def nand2_area(self) -> float:
+        """Area of the smallest 2-input NAND, the unit of gate equivalents; 0 if there is none."""
+        found = self.gates(0b0111, 2)
+        return found[0].area if found else 0.0
+
+    @cached_property
+    def clock_gates(self) -> list[ClockGate]:
+        """Clock gates for rising edges: those without a test pin first, then by area.
+
+        Libraries mark these cells ``dont_use`` to keep them out of logic; as what they are they
+        may be used.
+        """
+        found = [
+            ClockGate(
+                cell=cell.name,
+                enable=enables[0],
+                clock=clocks[0],
+                output=cell.outputs[0],
+                tied=tuple(name for name in cell.inputs if cell.pins[name].test),
+            )
+            for cell in sorted(self.cells.values(), key=lambda c: (c.area, c.name))
+            if cell.clock_gate in ("latch_posedge", "latch_posedge_precontrol")
+            and cell.odd is None
+            and len(cell.outputs) == 1
+            for clocks in [[name for name in cell.inputs if cell.pins[name].clock]]
+            for enables in [[name for name in cell.enables if not cell.pins[name].test]]
+            if len(clocks) == len(enables) == 1
+        ]
+        return sorted(found, key=lambda gate: len(gate.tied))
+
+    @property
+    def clock_gate(self) -> ClockGate | None:
+        """The clock gate that mapping uses, if there is one."""
+        return next(iter(self.clock_gates), None)
+
+    def mapped(self) -> list[Cell]:
+        """Cells that mapping may use, without drives far beyond the smallest of their kin."""
+        smallest: dict[tuple[object, ...], float] = {}
+        for cell in self._mapped:
+            smallest[cell.kin] = min(cell.area, smallest.get(cell.kin, cell.area))
+        return [c for c in self._mapped if c.area <= LARGEST_DRIVE * smallest[c.kin]]
+
+    def left_alone(self) -> dict[str, str]:
+        """The cells that are not used, each with the reason."""
+        used = {cell.name for cell in self.mapped()}
+        if self.clock_gate is not None:
+            used.add(self.clock_gate.cell)
+        large = f"more than {LARGEST_DRIVE} times the smallest of its kind"
+        return {
+            cell.name: cell.left_alone or large
+            for cell in self.cells.values()
+            if cell.name not in used
+        }
+
+
+def by_name(cells: Iterable[Cell]) -> dict[str, Cell]:
+    """Cells keyed by their names."""
+    return {cell.name: cell for cell in cells}

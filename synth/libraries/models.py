@@ -1,0 +1,164 @@
+"""Verilog models of a library's cells, written from their functions, and netlists to simulate."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from hwgen.synth.libraries import logic
+from hwgen.synth.libraries.library import Cell, CellLibrary
+from hwgen.synth.mapping.netlist import Flat, Instance, Net
+
+NETLIST = "netlist"
+"""Name of the instance, inside the top module, whose nets :func:`flat_verilog` numbers."""
+
+
+def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> str:
+    """Verilog-2005 of gates, flip-flops and clock gates (no delays, no timing checks).
+
+    Flip-flops start at random. An X would spread where silicon does not care: ``q & !q`` of an
+    unknown q is X, and mapping makes such gates of a synchronous reset.
+
+    Parameters
+    ----------
+    cells
+        Names of the cells wanted; ``None``: all that mapping may use.
+    """
+    if cells is None:
+        gate = library.clock_gate
+        cells = [c.name for c in library.mapped()] + ([gate.cell] if gate else [])
+    return "\n".join(_model(library.cells[name]) for name in sorted(set(cells)))
+
+
+def net_name(net: Net) -> str:
+    """What :func:`flat_verilog` calls a net of the flat netlist."""
+    return f"n{net}"
+
+
+def flat_verilog(flat: Flat, library: CellLibrary, top: str) -> str:
+    """A flat netlist and its cells as Verilog-2005, for a simulation that counts its nets' changes.
+
+    Module ``top`` has the netlist's ports and holds one instance, :data:`NETLIST`, in which each
+    net is a scalar called :func:`net_name`. A tracing Verilator is told to leave the cells alone.
+    """
+    inputs, outputs = _ports(flat.inputs), _ports(flat.outputs)
+    head = _port_lines(inputs, "input") + _port_lines(outputs, "output")
+    names = [*inputs, *outputs]
+    lines = [
+        "/*verilator tracing_off*/",
+        verilog_models(library, {instance.cell for instance in flat.instances}),
+        "/*verilator tracing_on*/",
+        f"module {top} ({', '.join(names)});",
+        *head,
+        f"  {top}_{NETLIST} {NETLIST} ({', '.join(f'.{name}({name})' for name in names)});",
+        "endmodule",
+        "",
+        f"module {top}_{NETLIST} ({', '.join(names)});",
+        *head,
+        *(f"  wire {net_name(net)};" for net in _nets(flat)),
+    ]
+    for ports, drives in ((inputs, False), (outputs, True)):
+        for name, bits in ports.items():
+            for i, net in enumerate(bits):
+                bit = f"{name}[{i}]" if len(bits) > 1 else name
+                left, right = (bit, _driver(net)) if drives else (net_name(net), bit)
+                lines.append(f"  assign {left} = {right};")
+    lines += [_instance(number, instance) for number, instance in enumerate(flat.instances)]
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def _ports(bits: Iterable[tuple[str, Net]]) -> dict[str, list[Net]]:
+    """The nets of each port, lowest bit first."""
+    ports: dict[str, list[Net]] = defaultdict(list)
+    for label, net in bits:
+        ports[re.sub(r"\[\d+\]$", "", label)].append(net)
+    return ports
+
+
+def _port_lines(ports: dict[str, list[Net]], direction: str) -> list[str]:
+    spans = {name: f"[{len(bits) - 1}:0] " if len(bits) > 1 else "" for name, bits in ports.items()}
+    return [f"  {direction} {span}{name};" for name, span in spans.items()]
+
+
+def _nets(flat: Flat) -> list[int]:
+    found = {net for instance in flat.instances for net in instance.pins.values()}
+    found |= {net for _, net in (*flat.inputs, *flat.outputs)}
+    return sorted(net for net in found if isinstance(net, int))
+
+
+def _driver(net: Net) -> str:
+    """A net as an expression; what is not known to the netlist is 0."""
+    return net_name(net) if isinstance(net, int) else f"1'b{1 if net == '1' else 0}"
+
+
+def _instance(number: int, instance: Instance) -> str:
+    pins = ", ".join(f".{pin}({_driver(net)})" for pin, net in instance.pins.items())
+    return f"  {instance.cell} u{number} ({pins});"
+
+
+def _model(cell: Cell) -> str:
+    lines = [f"module {cell.name} ({', '.join([*cell.inputs, *cell.outputs])});"]
+    lines += [f"  input {name};" for name in cell.inputs]
+    lines += [f"  output {name};" for name in cell.outputs]
+    if cell.clock_gate is not None:
+        return "\n".join([*lines, *_clock_gate(cell), "endmodule", ""])
+    if cell.state is not None:
+        lines += _flip_flop(cell)
+    for name in cell.outputs:
+        lines.append(f"  assign {name} = {_expression(cell.pins[name].function or '1')};")
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def _clock_gate(cell: Cell) -> list[str]:
+    """A latch holds the enable, or a test pin, while the clock is high."""
+    clock = next(name for name in cell.inputs if cell.pins[name].clock)
+    held = _free("open", cell)
+    return [
+        f"  reg {held};",
+        f"  always @* if (!{clock}) {held} = {' | '.join(cell.enables)};",
+        f"  assign {cell.outputs[0]} = {clock} & {held};",
+    ]
+
+
+def _flip_flop(cell: Cell) -> list[str]:
+    if cell.state is None:
+        return []
+    keep, opposite = cell.state.names
+    text = {key: _expression(value) for key, value in cell.state.expressions.items()}
+    clock = _free("clock", cell)
+    lines = [
+        f"  reg {keep};",
+        f"  wire {opposite} = ~{keep};",
+        f"  wire {clock} = {text['clocked_on']};",
+    ]
+    edges, choices = [f"posedge {clock}"], []
+    for key, value in (("clear", "1'b0"), ("preset", "1'b1")):
+        if key in text:
+            wire = _free(key, cell)
+            lines.append(f"  wire {wire} = {text[key]};")
+            edges.append(f"posedge {wire}")
+            choices.append(f"if ({wire}) {keep} <= {value}; else ")
+    lines.append(f"  always @({' or '.join(edges)})")
+    lines.append(f"    {''.join(choices)}{keep} <= {text['next_state']};")
+    return [*lines, "`ifdef __ICARUS__", f"  initial {keep} = $random;", "`endif"]
+
+
+def _free(name: str, cell: Cell) -> str:
+    """``name``, or something like it that no pin and no state of the cell is called."""
+    taken = {*cell.pins, *(cell.state.names if cell.state else ())}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _expression(function: str) -> str:
+    """A Liberty function as a Verilog expression of single bits."""
+    stack: list[str] = []
+    for token in logic.postfix(function):
+        if token == "!":
+            stack.append(f"(~{stack.pop()})")
+        elif token in "&|^":
+            right, left = stack.pop(), stack.pop()
+            stack.append(f"({left} {token} {right})")
+        else:
+            stack.append(f"1'b{token}" if token in "01" else token)
+    return stack[0]

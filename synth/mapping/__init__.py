@@ -1,0 +1,1 @@
+"""From Verilog to a netlist of library cells: recipes, adders of our own, Yosys."""

@@ -1,0 +1,176 @@
+"""``no accumulator can overflow``: exact intervals of the network file's numbers.
+
+A sum ``bias + sum of w * x`` over a box of inputs is largest where each ``x`` is at the end
+that its weight favours, and there it has that very value. For the first layer the box is what the
+network takes, so both ends of an interval are reached. Further in it is the output format of the
+layer before, or what that layer's own intervals leave of it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hwgen.spec import golden
+from hwgen.spec.arithmetic import Integers, Interval
+from hwgen.spec.network import DenseLayer, Network
+from hwgen.synth.prove.decide import Decider
+from hwgen.synth.prove.verdict import Status, Verdict
+
+METHOD = "exact integer intervals"
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A neuron's accumulator: ``bias + sum of weights * x``."""
+
+    bias: int
+    weights: Sequence[int]
+
+    def end(self, box: Sequence[Interval], highest: bool) -> tuple[int, list[int]]:
+        """The highest (or lowest) value over a box, and where it is."""
+        place = [
+            high if (weight > 0) == highest else low
+            for weight, (low, high) in zip(self.weights, box, strict=True)
+        ]
+        return self.at(place), place
+
+    def at(self, x: Sequence[int]) -> int:
+        """The value at one point."""
+        return self.bias + sum(w * v for w, v in zip(self.weights, x, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccumulatorProof:
+    """A network, the widths of its accumulators by layer, and inputs to look for an overflow."""
+
+    network: Network
+    widths: Sequence[int]
+    vectors: Sequence[Sequence[int]]
+
+    def run(self, decider: Decider, progress: Callable[[str], None]) -> Verdict:
+        """Prove or refute it for every neuron."""
+        started = time.monotonic()
+        layers: list[dict[str, Any]] = []
+        example, limit = None, ""
+        box = [self._box(0)] * self.network.input.features
+        for index, width in enumerate(self.widths):
+            intervals = [self._interval(one, box) for one in self._sums(index)]
+            wraps = self._wraps(index)
+            if not wraps and not all(_holds(width, interval) for interval in intervals):
+                found = self._overflow(index, box)
+                example = example or found
+                if found is None and not limit:
+                    neuron = next(j for j, i in enumerate(intervals) if not _holds(width, i))
+                    limit = (
+                        f"layer {index}, neuron {neuron}: its interval does not fit {width} bits, "
+                        f"but none of {len(self.vectors)} inputs leaves them"
+                    )
+            layers.append(self._shown(index, width, intervals))
+            box = self._outputs(index, intervals)
+        seconds = round(time.monotonic() - started, 3)
+        if all(self._wraps(index) for index in range(len(self.widths))):
+            wish = "all of them wrap, as the network file says"
+            return Verdict("not asked", METHOD, seconds, wish, parts={"layers": layers})
+        status: Status = "refuted" if example else "undecided" if limit else "proved"
+        return Verdict(status, METHOD, seconds, limit, example, {"layers": layers})
+
+    def _wraps(self, index: int) -> bool:
+        """Whether the accumulators of a layer wrap, as the network file says."""
+        return self.network.layers[index].accumulator_overflow == "wrap"
+
+    def _box(self, index: int) -> Interval:
+        """The ends of the format of what layer ``index`` reads."""
+        source = self.network.layers[index - 1].output if index else self.network.input
+        if source is None:
+            raise ValueError("a layer without output format")
+        if source.signed:
+            return -(2 ** (source.bits - 1)), 2 ** (source.bits - 1) - 1
+        return 0, 2**source.bits - 1
+
+    def _sums(self, index: int) -> Iterator[Sum]:
+        layer = self.network.layers[index]
+        for bias, codes in zip(layer.bias, layer.weights, strict=True):
+            yield Sum(bias, [_weight(layer, code) for code in codes])
+
+    def _interval(self, one: Sum, box: Sequence[Interval]) -> Interval:
+        return one.end(box, False)[0], one.end(box, True)[0]
+
+    def _outputs(self, index: int, intervals: Sequence[Interval]) -> list[Interval]:
+        """Intervals of a layer's outputs."""
+        layer = self.network.layers[index]
+        if index == len(self.widths) - 1:
+            return []
+        full = self._box(index + 1)
+        if self._wraps(index) or layer.output is None or layer.output.overflow == "wrap":
+            return [full] * len(intervals)
+        # Activation, rounding and clipping never fall: the ends come from the ends.
+        fractions = layer.accumulator_fraction(self.network.input_format(index).fraction_bits)
+        return [
+            (ends[0], ends[1])
+            for fraction, interval in zip(fractions, intervals, strict=True)
+            for ends in [golden.rescale(layer, fraction, np.array(interval, object)).tolist()]
+        ]
+
+    def _overflow(self, index: int, box: Sequence[Interval]) -> dict[str, Any] | None:
+        """A network input for which a sum of this layer is beyond its accumulator."""
+        width = self.widths[index]
+        for neuron, one in enumerate(self._sums(index)):
+            ends = [one.end(box, highest) for highest in (True, False)] if not index else []
+            for value, place in [*ends, *self._tried(index, one)]:
+                if not _holds(width, (value, value)):
+                    half = 1 << (width - 1)
+                    return {
+                        "input": place,
+                        "layer": index,
+                        "neuron": neuron,
+                        "exact": value,
+                        "held": (value + half) % (2 * half) - half,
+                    }
+        return None
+
+    def _tried(self, index: int, one: Sum) -> Iterator[tuple[int, list[int]]]:
+        """Values of a sum inside the network, and the inputs they are of."""
+        for vector, inner in zip(self.vectors, self._inner(index), strict=False):
+            yield one.at(inner), list(vector)
+
+    def _inner(self, index: int) -> list[list[int]]:
+        """What layer ``index`` reads for each of the vectors."""
+        if not index or not len(self.vectors):
+            return []
+        x: Integers = np.array(self.vectors, dtype=np.int64)
+        outputs: list[list[int]] = golden.trace(self.network, x)[index - 1].outputs.tolist()
+        return outputs
+
+    def _shown(self, index: int, width: int, intervals: Sequence[Interval]) -> dict[str, Any]:
+        needed = [_needed(interval) for interval in intervals]
+        return {
+            "name": self.network.layers[index].name,
+            "bits": width,
+            "wraps": self._wraps(index),
+            "needed": max(needed),
+            "slack": width - max(needed),
+            "neurons": [
+                {"low": low, "high": high, "slack": width - bits}
+                for (low, high), bits in zip(intervals, needed, strict=True)
+            ],
+        }
+
+
+def _weight(layer: DenseLayer, code: int) -> int:
+    """The factor that a code stands for."""
+    return code if layer.codebook is None else layer.codebook[code % (1 << layer.weight_bits)]
+
+
+def _holds(width: int, interval: Interval) -> bool:
+    """Whether a signed word of this width holds an interval."""
+    return -(1 << (width - 1)) <= interval[0] and interval[1] < 1 << (width - 1)
+
+
+def _needed(interval: Interval) -> int:
+    width = 1
+    while not _holds(width, interval):
+        width += 1
+    return width

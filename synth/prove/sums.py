@@ -1,0 +1,372 @@
+"""Sums brought into one form, so that two circuits that add the same things share their words.
+
+Every sum is written as an integer combination of variables: single bits, or whole numbers that
+:meth:`Words.number` made. Its word is new inputs of the graph, one set for each combination, with
+what they stand for remembered. An operand that is such a word, whole and scaled, is replaced by
+what it stands for, as long as intervals show that nothing was cut off. So
+``((a + b) + c) + d`` and ``(d + b) + (c + a)`` come out as one word, of whatever adders they are.
+
+What is proved for all values of these inputs holds for the values that they really take.
+:meth:`Words.grounded` puts back as much as is needed: words of one combination that differ in a
+constant or a shift become functions of one number, and that number lies in its exact interval.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from hwgen.spec.formats import signed_width
+from hwgen.synth.prove.aig import FALSE, TRUE, Aig
+from hwgen.synth.prove.cells import Factor, Sum
+from hwgen.synth.prove.evaluation import Add
+
+Terms = dict[int, int]
+"""Coefficients by variable: an even literal, or a negative number for a whole number."""
+
+_FEW = 3
+"""Words of single bits up to which a sum is grounded by adding them."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Functions of numbers instead of words, in a graph of their own.
+
+    Attributes
+    ----------
+    aig, roots
+        The graph, and the functions in it.
+    limits
+        Whether every number lies in its interval.
+    numbers
+        By combination: the word of a number's distance from its lowest value, and that value.
+    """
+
+    aig: Aig
+    roots: list[int]
+    limits: int
+    numbers: dict[Hashable, tuple[list[int], int]]
+
+
+@dataclass
+class _Made:
+    """A word: its bits that are inputs, each with its weight, sum up to ``terms + constant``.
+
+    With ``modulus`` they do so modulo that, else exactly.
+    """
+
+    weights: dict[int, int]
+    terms: Terms
+    constant: int
+    modulus: int = 0
+
+
+class Words:
+    """The sums of circuits in one graph.
+
+    Parameters
+    ----------
+    aig
+        The graph.
+    """
+
+    def __init__(self, aig: Aig):
+        self.aig = aig
+        self._made: dict[tuple[object, ...], tuple[_Made, list[int]]] = {}
+        self._owner: dict[int, _Made] = {}
+        self._ranges: dict[int, tuple[int, int]] = {}
+
+    def number(self, low: int, high: int) -> list[int]:
+        """A new number in ``low..high`` as the narrowest word: signed where ``low < 0``."""
+        if low == high:
+            return constant_word(low, signed_width(low, low) if low < 0 else low.bit_length())
+        variable = -1 - len(self._ranges)
+        self._ranges[variable] = (low, high)
+        return self._word({variable: 1}, 0, (low, high))
+
+    def adder(self) -> Add:
+        """Makes sums in this form."""
+        return lambda _, total, __: self.build(total)
+
+    def build(self, total: Sum) -> list[int]:
+        """The word of a sum, ``total.width`` bits."""
+        terms, constant = self.expanded(total)
+        terms, constant = self._substituted(terms, constant, 1 << total.width)
+        return self._placed(terms, constant, total.width)
+
+    def expanded(self, total: Sum) -> tuple[Terms, int]:
+        """A sum over single bits; a product of bits is their conjunction."""
+        terms: Terms = {}
+        constant = total.constant
+        for term in total.terms:
+            sign = -1 if term.negative else 1
+            if len(term.factors) == 1:
+                for bit, weight in _weighted(term.factors[0]):
+                    constant += _add(terms, bit, sign * weight)
+                continue
+            for a, left in _weighted(term.factors[0]):
+                for b, right in _weighted(term.factors[1]):
+                    constant += _add(terms, self.aig.both(a, b), sign * left * right)
+        return terms, constant
+
+    def interval(self, terms: Terms) -> tuple[int, int]:
+        """Ends of what ``terms`` can sum up to, their variables being free."""
+        low = high = 0
+        for variable, factor in terms.items():
+            first, last = self._ranges.get(variable, (0, 1))
+            low += factor * (first if factor > 0 else last)
+            high += factor * (last if factor > 0 else first)
+        return low, high
+
+    def _substituted(self, terms: Terms, constant: int, modulus: int) -> tuple[Terms, int]:
+        """``terms`` with every whole word replaced by what it stands for."""
+        result = dict(terms)
+        waiting = list(terms)
+        while waiting:
+            bit = waiting.pop()
+            made = self._owner.get(bit)
+            if made is None or bit not in result:
+                continue
+            scale, rest = divmod(result[bit], made.weights[bit])
+            whole = not rest and all(result.get(b) == scale * w for b, w in made.weights.items())
+            if not whole or scale * made.modulus % modulus:
+                continue
+            for bit in made.weights:
+                del result[bit]
+            for variable, factor in made.terms.items():
+                _add(result, variable, scale * factor)
+            waiting += made.terms
+            constant += scale * made.constant
+        return result, constant
+
+    def _placed(self, terms: Terms, constant: int, width: int) -> list[int]:
+        """The word of ``terms + constant`` modulo ``2^width``.
+
+        A lowest bit that is a constant or a single bit, of the same value or not, is just that.
+        """
+        lowest: list[int] = []
+        while len(lowest) < width:
+            odd = [variable for variable, factor in terms.items() if factor & 1]
+            if len(odd) > 1 or (odd and odd[0] < 0):
+                break
+            lowest.append(odd[0] ^ (constant & 1) if odd else constant & 1)
+            terms = dict(terms)
+            constant += _add(terms, lowest[-1], -1)
+            terms = {variable: factor >> 1 for variable, factor in terms.items()}
+            constant >>= 1
+        return lowest + self._upper(terms, constant, width - len(lowest))
+
+    def _upper(self, terms: Terms, constant: int, width: int) -> list[int]:
+        if not terms:
+            return constant_word(constant, width)
+        low, high = (end + constant for end in self.interval(terms))
+        modulus, half = 1 << width, 1 << width >> 1
+        for move in (0, -((low + half) // modulus) * modulus, -(low // modulus) * modulus):
+            first, last = low + move, high + move
+            if (first >= 0 and last < modulus) or (-half <= first and last < half):
+                word = self._word(terms, constant + move, (first, last))
+                return [*word, *[word[-1] if first < 0 else FALSE] * (width - len(word))]
+        return self._wrapped(terms, constant, width)
+
+    def _word(self, terms: Terms, constant: int, interval: tuple[int, int]) -> list[int]:
+        """The narrowest word of ``terms + constant``, which lies in ``interval``."""
+        key = (tuple(sorted(terms.items())), constant)
+        if key in self._made:
+            return self._made[key][1]
+        low, high = interval
+        if low >= 0:
+            word = self.aig.inputs(high.bit_length())
+            weights = {bit: 1 << i for i, bit in enumerate(word)}
+        elif high < 0:  # the sign is known: the bits below it count up from the lowest value
+            word = self.aig.inputs((~low).bit_length())
+            weights = {bit: 1 << i for i, bit in enumerate(word)}
+            constant += 1 << len(word)
+            word = [*word, TRUE]
+        else:
+            word = self.aig.inputs(max((~low).bit_length(), high.bit_length()) + 1)
+            weights = {bit: 1 << i for i, bit in enumerate(word)}
+            weights[word[-1]] *= -1
+        return self._keep(key, _Made(weights, terms, constant), word)
+
+    def _wrapped(self, terms: Terms, constant: int, width: int) -> list[int]:
+        modulus, half = 1 << width, 1 << width >> 1
+        low = sorted((v, (f + half) % modulus - half) for v, f in terms.items() if f % modulus)
+        key = (tuple(low), constant % modulus, width)
+        if key in self._made:
+            return self._made[key][1]
+        word = self.aig.inputs(width)
+        weights = {bit: 1 << i for i, bit in enumerate(word)}
+        return self._keep(key, _Made(weights, terms, constant, 1 << width), word)
+
+    def _keep(self, key: tuple[object, ...], made: _Made, word: list[int]) -> list[int]:
+        self._made[key] = made, word
+        self._owner |= dict.fromkeys(made.weights, made)
+        return word
+
+    def group(self, bit: int) -> Hashable:
+        """What an input is a function of: equal for words that differ in a constant or a scale."""
+        made = self._owner.get(bit)
+        return bit if made is None else normal(made.terms)[0]
+
+    def made(self, bit: int) -> tuple[Terms, int, list[int]] | None:
+        """For a bit of a word: terms and constant that its bits, returned too, sum up to."""
+        found = self._owner.get(bit)
+        return (found.terms, found.constant, list(found.weights)) if found else None
+
+    def grounded(self, roots: Sequence[int]) -> Ground:
+        """``roots`` over numbers instead of words."""
+        grounds = _Grounds(self)
+        given = {bit: grounds.literal(bit) for bit in self.aig.support(roots)}
+        copied = self.aig.copy(roots, grounds.aig, given)
+        return Ground(grounds.aig, copied, grounds.aig.all(grounds.limits), grounds.numbers)
+
+
+class _Grounds:
+    """Numbers that words are functions of, one for each combination of variables."""
+
+    def __init__(self, words: Words):
+        self.aig = Aig()
+        self.limits: list[int] = []
+        self.numbers: dict[Hashable, tuple[list[int], int]] = {}
+        self._words = words
+        self._literals: dict[int, int] = {}
+        self._seen: list[Terms] = []
+        """What :attr:`numbers` were made for, as it was then."""
+
+    def literal(self, bit: int) -> int:
+        """The literal that stands for one of the old graph."""
+        if bit not in self._literals:
+            inputs = self._words.aig.support([bit])
+            made = self._words.made(bit)
+            if inputs != [bit]:
+                given = {literal: self.literal(literal) for literal in inputs}
+                self._literals[bit] = self._words.aig.copy([bit], self.aig, given)[0]
+            elif made is None:
+                self._literals[bit] = self.aig.input()
+            else:
+                terms, constant, bits = made
+                word = self._word(terms, constant, len(bits))
+                self._literals |= dict(zip(bits, word, strict=True))
+        return self._literals[bit]
+
+    def _word(self, terms: Terms, constant: int, width: int) -> list[int]:
+        """The low ``width`` bits of ``terms + constant``."""
+        if not terms or not width:
+            return constant_word(constant, width)
+        key, shift, negative = normal(terms)
+        if shift:
+            lowest = constant_word(constant, min(shift, width))
+            upper = {variable: factor >> shift for variable, factor in terms.items()}
+            return lowest + self._word(upper, constant >> shift, width - len(lowest))
+        if key not in self.numbers:
+            self.numbers[key] = self._number(dict(key))
+            self._seen.append(terms)
+        word, low = self.numbers[key]
+        word = [*word, *[FALSE] * (width - len(word))][:width]
+        if negative:  # -(word + low) + constant = ~word + 1 - low + constant
+            word, constant = [bit ^ 1 for bit in word], constant + 1 - low
+        else:
+            constant += low
+        return self.aig.add(word, constant_word(constant, width))[0]
+
+    def _bit(self, literal: int) -> int:
+        """The same, of a literal that may be constant or inverted."""
+        return literal if literal <= TRUE else self.literal(literal & ~1) ^ (literal & 1)
+
+    def _number(self, terms: Terms) -> tuple[list[int], int]:
+        """A number's distance from its lowest value as an unsigned word, and that value."""
+        few = few_rows(terms)
+        if few is not None:
+            return self._added(few[0]), few[1]
+        low, high = self._words.interval(terms)
+        span = high - low
+        parts = self._split(terms)
+        if parts:
+            width = span.bit_length()
+            left, right = self._word(parts[0], -low, width), self._word(parts[1], 0, width)
+            return self.aig.add(left, right)[0], low
+        word = self.aig.inputs(span.bit_length())
+        if span & (span + 1):
+            limit = constant_word(span, len(word))
+            self.limits.append(self.aig.less(limit, word) ^ 1)
+        return word, low
+
+    def _split(self, terms: Terms) -> tuple[Terms, Terms] | None:
+        """Two words that are there already and add up to ``terms``, as where values are compared.
+
+        A word is younger than its parts, and the older come first.
+        """
+        for part in self._seen:
+            for sign in (1, -1):
+                rest = dict(terms)
+                for variable, factor in part.items():
+                    _add(rest, variable, -sign * factor)
+                if rest and normal(rest)[0] in self.numbers:
+                    return {variable: sign * factor for variable, factor in part.items()}, rest
+        return None
+
+    def _added(self, rows: list[list[int]]) -> list[int]:
+        """The sum of a few words of bits."""
+        width = max(map(len, rows)) + len(rows) - 1
+        words = [[self._bit(literal) for literal in row] for row in rows]
+        words = [[*word, *[FALSE] * (width - len(word))] for word in words]
+        total = words[0]
+        for word in words[1:]:
+            total = self.aig.add(total, word)[0]
+        return total
+
+
+def normal(terms: Terms) -> tuple[tuple[tuple[int, int], ...], int, bool]:
+    """Terms without their common power of two and their sign: what is left, shift and sign."""
+    shift = min((factor & -factor).bit_length() - 1 for factor in terms.values())
+    first = min(terms)
+    negative = terms[first] < 0
+    scale = -1 if negative else 1
+    key = tuple((variable, scale * (terms[variable] >> shift)) for variable in sorted(terms))
+    return key, shift, negative
+
+
+def few_rows(terms: Terms) -> tuple[list[list[int]], int] | None:
+    """Single bits as at most three words, false where there is none, and a constant.
+
+    None where it takes more, or ``terms`` has whole numbers.
+    """
+    rows: list[dict[int, int]] = []
+    constant = 0
+    for variable, factor in sorted(terms.items()):
+        if variable < 0:
+            return None
+        constant += min(factor, 0)
+        for place in range(abs(factor).bit_length()):
+            if not abs(factor) >> place & 1:
+                continue
+            free = next((row for row in rows if place not in row), None)
+            if free is None:
+                rows.append(free := {})
+            free[place] = variable ^ (factor < 0)
+        if len(rows) > _FEW:
+            return None
+    return [[row.get(i, FALSE) for i in range(max(row) + 1)] for row in rows], constant
+
+
+def constant_word(value: int, width: int) -> list[int]:
+    """``value`` in two's complement."""
+    return [value >> i & 1 for i in range(width)]
+
+
+def _weighted(factor: Factor) -> Iterable[tuple[int, int]]:
+    """Bits of a number with their weights."""
+    last = len(factor.word) - 1
+    for i, bit in enumerate(factor.word):
+        yield bit, -(1 << i) if factor.signed and i == last else 1 << i
+
+
+def _add(terms: Terms, literal: int, factor: int) -> int:
+    """Add ``factor * literal`` to ``terms``; what it adds to the constant is returned."""
+    if 0 <= literal <= TRUE:
+        return literal * factor
+    constant = 0
+    if literal > 0 and literal & 1:
+        literal, factor, constant = literal ^ 1, -factor, factor
+    total = terms.pop(literal, 0) + factor
+    if total:
+        terms[literal] = total
+    return constant

@@ -1,0 +1,380 @@
+"""The reference run on numbers instead of values, and what is said to be equal to it."""
+
+import random
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hwgen.spec.checker import TOP, Packed, layer_name
+from hwgen.support.errors import HwgenError
+from hwgen.synth.prove.aig import FALSE, TRUE, Aig, lanes_of, values_of
+from hwgen.synth.prove.cells import Word, extended
+from hwgen.synth.prove.circuit import Cell, Source
+from hwgen.synth.prove.decide import Decider
+from hwgen.synth.prove.evaluation import Evaluation
+from hwgen.synth.prove.sums import Terms, Words, constant_word, few_rows, normal
+
+_LANES = 512
+_ONES = (1 << _LANES) - 1
+_TRUE_LANES = (1 << _LANES // 2) - 1
+"""Lanes where a new number is what it stands for; in the others it is anything in its interval."""
+
+
+class Samples:
+    """Values of every node of a graph of words, lane by lane, as far as they are asked for.
+
+    Parameters
+    ----------
+    words
+        The words: each number is drawn from its interval, with a liking for its ends.
+    known
+        What numbers were in examples that samples had missed: one lane for each.
+    """
+
+    def __init__(self, words: Words, known: Sequence[Mapping[Hashable, int]]):
+        self._words = words
+        self._known = known
+        self.columns = [0]
+        self._numbers: dict[Hashable, list[int]] = {}
+        self._inputs: dict[int, int] = {}
+        self._generator = random.Random(1)
+
+    def column(self, literal: int) -> int:
+        """The values of a literal."""
+        fanins, ones = self._words.aig.fanins, _ONES
+        for node in range(len(self.columns), len(fanins)):
+            a, b = fanins[node]
+            if a < 0:
+                self.columns.append(0)
+                self.columns[node] = self._input(2 * node)
+                continue
+            x, y = self.columns[a >> 1], self.columns[b >> 1]
+            self.columns.append((x ^ ones if a & 1 else x) & (y ^ ones if b & 1 else y))
+        return self.columns[literal >> 1] ^ (ones if literal & 1 else 0)
+
+    def _input(self, bit: int) -> int:
+        if bit in self._inputs:
+            return self._inputs[bit]
+        made = self._words.made(bit)
+        if made is None:
+            return self._generator.getrandbits(_LANES)
+        terms, constant, bits = made
+        values = [value + constant for value in self._values(terms, constant)]
+        self._inputs |= dict(zip(bits, lanes_of(values, len(bits)), strict=True))
+        return self._inputs[bit]
+
+    def define(self, word: Word, values: Sequence[int]) -> None:
+        """Let a new number have these values, or any between them in the lanes where it may."""
+        bit = next((bit for bit in word if bit > TRUE), None)
+        made = None if bit is None else self._words.made(bit & ~1)
+        if made is not None:
+            key, half = normal(made[0])[0], _LANES // 2
+            free = self._drawn(key, min(values), max(values), 0)
+            self._numbers[key] = [*values[:half], *free[half:]]
+
+    def _values(self, terms: Terms, constant: int) -> list[int]:
+        few = few_rows(terms)
+        if few is not None:
+            words = [values_of(self.columns, row, _LANES) for row in few[0]]
+            return [sum(lane) + few[1] for lane in zip(*words, strict=True)]
+        key, shift, negative = normal(terms)
+        scale = -(1 << shift) if negative else 1 << shift
+        if key not in self._numbers:
+            low, high = self._words.interval(dict(key))
+            self._numbers[key] = self._drawn(key, low, high, -constant // scale)
+        return [scale * value for value in self._numbers[key]]
+
+    def _drawn(self, key: Hashable, low: int, high: int, middle: int) -> list[int]:
+        """Values in ``low..high``: ends, evenly spread, and crowded about ``middle``."""
+        draw = self._generator
+        ends = [end + d for end in (low, high, middle) for d in range(-4, 5)]
+        values = list(dict.fromkeys(v for v in [low, high, *ends] if low <= v <= high))
+        while len(values) < _LANES // 2:
+            reach = 1 << draw.randrange((high - low).bit_length() + 1)
+            value = middle + draw.randint(-reach, reach)
+            values.append(min(max(value, low), high))
+        values += [draw.randint(low, high) for _ in range(_LANES - len(values))]
+        draw.shuffle(values)
+        for lane, example in enumerate(self._known[: _LANES // 2]):
+            for half in (0, _LANES // 2):
+                values[half + lane] = example.get(key, values[half + lane])
+        return values
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """Two literals to be proved equal: what they are, and whether they are the result itself."""
+
+    what: str
+    left: int
+    right: int
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class _Stand:
+    """A bit of an output of a layer (counted from 1), and the bit of a number that stands for it.
+
+    ``neuron`` and ``place`` say which bit that is.
+    """
+
+    layer: int
+    neuron: int
+    place: int
+    old: int
+    new: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An obligation that is not proved, with the numbers for which it fails if it is known to."""
+
+    obligation: Obligation
+    numbers: Mapping[Hashable, int]
+    limit: str
+
+
+class Symbols:
+    """One run of the reference and of the design on the same numbers.
+
+    Parameters
+    ----------
+    reference, ports
+        The modules of the reference, and what stands between its layers.
+    known
+        See :class:`Samples`.
+
+    Attributes
+    ----------
+    obligations
+        What is left to be proved.
+    result
+        The reference's output.
+    """
+
+    def __init__(
+        self,
+        reference: Mapping[str, Source],
+        ports: Sequence[Packed],
+        argmax: bool,
+        known: Sequence[Mapping[Hashable, int]],
+    ):
+        self.aig = Aig()
+        self.words = Words(self.aig)
+        self.samples = Samples(self.words, known)
+        self.obligations: list[Obligation] = []
+        self._reference = reference
+        self._ports = ports
+        self._kept_to = len(ports) - 1 if argmax else len(ports) - 2
+        """Index of the last port whose numbers are new ones."""
+        self._stands: dict[int, list[_Stand]] = {}
+        """For what a bit looks like on the samples: such bits, and what stands for them."""
+        self._layer: dict[int, int] = {}
+        """Layers that new numbers are outputs of, by their variables and bits."""
+        self._needs: list[int] = [0]
+        self._defined: dict[int, int] = {}
+        """What the bits of new numbers stand for."""
+        self.input = self._input()
+        self.result = self._evaluate(TOP, self.input)
+
+    def _input(self) -> Word:
+        packed = self._ports[0]
+        low = -(1 << (packed.bits - 1)) if packed.signed else 0
+        high = low + (1 << packed.bits) - 1
+        word: Word = []
+        for _ in range(packed.count):
+            word += extended(self.words.number(low, high), packed.bits, packed.signed)
+        return word
+
+    def _evaluate(self, name: str, x: Word) -> Word:
+        level = Evaluation(
+            self._reference[name],
+            self.aig,
+            ports=lambda port, width: x,
+            state=no_state,
+            add=self.words.adder(),
+            inside=self._inside,
+        )
+        return level.circuit.outputs["y"]
+
+    def _inside(self, label: str, cell: Cell, ports: dict[str, Word]) -> dict[str, Word]:
+        y = self._evaluate(cell["type"], ports["x"])
+        for index in range(1, self._kept_to + 1):
+            if cell["type"] == layer_name(index - 1):
+                return {"y": self._numbers(index, y)}
+        return {"y": y}
+
+    def _numbers(self, index: int, y: Word) -> Word:
+        """New numbers for the outputs of a layer."""
+        packed = self._ports[index]
+        word: Word = []
+        for j in range(packed.count):
+            bits = y[j * packed.bits : (j + 1) * packed.bits]
+            word += self._number(index, j, bits, packed.signed)
+        return word
+
+    def _number(self, index: int, neuron: int, bits: Word, signed: bool) -> Word:
+        as_it_is = index == len(self._ports) - 1 or all(bit <= TRUE for bit in bits)
+        if as_it_is and not any(map(self.aig.is_gate, bits)):
+            return bits  # an accumulator, or constant
+        steady = next(i for i, bit in enumerate(bits) if bit > TRUE)
+        upper = bits[steady:]
+        self.samples.column(max(upper))
+        values = values_of(self.samples.columns, upper, _LANES)
+        if signed:
+            values = [_as_signed(value, len(upper)) for value in values]
+        low, high = min(values), max(values)
+        number = extended(self.words.number(low, high), len(upper), low < 0)
+        self.samples.define(number, values)
+        for place, (old, new) in enumerate(zip(upper, number, strict=True)):
+            if new > TRUE:
+                self._defined[new & ~1] = old ^ (new & 1)
+                made = self.words.made(new & ~1)
+                self._layer |= dict.fromkeys([new & ~1, *(made[0] if made else ())], index)
+            column, flip = self._look(old)
+            if column:
+                stand = _Stand(index, neuron, place, old ^ flip, new ^ flip)
+                self._stands.setdefault(column, []).append(stand)
+        beyond = _outside(self.aig, upper, low, high, signed)
+        self.obligations.append(
+            Obligation(f"interval of layer {index - 1}, neuron {neuron}", beyond, FALSE)
+        )
+        return bits[:steady] + number
+
+    def rename(self, word: Word) -> Word:
+        """The bits of numbers that stand for ``word``, where there are some for all of it.
+
+        Beside such bits, one that never changes on the samples counts as constant.
+        """
+        found = self._found(word)
+        layer = max((stand.layer for stand in found if stand), default=-1)
+        for bit, stand in zip(word, found, strict=True):
+            if bit > TRUE and not stand and (self._look(bit)[0] or self._need(bit) > layer):
+                return word
+        return [self._replace(bit, stand) for bit, stand in zip(word, found, strict=True)]
+
+    def rename_gates(self, word: Word) -> Word:
+        """The bits of numbers that stand for those of ``word`` that are functions of others."""
+        return [
+            self._replace(bit, stand) if stand and self.aig.is_gate(bit) else bit
+            for bit, stand in zip(word, self._found(word), strict=True)
+        ]
+
+    def _found(self, word: Word) -> list[_Stand | None]:
+        """What may stand for each bit; of several, what goes on where the bit before ended."""
+        found: list[_Stand | None] = []
+        before = None
+        for bit in word:
+            before = self._find(bit, before) if bit > TRUE else None
+            found.append(before)
+        return found
+
+    def _look(self, bit: int) -> tuple[int, int]:
+        """What a bit looks like on the samples, or its opposite if it is 1 on the first; which."""
+        column = self.samples.column(bit) & _TRUE_LANES
+        return (column ^ _TRUE_LANES, 1) if column & 1 else (column, 0)
+
+    def _find(self, bit: int, before: _Stand | None) -> _Stand | None:
+        column, flip = self._look(bit)
+        fitting = [
+            stand
+            for stand in self._stands.get(column, ())
+            if bit ^ flip in (stand.old, stand.new) or self._need(bit) <= stand.layer
+        ]
+        if before is None or len(fitting) < 2:
+            return fitting[0] if fitting else None
+        following = (before.layer, before.neuron, before.place + 1)
+        matches = [s for s in fitting if (s.layer, s.neuron, s.place) == following]
+        return (matches or fitting)[0]
+
+    def _replace(self, bit: int, stand: _Stand | None) -> int:
+        """What stands for a bit, which is to be proved if it is new."""
+        if bit <= TRUE:
+            return bit
+        column, flip = self._look(bit)
+        if stand is None:
+            self.obligations.append(Obligation("constant bit of a layer's output", bit, flip))
+            return flip
+        if bit ^ flip not in (stand.old, stand.new):
+            what = f"bit of an output of layer {stand.layer - 1}"
+            self.obligations.append(Obligation(what, bit ^ flip, stand.old))
+            self._stands[column].append(replace(stand, old=bit ^ flip))
+        return stand.new ^ flip
+
+    def _need(self, bit: int) -> int:
+        """Of which layer a bit could be an output: behind the sums of that layer, not further."""
+        for node in range(len(self._needs), len(self.aig.fanins)):
+            a, b = self.aig.fanins[node]
+            if a >= 0:
+                self._needs.append(max(self._needs[a >> 1], self._needs[b >> 1]))
+                continue
+            made = self.words.made(2 * node)
+            if made is None or 2 * node in self._layer:
+                self._needs.append(self._layer.get(2 * node, 0))
+            else:
+                self._needs.append(max((self._behind(v) for v in made[0]), default=0))
+        return self._needs[bit >> 1]
+
+    def _behind(self, variable: int) -> int:
+        """Of which layer a sum with this variable could be."""
+        if variable in self._layer:
+            return self._layer[variable] + 1
+        return 0 if variable < 0 else self._needs[variable >> 1]
+
+    def require(self, word: Word) -> None:
+        """What the design hands out must be the reference's result."""
+        for i, (left, right) in enumerate(zip(word, self.result, strict=True)):
+            self.obligations.append(Obligation(f"bit {i} of the result", left, right, final=True))
+
+    def check(self, decider: Decider) -> Failure | None:
+        """Prove every obligation; or the first that fails or stays open."""
+        groups: dict[Hashable, list[Obligation]] = {}
+        for one in self.obligations:
+            if one.left != one.right:
+                inputs = self.aig.support([one.left, one.right])
+                key = frozenset(map(self.words.group, inputs))
+                groups.setdefault((one.final, key), []).append(one)
+        for group in sorted(groups.values(), key=lambda group: group[0].final):
+            failure = self._check(group, decider, defined=not group[0].final)
+            if failure is not None and group[0].final:
+                failure = self._check(group, decider, defined=True)
+            if failure is not None:
+                return failure
+        return None
+
+    def _check(
+        self, group: Sequence[Obligation], decider: Decider, *, defined: bool
+    ) -> Failure | None:
+        """Prove these; new numbers are free, or what they are ``defined`` to be."""
+        roots = [literal for one in group for literal in (one.left, one.right)]
+        if defined:
+            inputs = self.aig.support(roots)
+            given = {bit: self._defined.get(bit, bit) for bit in inputs}
+            roots = self.aig.copy(roots, self.aig, given)
+        ground = self.words.grounded(roots)
+        pairs = list(zip(ground.roots[::2], ground.roots[1::2], strict=True))
+        answer = decider.equal(ground.aig, pairs, ground.limits)
+        if answer.equal:
+            return None
+        numbers = {}
+        if answer.example is not None:
+            simulated = ground.aig.simulate(answer.example, 1)
+            for key, (word, low) in ground.numbers.items():
+                numbers[key] = low + values_of(simulated, word, 1)[0]
+        return Failure(group[max(answer.pair, 0)], numbers, answer.limit)
+
+
+def _as_signed(value: int, width: int) -> int:
+    return value - (1 << width) if value >> (width - 1) & 1 else value
+
+
+def _outside(aig: Aig, word: Word, low: int, high: int, signed: bool) -> int:
+    """Whether a number is below ``low`` or above ``high``."""
+    half = 1 << (len(word) - 1) if signed else 0
+    flipped = [*word[:-1], word[-1] ^ 1] if signed else word
+    least, most = (constant_word(end + half, len(word)) for end in (low, high))
+    return aig.either(aig.less(flipped, least), aig.less(most, flipped))
+
+
+def no_state(label: str, place: int) -> int:
+    """For a module without registers."""
+    raise HwgenError("reference", f"the register {label}", "none is expected")

@@ -1,0 +1,525 @@
+"""``hwgen handoff``: what it writes for a layout flow, and what it refuses."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwgen.flows.cli.handoff import default_period
+from hwgen.flows.cli.main import run
+from hwgen.flows.handoff import librelane
+from hwgen.flows.handoff.librelane import PROCESSES, Floorplan, constraints_text, pins_text
+from hwgen.flows.handoff.tinytapeout import project as tinytapeout
+from hwgen.flows.handoff.tinytapeout.tile import tile_design
+from hwgen.rtl.generate import generate
+from hwgen.rtl.interface import Architecture, Manifest, Port
+from hwgen.sim import runner
+from hwgen.spec.network import Network, save_network
+from hwgen.support.errors import HwgenError
+from tests.networks import dense, network, rescale
+
+LIBRARIES = {
+    "ihp-sg13g2": ("ihp-sg13g2", "sg13g2_stdcell"),
+    "sky130hd": ("sky130A", "sky130_fd_sc_hd"),
+    "gf180mcu": ("gf180mcuD", "gf180mcu_fd_sc_mcu7t5v0"),
+}
+HOSTILE = (
+    'x"; ]}\n# [exec touch /tmp/hwgen-owned] $(id): `*_|\u202e\U0001f600\x00 é: - &a' + "n" * 500
+)
+
+
+def tiny(name: str = "tiny", output: str = "argmax") -> Network:
+    hidden = dense(
+        [[1, -2, 3], [0, 4, -1]], [2, -1], output=rescale(4, False, 0), activation="relu", name=name
+    )
+    return network([hidden, dense([[1, 2], [-2, 1]], name="out")], output=output, name=name)
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    save_network(tiny(), tmp_path / "tiny.json")
+    return tmp_path / "tiny.json"
+
+
+def handed(
+    capsys: pytest.CaptureFixture[str], net: Path, out: Path, *arguments: object
+) -> dict[str, Any]:
+    """The JSON object of a handoff into ``out`` that is not verified, unless asked for."""
+    verified = [] if "--vectors" in arguments else ["--no-verify"]
+    words = ["handoff", net, "-o", out, *verified, "--json", *arguments]
+    assert run(list(map(str, words))) == 0, capsys.readouterr().err
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert json.loads((out / "handoff.json").read_text()) == result
+    written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert written == result["files"]
+    return result
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert run(["handoff", *map(str, arguments)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = [line for line in captured.err.splitlines() if line.startswith("hwgen: error: ")]
+    return line.removeprefix("hwgen: error: ")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_librelane(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, library: str
+) -> None:
+    out = tmp_path / "out"
+    result = handed(capsys, net, out, "--to", "librelane", "--pdk", library, "--arch", "serial")
+    config = json.loads((out / "config.json").read_text())
+    assert (config["PDK"], config["STD_CELL_LIBRARY"]) == LIBRARIES[library]
+    assert config["meta"]["version"] == 2
+    assert config["DESIGN_NAME"] == result["top"] == "hwgen_tiny"
+    assert (config["CLOCK_PORT"], config["CLOCK_PERIOD"]) == ("clk", result["clock_ns"])
+    for key in ("PNR_SDC_FILE", "SIGNOFF_SDC_FILE", "FP_PIN_ORDER_CFG"):
+        assert (out / config[key].removeprefix("dir::")).is_file()
+    [verilog] = config["VERILOG_FILES"]
+    assert "module hwgen_tiny(" in (out / verilog.removeprefix("dir::")).read_text()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["verilog"] == str(out / "hwgen_tiny.v")
+    assert result["notes"][0] == "not verified"
+    assert result["expected_area_um2"] > result["area_um2"] > 0
+
+
+def test_clock_follows_from_the_critical_path(tmp_path: Path) -> None:
+    clocked = generate(tiny(), Architecture(), tmp_path)
+    combinational = generate(tiny(), Architecture(bare=True), tmp_path)
+    assert default_period(4.0, clocked, "librelane") == 7.5  # 1.5 * 4 / 0.8
+    assert default_period(4.0, combinational, "librelane") == 10.0  # 1.5 * 4 / 0.6
+    assert default_period(4.01, clocked, "librelane") == 7.6
+    assert default_period(4.0, clocked, "tinytapeout") == 20.0
+    assert default_period(16.0, clocked, "tinytapeout") == 30.0
+
+
+def test_clock_too_short_is_noted(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path
+) -> None:
+    result = handed(capsys, net, tmp_path / "a", "--to", "tinytapeout", "--clock", 0.1)
+    assert result["clock_ns"] == 0.1
+    assert [note.partition(" ")[0] for note in result["notes"]] == ["not", "a", "the", "info.yaml"]
+    assert "clock of 0.1 ns is shorter than the critical path of" in result["notes"][1]
+
+
+def matched(manifest: Manifest) -> dict[str, list[str]]:
+    """The bits of the ports that each line of the pin order stands for, by its side."""
+    bits = [
+        f"{port.name}[{i}]" if port.width > 1 else port.name
+        for port in manifest.ports
+        for i in range(port.width)
+    ]
+    found: dict[str, list[str]] = {}
+    side = ""
+    for line in filter(None, pins_text(manifest).splitlines()):
+        if line.startswith("#"):
+            side = line[1:]
+            continue
+        found.setdefault(side, []).extend(bit for bit in bits if re.fullmatch(line, bit))
+    assert sorted(bit for side in found.values() for bit in side) == sorted(bits)
+    return found
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture(),
+        Architecture(name="serial"),
+        Architecture(bare=True),
+        Architecture(bare=True, pipeline=1),
+    ],
+    ids=str,
+)
+def test_pins(architecture: Architecture, tmp_path: Path) -> None:
+    sides = matched(generate(tiny(), architecture, tmp_path))
+    prefixes = ("x", "y") if architecture.bare else ("s_axis_", "m_axis_")
+    assert all(bit.startswith(prefixes[0]) for bit in sides["W"])
+    assert all(bit.startswith(prefixes[1]) for bit in sides["E"])
+    clocked = not architecture.bare or architecture.pipeline > 0
+    expected = ["clk"] * clocked + ["rst"] * (not architecture.bare)
+    assert sides.get("S", []) == expected
+
+
+def with_pins(west: int) -> Manifest:
+    _, manifest = tile_design(tiny(), Architecture(), "tt_um_x")
+    return replace(manifest, ports=[Port(name="s_axis_tdata", direction="input", width=west)])
+
+
+@pytest.mark.parametrize(
+    ("area", "pins", "utilization", "die", "absolute"),
+    [
+        pytest.param(40_000, 100, 40.0, (328, 338), False, id="cells"),  # 316.2 and the margins
+        pytest.param(40_000, 180, 40.0, (328, 338), True, id="cells, and nearly the pins"),
+        pytest.param(40_000, 250, 32.7, (362, 372), True, id="pins"),
+        pytest.param(100, 1, 4.0, (62, 72), True, id="power"),
+    ],
+)
+def test_floorplan(
+    area: float, pins: int, utilization: float, die: tuple[int, int], absolute: bool
+) -> None:
+    plan = Floorplan.of(area, 40, with_pins(pins), PROCESSES["sky130hd"])
+    assert (plan.utilization, plan.die, plan.absolute) == (utilization, die, absolute)
+    assert plan.to_config() == (
+        {"FP_SIZING": "absolute", "DIE_AREA": [0, 0, *die]}
+        if absolute
+        else {"FP_SIZING": "relative", "FP_CORE_UTIL": utilization}
+    )
+
+
+class Tcl:
+    """A Tcl interpreter that keeps what the constraints ask for."""
+
+    _COMMANDS = (
+        "create_clock get_ports get_clocks all_inputs all_outputs all_clocks current_design "
+        "set_clock_transition set_clock_uncertainty set_input_delay set_output_delay "
+        "set_timing_derate set_driving_cell set_load set_max_fanout set_max_transition "
+        "set_propagated_clock unset_propagated_clock"
+    )
+
+    def __init__(self, **environment: str):
+        tkinter = pytest.importorskip("tkinter")
+        self.calls: list[list[str]] = []
+        self._interpreter = tkinter.Tcl()
+        self._interpreter.eval("unset -nocomplain ::env; array set ::env {}")
+        for name, value in environment.items():
+            self._interpreter.setvar(f"::env({name})", value)
+        for command in self._COMMANDS.split():
+            self._interpreter.createcommand(command, self._keep(command))
+
+    def _keep(self, command: str) -> Any:
+        def call(*arguments: str) -> str:
+            self.calls.append([command, *map(str, arguments)])
+            return f"<{' '.join([command, *arguments])}>"
+
+        return call
+
+    def run(self, text: str) -> dict[str, list[str]]:
+        """The arguments of the last call of each command in ``text``."""
+        self._interpreter.eval(text)
+        return {command: arguments for command, *arguments in self.calls}
+
+
+def test_constraints(tmp_path: Path) -> None:
+    manifest = generate(tiny(), Architecture(), tmp_path)
+    text = constraints_text(manifest, 12.5)
+    calls = Tcl().run(text)
+    clock = ["-name", "clk", "-period", "12.5", "<get_ports clk>"]
+    assert calls["create_clock"] == clock
+    assert calls["set_input_delay"] == ["2.5", "-clock", "clk", "<all_inputs -no_clocks>"]
+    assert calls["set_output_delay"] == ["2.5", "-clock", "clk", "<all_outputs>"]
+    assert calls["set_propagated_clock"] == ["<all_clocks>"]
+    assert "set_driving_cell" not in calls
+    assert "the synchronous reset among them" in text
+
+
+def test_constraints_follow_the_configuration(tmp_path: Path) -> None:
+    manifest = generate(tiny(), Architecture(), tmp_path)
+    calls = Tcl(
+        CLOCK_PERIOD="40",
+        IO_DELAY_CONSTRAINT="10",
+        SYNTH_DRIVING_CELL="sky130_fd_sc_hd__inv_2/Y",
+        OUTPUT_CAP_LOAD="33",
+        OPENLANE_SDC_IDEAL_CLOCKS="1",
+        MAX_FANOUT_CONSTRAINT="10",
+    ).run(constraints_text(manifest, 12.5))
+    assert calls["create_clock"][3] == "40"
+    assert calls["set_input_delay"][0] == "4.0"
+    assert calls["set_driving_cell"][:4] == ["-lib_cell", "sky130_fd_sc_hd__inv_2", "-pin", "Y"]
+    assert calls["set_load"][0] == "0.033"
+    assert calls["set_max_fanout"][0] == "10"
+    assert "set_propagated_clock" not in calls
+
+
+def test_constraints_without_a_clock(tmp_path: Path) -> None:
+    manifest = generate(tiny(), Architecture(bare=True), tmp_path)
+    calls = Tcl().run(constraints_text(manifest, 8.0))
+    assert calls["create_clock"] == ["-name", "clk", "-period", "8"]
+    assert calls["set_input_delay"][-1] == "<all_inputs>"
+    assert "get_ports" not in calls
+
+
+def test_bare_has_no_clock_port(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path
+) -> None:
+    handed(capsys, net, tmp_path / "out", "--to", "librelane", "--bare")
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["CLOCK_PORT"] is None
+
+
+def loaded(files: list[object], folder: Path) -> list[str]:
+    """What LibreLane's own loader has against a configuration, but for the PDK that is not here."""
+    config = pytest.importorskip("librelane.config")
+    flows = pytest.importorskip("librelane.flows")
+    classic = flows.Flow.factory.get("Classic")
+    variables = classic.get_all_config_variables(object.__new__(classic))
+    try:
+        config.Config.load(
+            files, variables, design_dir=str(folder), pdk_root=str(folder), _load_pdk_configs=False
+        )
+    except config.InvalidConfig as invalid:
+        return [error for error in invalid.errors if not re.search("did not get a", error)]
+    return []
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bare", [[], ["--bare"]], ids=["clocked", "bare"])
+def test_librelane_loads_it(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, bare: list[str]
+) -> None:
+    pytest.importorskip("librelane")
+    out = tmp_path / "out"
+    handed(capsys, net, out, "--to", "librelane", *bare)
+    assert loaded([str(out / "config.json")], out) == []
+    place = pytest.importorskip("librelane.scripts.odbpy.ioplace_parser")
+    assert place.parse((out / "pin_order.cfg").read_text())["W"].pins
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_librelane_loads_the_tile(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("librelane")
+    out = tmp_path / "out"
+    handed(capsys, net, out, "--to", "tinytapeout")
+    # What Tiny Tapeout's tool adds.
+    user = {
+        "meta": {"version": 2},
+        "DESIGN_NAME": "tt_um_hwgen_tiny",
+        "VERILOG_FILES": ["dir::project.v"],
+        "DIE_AREA": [0, 0, 202.08, 154.98],
+        "PDK": "ihp-sg13g2",
+        "STD_CELL_LIBRARY": "sg13g2_stdcell",
+    }
+    config = json.loads((out / "src" / "config.json").read_text())
+    assert loaded([{**user, **config}], out / "src") == []
+
+
+def info_of(out: Path) -> dict[str, Any]:
+    """``info.yaml``, held to what Tiny Tapeout's tool checks."""
+    yaml = pytest.importorskip("yaml")
+    info: dict[str, Any] = yaml.safe_load((out / "info.yaml").read_text("utf-8"))
+    assert set(info) == {"project", "pinout", "yaml_version"}
+    assert info["yaml_version"] == 6
+    pins = {f"{group}[{i}]" for group in ("ui", "uo", "uio") for i in range(8)}
+    assert set(info["pinout"]) == pins
+    project: dict[str, Any] = info["project"]
+    assert all(project[key] for key in ("title", "description", "language", "tiles"))
+    assert re.fullmatch(r"tt_um_[a-z0-9_]+", project["top_module"])
+    assert isinstance(project["clock_hz"], int)
+    for source in project["source_files"]:
+        assert (out / "src" / source).is_file()
+    return project
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_tinytapeout(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, library: str
+) -> None:
+    out = tmp_path / "out"
+    settings = ["--to", "tinytapeout", "--pdk", library, "--author", " Jane Doe "]
+    result = handed(capsys, net, out, *settings, "--clock", 25)
+    project = info_of(out)
+    assert project["title"] == "tiny"
+    assert project["author"] == "Jane Doe"
+    assert project["top_module"] == result["top"] == "tt_um_jane_doe_tiny"
+    assert project["clock_hz"] == 40_000_000
+    assert project["tiles"] == result["tiles"] == "1x1"
+    config = json.loads((out / "src" / "config.json").read_text())
+    assert (config["CLOCK_PERIOD"], config["PL_TARGET_DENSITY_PCT"]) == (25, 60)
+    text = (out / "src" / "project.v").read_text()
+    # Tiny Tapeout looks for the module so, and for these ports.
+    assert re.findall(r"(?:^|[\s])module[\s]{1,}([\w]+)", text).count(result["top"]) == 1
+    ports = re.findall(r"^  (input|output) (?:reg )?(\[7:0\] )?(\w+);", text, re.MULTILINE)[:8]
+    assert sorted((name, direction, bool(width)) for direction, width, name in ports) == [
+        ("clk", "input", False),
+        ("ena", "input", False),
+        ("rst_n", "input", False),
+        ("ui_in", "input", True),
+        ("uio_in", "input", True),
+        ("uio_oe", "output", True),
+        ("uio_out", "output", True),
+        ("uo_out", "output", True),
+    ]
+    page = (out / "docs" / "info.md").read_text()
+    assert "## How it works" in page
+    assert "## How to test" in page
+    assert "3 features of 4 bits, unsigned, side by side" in page
+
+
+@pytest.mark.parametrize("target", ["librelane", "tinytapeout"])
+def test_verified(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, target: str
+) -> None:
+    simulator = "verilator" if target == "tinytapeout" or not shutil.which("iverilog") else "icarus"
+    settings = ["--vectors", 12, "--seed", 5, "--simulator", simulator]
+    result = handed(capsys, net, tmp_path / "out", "--to", target, *settings)
+    checked = result["verified"]
+    assert (checked["passed"], checked["mismatches"], checked["vectors"]) == (True, 0, 12)
+    assert (checked["seed"], checked["simulator"].split()[0]) == (5, simulator)
+    assert "not verified" not in result["notes"]
+
+
+def test_wrong_design_is_not_written(
+    capsys: pytest.CaptureFixture[str],
+    net: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrong(*_: object, **__: object) -> runner.SimulationResult:
+        return runner.SimulationResult(
+            passed=False,
+            vectors=3,
+            mismatches=2,
+            cycles=9,
+            simulator="s 1",
+            seed=4,
+            phases=[],
+            failure="stalls: vector 1: expected [1], got [0]",
+            first_mismatch=None,
+            seconds=0.1,
+            build_seconds=0.0,
+        )
+
+    monkeypatch.setattr("hwgen.flows.handoff.tinytapeout.regression.run_tile", wrong)
+    out = tmp_path / "out"
+    line = refusal(capsys, net, "--to", "tinytapeout", "-o", out, "--seed", 4)
+    assert line == (
+        "handoff (seed 4): 2 mismatches; stalls: vector 1: expected [1], got [0], "
+        "nothing was written"
+    )
+    assert not out.exists()
+
+
+def test_unsupported_library(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:
+    for target in ("librelane", "tinytapeout"):
+        line = refusal(capsys, net, "--to", target, "--pdk", "asap7", "-o", tmp_path / "out")
+        assert line == (
+            "pdk: 'asap7' cannot be made with LibreLane, one of ihp-sg13g2, sky130hd, gf180mcu"
+        )
+
+
+def test_bare_tile(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:
+    line = refusal(capsys, net, "--to", "tinytapeout", "--bare", "-o", tmp_path / "out")
+    assert line == "--bare: given with tinytapeout, the tile needs a handshake"
+
+
+def test_author_of_a_block(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:
+    line = refusal(capsys, net, "--to", "librelane", "--author", "J", "-o", tmp_path / "out")
+    assert line == "--author: given with --to librelane, only tinytapeout names one"
+
+
+@pytest.mark.parametrize("option", ["--clock", "--utilization"])
+def test_not_a_number(
+    capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, option: str
+) -> None:
+    line = refusal(capsys, net, "--to", "librelane", option, "nan", "-o", tmp_path / "out")
+    assert line == f"{option}: found nan, a number is needed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--to", "gds"],
+        ["--to", "librelane", "--clock", "0"],
+        ["--to", "librelane", "--clock", "inf"],
+    ],
+)
+def test_wrong_usage(net: Path, tmp_path: Path, arguments: list[str]) -> None:
+    assert run(["handoff", str(net), "-o", str(tmp_path / "out"), *arguments]) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_large(
+    capsys: pytest.CaptureFixture[str],
+    net: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(tinytapeout.TILES, "ihp-sg13g2", {"1x1": (40.0, 40.0), "8x2": (50.0, 40.0)})
+    line = refusal(capsys, net, "--to", "tinytapeout", "-o", tmp_path / "out")
+    assert re.fullmatch(
+        r"tiles: [\d,]+ um2 of cells are expected, 8x2, the largest, holds 933 at 65 % utilization",
+        line,
+    ), line
+    assert not (tmp_path / "out").exists()
+
+
+def test_tiles() -> None:
+    sky = PROCESSES["sky130hd"]
+    core = (161 - 12 * 0.46) * (111.52 - 2 * 2.72)  # as Tiny Tapeout's own results have it
+    assert core == pytest.approx(16493.3, abs=0.1)
+    assert tinytapeout.Tiles.of(0.6 * core, 60, sky).name == "1x1"
+    assert tinytapeout.Tiles.of(0.6 * core, 59, sky).name == "1x2"
+    for process in PROCESSES.values():
+        areas = [width * height for width, height in tinytapeout.TILES[process.pdk].values()]
+        assert areas == sorted(areas)
+    with pytest.raises(HwgenError, match=r"^tiles: 200,000 um2 .*, 8x2, the largest, holds 181,"):
+        tinytapeout.Tiles.of(200_000, 60, sky)
+
+
+def test_density_follows_the_fill() -> None:
+    process = PROCESSES["gf180mcu"]
+    for fill, density in ((20.0, 60), (50.0, 60), (61.3, 72), (95.0, 95)):
+        tiles = tinytapeout.Tiles(name="1x1", size=(346.64, 160.72), fill=fill)
+        config = json.loads(tinytapeout.config_text(process, 20.0, tiles))
+        assert config["PL_TARGET_DENSITY_PCT"] == density
+
+
+@pytest.mark.parametrize("target", ["librelane", "tinytapeout"])
+def test_hostile_names_are_data(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, target: str
+) -> None:
+    save_network(tiny(HOSTILE), tmp_path / "net.json")
+    out = tmp_path / "out"
+    author = ["--author", HOSTILE] if target == "tinytapeout" else []
+    result = handed(capsys, tmp_path / "net.json", out, "--to", target, *author)
+    assert re.fullmatch(r"[a-z0-9_]{1,70}", result["top"])
+    for path in out.rglob("*"):
+        assert re.fullmatch(r"[\w.]+", path.name)
+        if path.is_file() and path.name not in ("info.yaml", "info.md"):
+            assert "touch /tmp" not in path.read_text("utf-8")
+    if target == "tinytapeout":
+        project = info_of(out)
+        assert project["title"].startswith('x"; ]}\\n# [exec touch /tmp/hwgen-owned] $(id): `*_|')
+        assert len(project["title"]) == len(project["author"]) == 80
+        page = (out / "docs" / "info.md").read_text("utf-8")
+        assert r"x\"\; \]\}\\n\# \[exec touch \/tmp" in page
+    assert not Path("/tmp/hwgen-owned").exists()
+
+
+def test_nameless_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    save_network(tiny("数"), tmp_path / "net.json")
+    out = tmp_path / "out"
+    result = handed(capsys, tmp_path / "net.json", out, "--to", "tinytapeout")
+    assert result["top"] == "tt_um_hwgen"
+    assert info_of(out)["title"] == "数"
+
+
+def test_packing_in_words() -> None:
+    text, manifest = tile_design(tiny(output="values"), Architecture(name="serial"), "tt_um_x")
+    page = tinytapeout.page_text(tiny(output="values"), manifest, True)
+    assert "3 features of 4 bits, unsigned, each in a byte of its own; high bits left over" in page
+    assert f"2 outputs of {manifest.output.element_bits} bits, signed, each in" in page
+    assert "simulated against its integer model" in page
+    assert "module tt_um_x(" in text
+
+
+def test_process_of_another_architecture() -> None:
+    process = replace(PROCESSES["sky130hd"], resynthesis={"serial": 1.5, "parallel": 2.0})
+    assert process.expected_area(100, Architecture()) == 200
+    assert process.expected_area(100, Architecture(name="serial")) == 150
+    assert librelane.find_process("gf180mcu").pdk == "gf180mcuD"
+
+
+def test_said_in_lines(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:
+    words = ["handoff", str(net), "--to", "tinytapeout", "-o", str(tmp_path / "out"), "--no-verify"]
+    assert run(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("tt_um_hwgen_tiny for tinytapeout, ihp-sg13g2: 1x1 tiles, 202.08 x")
+    assert "note: not verified" in lines
+    assert lines[-1] == f"everything in {tmp_path / 'out'}"

@@ -1,0 +1,246 @@
+"""Verilog and manifest: the same bytes each time, readable everywhere, nothing of the user's."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hwgen.rtl.generate import generate
+from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.spec.network import Network, save_network
+from hwgen.support.errors import HwgenError
+from tests.networks import dense, network, rescale
+from tests.rtl.test_architectures import CORNERS, sized
+from tests.spec.test_network import NAMES
+
+ARCHITECTURES = [
+    Architecture(),
+    Architecture(pipeline=2),
+    Architecture(bare=True),
+    Architecture(bare=True, pipeline=1),
+    Architecture(name="serial"),
+    Architecture(name="serial", macs=2),
+]
+NET = sized([4, 3], [4, 5], "argmax")
+
+
+def named(network_name: str, layer_name: str) -> Network:
+    layers = [
+        dense([[1, 2], [3, -4]], name=layer_name, output=rescale(4, False, 0)),
+        dense([[5, 6], [-1, 2]], name=layer_name),
+    ]
+    return network(layers, name=network_name)
+
+
+def modules(verilog: str) -> list[str]:
+    return re.findall(r"^module (\S+?) ?\(", verilog, re.MULTILINE)
+
+
+def declared_ports(verilog: str, top: str) -> set[tuple[str, str, int]]:
+    """Ports of module ``top`` by its header and declarations."""
+    body = verilog[verilog.index(f"module {top}(") :].split("endmodule")[0]
+    header = body[body.index("(") + 1 : body.index(")")]
+    ports = set()
+    for name in re.split(r",\s*", header):
+        direction, high = re.search(rf"(input|output) (?:\[(\d+):0\] )?{name};", body).groups()
+        ports.add((name, direction, int(high or 0) + 1))
+    return ports
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_manifest(tmp_path: Path, architecture: Architecture) -> None:
+    manifest = generate(NET, architecture, tmp_path)
+    content = json.loads((tmp_path / "manifest.json").read_text("utf-8"))
+    assert content == manifest.to_json()
+    wanted = {"top", "verilog", "arch", "latency_cycles", "interval_cycles", "ports"}
+    assert wanted | {"accumulator_bits", "network_sha256"} <= content.keys()
+    assert content["arch"] == architecture.to_json()
+    assert content["network_sha256"] == NET.sha256()
+    assert content["accumulator_bits"] == [NET.accumulator_width(0), NET.accumulator_width(1)]
+    assert content["verilog"] == str(tmp_path / "hwgen_net.v")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hwgen_net.v", "manifest.json"]
+    verilog = (tmp_path / "hwgen_net.v").read_text("ascii")
+    found = {(port["name"], port["direction"], port["width"]) for port in content["ports"]}
+    assert found == declared_ports(verilog, manifest.top)
+    assert set(manifest.layer_modules) <= set(modules(verilog))
+    assert len(modules(verilog)) == len(set(modules(verilog)))
+
+
+def port_widths(manifest: Manifest) -> dict[str, int]:
+    return {port.name: port.width for port in manifest.ports}
+
+
+def test_ports(tmp_path: Path) -> None:
+    # 4 inputs of 4 bits, 3 classes; whole bytes
+    stream = {"clk": 1, "rst": 1, "s_axis_tvalid": 1, "s_axis_tready": 1}
+    stream |= {"m_axis_tvalid": 1, "m_axis_tready": 1}
+    parallel = stream | {"s_axis_tdata": 16, "m_axis_tdata": 8}
+    assert port_widths(generate(NET, Architecture(), tmp_path)) == parallel
+    serial = stream | {"s_axis_tdata": 8, "m_axis_tdata": 8}
+    serial |= {"s_axis_tlast": 1, "m_axis_tlast": 1}
+    assert port_widths(generate(NET, Architecture(name="serial"), tmp_path)) == serial
+    assert port_widths(generate(NET, Architecture(bare=True), tmp_path)) == {"x": 16, "y": 2}
+    pipelined = generate(NET, Architecture(bare=True, pipeline=1), tmp_path)
+    assert port_widths(pipelined) == {"clk": 1, "x": 16, "y": 2}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES[::2], ids=str)
+def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture) -> None:
+    save_network(NET, tmp_path / "net.json")
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from hwgen.rtl.generate import generate; from hwgen.rtl.interface import Architecture\n"
+        "from hwgen.spec.network import load_network\n"
+        "knobs = eval(sys.argv[3])\n"
+        "generate(load_network(Path(sys.argv[1])), Architecture(**knobs), Path(sys.argv[2]))\n"
+    )
+    knobs = repr(architecture.to_json())
+    texts = set()
+    for seed in ("0", "1", "4711"):
+        command = [sys.executable, "-c", script, "net.json", "out", knobs]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+        subprocess.run(command, check=True, cwd=tmp_path, env=environment, timeout=60)
+        out = tmp_path / "out"
+        texts.add((out / "hwgen_net.v").read_bytes() + (out / "manifest.json").read_bytes())
+    generate(NET, architecture, tmp_path / "here")
+    texts.add(
+        (tmp_path / "here" / "hwgen_net.v").read_bytes() + (out / "manifest.json").read_bytes()
+    )
+    assert len(texts) == 1
+
+
+def test_no_banner_and_no_version(tmp_path: Path) -> None:
+    verilog = Path(generate(NET, Architecture(), tmp_path).verilog).read_text("ascii")
+    lines = verilog.splitlines()
+    assert lines[0] == "// hwgen_net: parallel, pipeline 0"
+    assert lines[1] == f"// network sha256 {NET.sha256()}"
+    assert "Yosys" not in verilog
+    assert "src =" not in verilog
+
+
+@pytest.mark.parametrize("architecture", [Architecture(), Architecture(name="serial")], ids=str)
+def test_a_module_for_each_layer(tmp_path: Path, architecture: Architecture) -> None:
+    manifest = generate(named("My Net", "Hidden 1"), architecture, tmp_path)
+    assert manifest.top == "hwgen_my_net"
+    assert manifest.layer_modules == [
+        "hwgen_my_net_layer0_hidden_1",
+        "hwgen_my_net_layer1_hidden_1",
+    ]
+    verilog = Path(manifest.verilog).read_text("ascii")
+    assert set(manifest.layer_modules) | {manifest.top} <= set(modules(verilog))
+    assert all(module.startswith("hwgen_my_net") for module in modules(verilog))
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name[:12]))
+def test_hostile_names(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "out"
+    for architecture in (Architecture(), Architecture(name="serial", macs=2)):
+        manifest = generate(named(name, name), architecture, folder)
+        verilog = Path(manifest.verilog).read_bytes().decode("ascii")
+        assert sorted(p.name for p in folder.iterdir()) == [f"{manifest.top}.v", "manifest.json"]
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+        identifier = re.compile(r"[a-z][a-z0-9_]*")
+        assert all(identifier.fullmatch(module) for module in modules(verilog))
+        assert max(map(len, verilog.splitlines())) < 4000
+        # Only the two lines of ours are comments, and nothing is a directive but no-change ones.
+        assert verilog.count("//") == 2
+        for directive in re.findall(r"`\w+", verilog):
+            assert directive in ("`timescale", "`default_nettype")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_icarus_reads_it(tmp_path: Path, architecture: Architecture) -> None:
+    if shutil.which("iverilog") is None:
+        pytest.skip("iverilog is not installed")
+    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
+        macs = min(architecture.macs, max(layer.outputs for layer in net.layers))
+        knobs = {**architecture.to_json(), "macs": macs}
+        manifest = generate(net, Architecture(**knobs), tmp_path / str(number))
+        command = ["iverilog", "-g2005", "-t", "null", "-Wall", manifest.verilog]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        warnings = [line for line in done.stderr.splitlines() if "timescale" not in line]
+        assert warnings == []
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_yosys_reads_it(tmp_path: Path, architecture: Architecture) -> None:
+    pytest.importorskip("pyosys")
+    manifest = generate(NET, architecture, tmp_path)
+    script = (
+        "import sys; from pyosys import libyosys\n"
+        "design = libyosys.Design()\n"
+        "for command in (f'read_verilog {sys.argv[1]}', f'hierarchy -check -top {sys.argv[2]}',\n"
+        "                'proc', 'check -assert'):\n"
+        "    libyosys.run_pass(command, design)\n"
+    )
+    command = [sys.executable, "-c", script, manifest.verilog, manifest.top]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_folder_is_made(tmp_path: Path) -> None:
+    generate(NET, Architecture(), tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b" / "manifest.json").exists()
+
+
+def test_folder_not_writable(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("kept")
+    for folder in (blocked, blocked / "below"):
+        with pytest.raises(
+            HwgenError,
+            match=r"file: is no folder, a writable folder is needed$",
+        ):
+            generate(NET, Architecture(), folder)
+    assert blocked.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_read_only_folder(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root writes everywhere")
+    tmp_path.chmod(0o500)
+    with pytest.raises(HwgenError, match="cannot be written"):
+        generate(NET, Architecture(), tmp_path)
+
+
+def test_nothing_written_when_refused(tmp_path: Path) -> None:
+    large = network([dense([[1]], activation="tanh", output=rescale(16, True, 14))])
+    for net, architecture in (
+        (large, Architecture()),
+        (NET, Architecture(name="serial", macs=99)),
+    ):
+        with pytest.raises(HwgenError):
+            generate(net, architecture, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"name": "systolic"}, "--arch: found 'systolic', parallel or serial is needed"),
+        ({"pipeline": -1}, "--pipeline: found -1, 0 or more adder levels"),
+        ({"name": "serial", "macs": 0}, "--macs: found 0, at least 1 MAC"),
+        (
+            {"name": "serial", "pipeline": 1},
+            "--pipeline: given with serial, only parallel is pipel",
+        ),
+        ({"name": "serial", "bare": True}, "--bare: given with serial, only parallel has a bare"),
+        ({"macs": 2}, "--macs: given with parallel, only serial has MACs to count"),
+    ],
+)
+def test_knobs_refused(knobs: dict, message: str) -> None:
+    with pytest.raises(HwgenError, match="^" + re.escape(message)):
+        Architecture(**knobs)
+
+
+def test_moved_manifest(tmp_path: Path) -> None:
+    manifest = generate(NET, Architecture(), tmp_path)
+    assert manifest.moved_to(Path("elsewhere")).verilog == str(Path("elsewhere") / "hwgen_net.v")

@@ -1,0 +1,69 @@
+"""Generated designs through real Verilog simulation, and through the linter."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from hwgen.rtl.generate import generate
+from hwgen.rtl.interface import Architecture
+from hwgen.sim import verilator
+from hwgen.sim.runner import Simulator, run
+from hwgen.sim.vectors import make_vectors
+from hwgen.spec.network import Network
+from tests.networks import networks
+from tests.sim.test_vectors import network
+
+ARCHITECTURES = {
+    "parallel": Architecture(),
+    "pipelined": Architecture(pipeline=1),
+    "bare": Architecture(bare=True),
+    "bare-pipelined": Architecture(bare=True, pipeline=2),
+    "serial": Architecture(name="serial"),
+    "serial-2": Architecture(name="serial", macs=2),
+}
+
+CASES: list[tuple[str, str, Simulator]] = [
+    ("pipelined", "values", "verilator"),
+    ("serial-2", "values", "verilator"),
+    ("parallel", "argmax", "icarus"),
+    ("bare", "argmax", "icarus"),
+    ("bare-pipelined", "values", "icarus"),
+    ("serial", "argmax", "icarus"),
+    ("serial-2", "values", "icarus"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "output", "simulator"), CASES)
+def test_generated(tmp_path: Path, architecture: str, output: str, simulator: Simulator) -> None:
+    if simulator == "icarus" and shutil.which("iverilog") is None:
+        pytest.skip("iverilog is not installed")
+    small = network(signed=True, output=output)
+    manifest = generate(small, ARCHITECTURES[architecture], tmp_path)
+    vectors = make_vectors(small, count=40, seed=4)
+    result = run(Path(manifest.verilog), manifest, vectors, simulator=simulator, seed=4)
+    assert result.failure is None
+    assert (result.passed, result.vectors, result.mismatches) == (True, 40, 0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_lint(tmp_path: Path, architecture: str) -> None:
+    manifest = generate(network(), ARCHITECTURES[architecture], tmp_path)
+    assert verilator.lint(Path(manifest.verilog), manifest.top) == []
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(net=networks(max_width=6))
+def test_lint_of_random_networks(net: Network) -> None:
+    widest = max(layer.outputs for layer in net.layers)
+    for architecture in (
+        Architecture(name="parallel"),
+        Architecture(name="parallel", pipeline=1, bare=True),
+        Architecture(name="serial", macs=1),
+        Architecture(name="serial", macs=widest),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = generate(net, architecture, Path(folder))
+            assert verilator.lint(Path(manifest.verilog), manifest.top) == []

@@ -1,0 +1,121 @@
+"""Area is a test: exact cells and um2 of small units and of the digits network, pinned.
+
+They hold for the pinned Yosys. A change that moves them on purpose moves them here, in the README's
+table, and says why.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from amaranth.back import verilog
+from amaranth.hdl import Module, Shape, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.rtl.generate import generate
+from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel.top import ParallelArgmax
+from hwgen.rtl.requantize import Requantizer, lookup
+from hwgen.rtl.serial import MacChain, ShiftMemory
+from hwgen.spec.network import load_network
+from hwgen.synth import SynthesisReport, open_library, synthesize
+from tests.networks import dense, network, rescale
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Requantize(wiring.Component):
+    """A 10-bit accumulator to 4 unsigned bits: relu, shift by 3, half_up, saturate."""
+
+    def __init__(self) -> None:
+        output = rescale(4, False, 0)
+        layer = network([dense([[1]], output=output, activation="relu")]).layers[0]
+        self.requantizer = Requantizer(layer=layer, fraction=3, accumulator=(-512, 507))
+        super().__init__({"i": In(signed(10)), "o": Out(4)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.o.eq(self.requantizer.build(m, "y", self.i))
+        return m
+
+
+class Rom(wiring.Component):
+    """64 words of 4 bits: a fixed mixture."""
+
+    def __init__(self) -> None:
+        super().__init__({"i": In(6), "o": Out(signed(4))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        content = [(i * i * 7 + 3 * i) // 5 % 16 - 8 for i in range(64)]
+        m.d.comb += self.o.eq(lookup(m, "rom", self.i, content, Shape(4, True)))
+        return m
+
+
+UNITS = {
+    "mac": lambda: MacChain(1, unsigned(4), signed(4), 11),
+    "requantizer": Requantize,
+    "argmax": lambda: ParallelArgmax([(-128, 127)] * 5, 0),
+    "rom": Rom,
+    "memory": lambda: ShiftMemory(4, {8}),
+}
+
+UNIT_AREAS = {
+    ("mac", "ihp-sg13g2"): (140, 1728.56),
+    ("mac", "sky130hd"): (114, 870.84),
+    ("requantizer", "ihp-sg13g2"): (9, 65.32),
+    ("requantizer", "sky130hd"): (8, 35.03),
+    ("argmax", "ihp-sg13g2"): (119, 1016.78),
+    ("argmax", "sky130hd"): (112, 586.81),
+    ("rom", "ihp-sg13g2"): (48, 422.34),
+    ("rom", "sky130hd"): (41, 237.73),
+    ("memory", "ihp-sg13g2"): (34, 1602.12),
+    ("memory", "sky130hd"): (33, 658.13),
+}
+
+DIGITS = {
+    "parallel": Architecture(name="parallel"),
+    "parallel, pipeline 2": Architecture(name="parallel", pipeline=2),
+    "serial, 1 MAC": Architecture(name="serial", macs=1),
+    "serial, 4 MACs": Architecture(name="serial", macs=4),
+}
+
+
+def unit(name: str, pdk: str, folder: Path) -> SynthesisReport:
+    text = verilog.convert(UNITS[name](), name="top", emit_src=False, strip_internal_attrs=True)
+    (folder / "unit.v").write_text(text)
+    return synthesize(folder / "unit.v", "top", library=open_library(pdk), out_dir=folder)
+
+
+@pytest.mark.parametrize(("name", "pdk"), UNIT_AREAS)
+def test_unit(name: str, pdk: str, tmp_path: Path) -> None:
+    report = unit(name, pdk, tmp_path)
+    assert (report.cells, round(report.area_um2, 2)) == UNIT_AREAS[name, pdk]
+
+
+def readme_rows() -> list[list[str]]:
+    """Cells of the README's table of measured figures, without its head."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| ((?:parallel|serial)[^|]*)\|(.*)\|$", text, re.MULTILINE)
+    return [[name.strip(), *(cell.strip() for cell in rest.split("|"))] for name, rest in rows]
+
+
+@pytest.mark.parametrize("row", readme_rows(), ids=lambda row: f"{row[0]}-{row[1]}")
+def test_readme_figures(row: list[str], tmp_path: Path) -> None:
+    name, pdk, *figures = row
+    manifest = generate(load_network(ROOT / "examples/digits.json"), DIGITS[name], tmp_path)
+    library = open_library(pdk)
+    report = synthesize(Path(manifest.verilog), manifest.top, library=library, out_dir=tmp_path)
+    measured = [
+        report.cells,
+        round(report.area_um2),
+        round(report.gate_equivalents),
+        manifest.latency_cycles,
+        manifest.interval_cycles,
+    ]
+    assert figures == [f"{value:,}" for value in measured]
+
+
+def test_readme_has_figures() -> None:
+    assert {row[0] for row in readme_rows()} == set(DIGITS)
