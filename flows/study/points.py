@@ -96,7 +96,7 @@ class _Trainer:
         self._made: dict[tuple[int, bool, int | None], Any] = {}
 
     def trained(self, bits: int, kd: bool, accumulator: int | None = None) -> Any:
-        """A run of :func:`hwgen.frontends.train.flow.train`; its stages are shared by a checkpoint."""
+        """A run of :func:`~hwgen.frontends.train.flow.train`; stages share a checkpoint."""
         if (bits, kd, accumulator) not in self._made:
             job = self.job
             config = job.study.config(job.task, job.seed, bits, kd, accumulator)
