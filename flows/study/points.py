@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hwgen import __version__
 from hwgen.flows.study.config import Study, TaskTable
 from hwgen.frontends.quantize import Settings, run
 from hwgen.frontends.quantize.costs import costs
@@ -21,6 +20,7 @@ from hwgen.spec.data import quantize
 from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
+from hwgen.support.fingerprint import fingerprint, versions
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -50,7 +50,8 @@ class Job:
     def key(self, way: str) -> str:
         """What stands for all that a result depends on."""
         study, task = self.study, self.task
-        parts: list[object] = [_FORMAT, __version__, way, self.seed, task.model_dump(mode="json")]
+        parts: list[object] = [_FORMAT, fingerprint(), versions("torch"), way, self.seed]
+        parts.append(task.model_dump(mode="json"))
         parts += [study.teacher.model_dump(mode="json"), study.training.model_dump(mode="json")]
         for source in (task.data.source, task.data.test):
             if source is not None and source not in BUNDLED:

@@ -19,11 +19,11 @@ import numpy as np
 
 from hwgen.flows.sweep.networks import network_of
 from hwgen.flows.sweep.points import Content, Context, Point, called
-from hwgen.flows.sweep.version import code_hash
 from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError, printable
+from hwgen.support.fingerprint import fingerprint
 
 QUICK_CYCLES = 20_000
 """About how many clock cycles a quick verification simulates at full speed."""
@@ -67,10 +67,9 @@ def evaluate(context: Context, point: Point, proof: dict[str, Any] | None) -> Ou
     )
     work = _Work(context, point, outcome)
     try:
-        if code_hash() != context.code:
-            raise HwgenError(
-                f"worker {platform.node()}", "another version of hwgen", "the same one everywhere"
-            )
+        if fingerprint() != context.code:
+            found = "another version of hwgen or of its tools"
+            raise HwgenError(f"worker {platform.node()}", found, "the same one everywhere")
         work.run()
     except HwgenError as error:
         outcome.row |= {"status": "error", "error": _lasting(str(error))}
@@ -149,7 +148,7 @@ class _Work:
         return (*self._design_key(), library, *settings, _yosys(self.context.checks.tool))
 
     def _design_key(self) -> tuple[object, ...]:
-        return self.sha256, self.point.architecture.to_json(), self.context.code
+        return self.sha256, self.point.architecture.key(), self.context.code
 
     def _data_key(self) -> tuple[object, ...]:
         data, checks = self.context.data, self.context.checks

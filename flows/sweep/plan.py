@@ -24,12 +24,12 @@ from hwgen.flows.sweep.points import (
     called,
     knobs,
 )
-from hwgen.flows.sweep.version import code_hash
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import DEFAULT, make
 from hwgen.spec.network import load_network
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.fingerprint import fingerprint
 from hwgen.support.messages import shown
 
 MOST = 10_000
@@ -103,7 +103,7 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
         libraries=reader.libraries,
         checks=Checks(**{name: getattr(file, name) for name in Checks.__dataclass_fields__}),
         data=data,
-        code=code_hash(),
+        code=fingerprint(),
         fingerprints={name: _fingerprint(lib) for name, lib in reader.libraries.items()},
     )
     known = {context.identity(p) for p in Plan(context, *parts)} if listed else set()

@@ -1,7 +1,5 @@
 """From Verilog to a measured netlist of library cells."""
 
-import functools
-import hashlib
 import json
 import re
 import tempfile
@@ -14,6 +12,7 @@ from typing import Any
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_together
+from hwgen.support.fingerprint import fingerprint
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.adders import AdderCells
@@ -89,7 +88,7 @@ def synthesize(
     mappers = [Mapper(library, liberty, plan, yosys, chosen.limit, cache) for plan in chosen.plans]
     source = _read(verilog)
     settings = [mapper.settings for mapper in mappers]
-    key = key_of("design", source, top, settings, chosen.fast, clock, flatten, _code())
+    key = key_of("design", source, top, settings, chosen.fast, clock, flatten, fingerprint())
     entry = cache.get(key) if cache else None
     if entry is None:
         flow = _Flow(top, mappers, yosys, tool, started + timeout, progress)
@@ -231,10 +230,3 @@ def _read(verilog: Path) -> str:
         ) from None
     except UnicodeDecodeError:
         raise HwgenError(str(verilog), "not text", "a Verilog file is needed") from None
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of our own part of the work."""
-    files = sorted(Path(__file__).parents[1].glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -15,6 +15,7 @@ from typing import Any
 
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.fingerprint import fingerprint
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.canonical import MODULE, Canonical, canonical
 from hwgen.synth.mapping.recipe import MAPS, Plan, back_script
@@ -62,7 +63,8 @@ class Mapper:
             No script got to its end for some module, or time ran out.
         """
         forms = {name: canonical(name, modules) for name in modules}
-        keys = {name: key_of("module", f.design, self.settings) for name, f in forms.items()}
+        made = self.settings, fingerprint()
+        keys = {name: key_of("module", f.design, *made) for name, f in forms.items()}
         found = {key: self.cache.get(key) for key in keys.values()} if self.cache else {}
         missing = {key: forms[name] for name, key in keys.items() if found.get(key) is None}
         mapped, log = self._run(missing, folder, timeout, progress)

@@ -245,7 +245,7 @@ def test_sweep_of_which_every_point_failed(
 ) -> None:
     file, out = write_sweep(tmp_path, architecture="serial", macs=[8, 9]), tmp_path / "out"
     said = (
-        f"hwgen: error: {out}: all 2 points failed, the first with: --macs: found 8, "
+        f"hwgen: error: {out}: all 2 points failed, the first with: macs: found 8, "
         "at most 2 can be kept busy, at least one must work\n"
     )
     for kept in (0, 2):
@@ -331,9 +331,9 @@ def test_worker_with_another_version_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, point = _one(write_sweep(tmp_path))
-    monkeypatch.setattr(evaluate, "code_hash", lambda: "another")
+    monkeypatch.setattr(evaluate, "fingerprint", lambda: "another")
     error = evaluate.evaluate(context, point, None).row["error"]
-    assert "another version of hwgen, the same one everywhere" in error
+    assert "another version of hwgen or of its tools, the same one everywhere" in error
 
 
 def _one(file: Path) -> tuple[Any, Any]:
