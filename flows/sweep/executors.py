@@ -26,8 +26,9 @@ from typing import Any, Protocol
 from hwgen.flows.sweep.memory import available_memory
 from hwgen.flows.sweep.points import Context
 from hwgen.support.errors import HwgenError
+from hwgen.support.extras import hint
 
-INSTALL = ".venv/bin/pip install -e '.[sweep]' -c constraints.txt in the checkout"
+INSTALL = hint("distributed")
 _WAIT_SECONDS = 60
 
 
