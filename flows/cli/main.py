@@ -13,26 +13,27 @@ import click
 from hwgen import __version__
 from hwgen.support.errors import HwgenError, printable
 
-_COMMANDS = (
-    "demo",
-    "import",
-    "quantize",
-    "train",
-    "study",
-    "info",
-    "predict",
-    "generate",
-    "verify",
-    "synth",
-    "prove",
-    "power",
-    "handoff",
-    "sweep",
-    "report",
-    "compare",
-    "pdk",
-    "cache",
-)
+_COMMANDS = {
+    "demo": "All of it on a digits network: Verilog, regression, area.",
+    "import": "Read a QONNX or QDQ ONNX model as a network.",
+    "quantize": "Turn a float ONNX model into a network, without training.",
+    "train": "Train the network that a TOML file describes.",
+    "study": "Train and quantize in every way that a TOML file lists.",
+    "info": "Layers, formats, accumulator widths, parameters.",
+    "predict": "Run the golden model on data.",
+    "generate": "Write Verilog, and a manifest of ports and cycles.",
+    "verify": "Simulate the Verilog against the golden model.",
+    "synth": "Map to standard cells: netlist and area report.",
+    "prove": "Prove the netlist equal to the RTL and to the arithmetic.",
+    "power": "Estimate the energy of an inference.",
+    "handoff": "Write a project for a layout flow.",
+    "sweep": "Map, check and measure the designs that a TOML file lists.",
+    "report": "Show the results of a sweep.",
+    "compare": "Compare the points that two sweeps share.",
+    "pdk": "Show the cell libraries.",
+    "cache": "Look at or empty the cache.",
+}
+"""In the order of a user's way through them; listed without importing any."""
 
 
 class Interrupted(BaseException):
@@ -43,8 +44,13 @@ class _Lazy(click.Group):
     """A group whose commands are imported when they are called: starting stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order of a user's way through them."""
+        """Their names."""
         return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command ``name``."""
