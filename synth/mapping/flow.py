@@ -13,13 +13,13 @@ from typing import Any
 
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
-from hwgen.support.files import write_together
+from hwgen.support.files import read_plain, write_together
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.adders import AdderCells
 from hwgen.synth.mapping.arith import expand
 from hwgen.synth.mapping.mapping import Mapper
-from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.mapping.netlist import MAX_NETLIST_BYTES, Netlist
 from hwgen.synth.mapping.recipe import (
     Recipe,
     find_recipe,
@@ -224,11 +224,7 @@ class _Flow:
 
 def _read(verilog: Path) -> str:
     try:
-        return verilog.read_text(encoding="utf-8")
-    except OSError as error:
-        raise HwgenError(
-            str(verilog), f"cannot be read ({error.strerror})", "a Verilog file is needed"
-        ) from None
+        return read_plain(verilog, "a Verilog file is needed", MAX_NETLIST_BYTES).decode()
     except UnicodeDecodeError:
         raise HwgenError(str(verilog), "not text", "a Verilog file is needed") from None
 
