@@ -46,6 +46,14 @@ def test_synthesized_and_proved(
     assert {q["status"] for q in proof["questions"].values()} == {"proved"}
 
 
+def test_one_neuron_in_serial_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Synthesis calls its flip-flop by the name of logic that is it because others are constant."""
+    layer = dense([[-4]], [9], output=BIT, activation="relu")
+    save_network(network([layer], output="argmax", signed=True), tmp_path / "net.json")
+    proof = json_of(capsys, "prove", tmp_path / "net.json", "--arch", "serial")
+    assert proof["questions"]["netlist"]["status"] == "proved"
+
+
 @pytest.mark.parametrize(
     ("name", "cells", "area"),
     [("identity", {}, 0.0), ("one-neuron", {"sg13g2_tielo": 1}, 7.2576)],
