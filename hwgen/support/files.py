@@ -122,7 +122,16 @@ def check_folder(folder: Path) -> None:
         It is one.
     """
     folder = Path(folder)
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    places = (folder, *folder.absolute().parents)
+    existing = next((place for place in places if _exists(place)), Path("/"))
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         found = "cannot be written" if existing.is_dir() else "is no folder"
         raise HwgenError(str(existing), found, "a writable folder is needed")
+
+
+def _exists(place: Path) -> bool:
+    """Whether something is there; what may not be looked at is."""
+    try:
+        return place.exists()
+    except PermissionError:
+        return True

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from hwgen.support.cache import tools_can_cache
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import run_group
 
@@ -134,7 +135,7 @@ def run_yosys(
     log_path = folder / "yosys.log"
     started = time.monotonic()
     log_path.write_bytes(b"")
-    with log_path.open("rb") as seen:
+    with log_path.open("rb") as seen, tools_can_cache():
         code = run_group(
             yosys.command,
             what="Yosys",
@@ -181,7 +182,7 @@ def run_batch(
     log = folder / "batch.log"
     log.write_bytes(b"")
     program = () if yosys.kind == "pyosys" else yosys.command
-    with log.open("rb") as seen:
+    with log.open("rb") as seen, tools_can_cache():
         code = run_group(
             [sys.executable, str(_BATCH), str(at_once), str(limit), *program],
             what="Yosys",
