@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from hwgen.spec.data import quantize
 from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
+from hwgen.support.temporary import temporary_folder
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -96,7 +96,7 @@ class _Trainer:
         self._made: dict[tuple[int, bool, int | None], Any] = {}
 
     def trained(self, bits: int, kd: bool, accumulator: int | None = None) -> Any:
-        """A run of :func:`hwgen.frontends.train.flow.train`; its stages are shared by a checkpoint."""
+        """A run of :func:`~hwgen.frontends.train.flow.train`; a checkpoint shares its stages."""
         if (bits, kd, accumulator) not in self._made:
             job = self.job
             config = job.study.config(job.task, job.seed, bits, kd, accumulator)
@@ -184,7 +184,7 @@ def area(job: Job, way: str, arch: Arch) -> Row:
     row, table = job.stored(way), job.study.area
     network = parse_network((row or {})["network"])
     cache, library = open_cache(), open_library(table.pdk, ())
-    with tempfile.TemporaryDirectory(prefix="hwgen-study-") as name:
+    with temporary_folder("study") as name:
         try:
             draft = generated(network, Architecture(name=arch), Path(name), cache)
             report = synthesize(

@@ -9,6 +9,10 @@ from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import index_width
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.messages import shown
+
+MAX_KNOB = 1_000_000
+"""The largest number that a knob takes: no design has as many levels or MACs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,9 @@ class Architecture:
             raise HwgenError("--pipeline", f"found {self.pipeline}", "0 or more adder levels")
         if self.macs < 1:
             raise HwgenError("--macs", f"found {self.macs}", "at least 1 MAC")
+        for knob, value in (("--pipeline", self.pipeline), ("--macs", self.macs)):
+            if value > MAX_KNOB:
+                raise HwgenError(knob, f"found {shown(value)}", f"at most {MAX_KNOB:,}")
         if self.name == "serial" and self.pipeline:
             raise HwgenError("--pipeline", "given with serial", "only parallel is pipelined")
         if self.name == "serial" and self.bare:

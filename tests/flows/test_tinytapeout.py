@@ -21,7 +21,7 @@ from hwgen.flows.handoff.tinytapeout.tile import (
 from hwgen.rtl.interface import Architecture, Manifest
 from hwgen.rtl.serial import Schedule
 from hwgen.sim import runner, verilator
-from hwgen.sim.runner import SimulationResult
+from hwgen.sim.result import SimulationResult
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
 from hwgen.spec.network import Network

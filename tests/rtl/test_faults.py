@@ -14,7 +14,8 @@ from amaranth.hdl import Module, Value
 from hwgen.rtl.generate import generate
 from hwgen.rtl.interface import Architecture, Manifest
 from hwgen.rtl.serial import Schedule, SerialArgmax
-from hwgen.sim.runner import SimulationResult, run
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import run
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, parse_network
 from tests.networks import dense, network, rescale

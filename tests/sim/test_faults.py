@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hwgen.rtl.interface import Architecture
-from hwgen.sim.runner import Simulation, SimulationResult
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import Simulation
 from hwgen.sim.vectors import make_vectors
 from hwgen.support.errors import HwgenError
 from tests import sim_designs

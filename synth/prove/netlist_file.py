@@ -1,13 +1,13 @@
 """A netlist from a file, to be proved."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import read_plain
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.mapping.netlist import MAX_NETLIST_BYTES, Netlist
 from hwgen.synth.mapping.yosys import run_yosys
 
@@ -25,7 +25,7 @@ def read_netlist(path: Path, top: str, *, tool: str, timeout: float) -> Mapping[
     """
     if path.suffix not in _READERS:
         raise HwgenError(str(path), f"found {path.suffix or 'no suffix'}", _ALLOWED)
-    with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+    with temporary_folder("prove") as name:
         folder = Path(name)
         content = read_plain(path, _ALLOWED, MAX_NETLIST_BYTES)
         (folder / f"given{path.suffix}").write_bytes(content)
