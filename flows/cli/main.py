@@ -1,11 +1,13 @@
 """The ``hwgen`` command. Exit codes: 0 done, 1 an expected failure, 2 wrong usage."""
 
 import contextlib
+import errno
 import importlib
 import keyword
 import os
 import signal
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -77,6 +79,8 @@ def main() -> None:
     """Run the command line and exit; a signal that asks us to end interrupts, and is cleaned up."""
     _listen(_interrupt)
     sys.unraisablehook = _unraisable
+    if not sys.warnoptions:  # of numpy, say; what is wrong is told in one line
+        warnings.simplefilter("ignore")
     code = run(sys.argv[1:])
     _settle()
     sys.exit(code)
@@ -144,13 +148,24 @@ def run(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         where = str(error.filename or "output")
-        return _fail(where, error.strerror or type(error).__name__, "is the disk full?")
+        return _fail(where, error.strerror or type(error).__name__, _remedy(error))
     except Exception as error:
         if os.environ.get("HWGEN_DEBUG"):
             raise
         found = f"{type(error).__name__}: {printable(error, 160)}"
         return _fail("internal", found, "a bug; HWGEN_DEBUG=1 shows where")
     return 0
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about what the system refused."""
+    return {
+        errno.ENOSPC: "is the disk full?",
+        errno.EDQUOT: "a disk with room is needed",
+        errno.ENAMETOOLONG: "a shorter name is needed",
+        errno.EMFILE: "more open files must be allowed",
+        errno.ENOMEM: "more memory is needed",
+    }.get(error.errno or 0, "a file or folder of your own is needed")
 
 
 def _fail(where: str, found: str, allowed: str) -> int:

@@ -1,7 +1,6 @@
 """``hwgen synth``: standard cells, and their area."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.support.extras import hint, installed
 from hwgen.support.files import check_folder, write_together
+from hwgen.support.temporary import temporary_folder
 
 
 @click.command(
@@ -94,7 +94,7 @@ def map_to_cells(
     from hwgen.synth import synthesize
 
     check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
+    with temporary_folder("synth") as name:
         folder = Path(name)
         progress("generating")
         keywords = options.to_keywords()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
 from hwgen.support.fingerprint import fingerprint, versions
+from hwgen.support.temporary import temporary_folder
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -185,7 +185,7 @@ def area(job: Job, way: str, arch: str) -> Row:
     row, table = job.stored(way), job.study.area
     network = parse_network((row or {})["network"])
     cache, library = open_cache(), open_library(table.pdk, ())
-    with tempfile.TemporaryDirectory(prefix="hwgen-study-") as name:
+    with temporary_folder("study") as name:
         try:
             draft = generated(network, family(arch)(), Path(name), cache)
             report = synthesize(

@@ -19,11 +19,14 @@ from hwgen.support.fingerprint import fingerprint
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.canonical import MODULE, Canonical, canonical
 from hwgen.synth.mapping.recipe import MAPS, Plan, back_script
-from hwgen.synth.mapping.yosys import Yosys, failure_of, run_batch
+from hwgen.synth.mapping.yosys import STAGE, Yosys, failure_of, run_batch
 
 _PROVEN = "Networks are equivalent"
 _UNDECIDED = "networks are undecided"
 _NOTHING = "Don't call ABC as there is nothing to map."
+_MAPPING = f"{STAGE} mapping"
+_HANDED_OVER = "Extracted "
+"""What Yosys says of gates that it hands to ABC; where it has none, it says nothing at all."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +142,14 @@ class Mapper:
 def _problem(code: int, log: str, *, alone: bool) -> HwgenError | None:
     """Why a job's netlist cannot be taken, if it cannot.
 
-    A module that is too large for ABC's proof is taken from a plan's only script as it is.
+    A module that is too large for ABC's proof is taken from a plan's only script as it is. One of
+    constants and wires, or of registers alone, gives ABC nothing to do and nothing to prove.
     """
     if code:
         return failure_of(code, log)
+    _, reached, after = log.partition(_MAPPING)
+    if reached and _HANDED_OVER not in after:
+        return None
     if any(text in log for text in (_PROVEN, _NOTHING)) or (alone and _UNDECIDED in log.lower()):
         return None
     return HwgenError("Yosys", "ABC found no proof of its result", "no netlist was written")

@@ -562,3 +562,26 @@ def test_ten_million_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "axes: 9,998,244 points, at most 10,000 are taken (or --yes-really)" in said
     assert not (tmp_path / "out").exists()
     assert len(make_plan(load_sweep(file), file, many=True)) == 9_998_244
+
+
+def test_hundred_thousand_values_are_counted_before_they_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Compared one with each other they would take minutes."""
+    file = write_sweep(tmp_path, architecture=["serial"], macs=list(range(1, 200_001)))
+    said = refusal(capsys, "sweep", file, "-o", tmp_path / "out")
+    assert "axes: 200,000 points, at most 10,000 are taken (or --yes-really)" in said
+
+
+def test_integer_of_five_thousand_digits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_sweep(tmp_path, architecture=["serial"])
+    sweep = file.read_text("utf-8")
+    for text, said in (
+        (f"seed = {'9' * 5000}\n", "a number out of all ranges, at most 64 bits"),
+        (f"timeout = {'9' * 400}\n", "timeout: found an integer of 1329 bits, must be a valid"),
+        ("timeout = inf\n", "timeout: found Infinity, must be a finite number"),
+    ):
+        file.write_text(text + sweep, "utf-8")
+        assert said in refusal(capsys, "sweep", file, "-o", tmp_path / "out")
