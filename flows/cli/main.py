@@ -134,6 +134,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.UsageError as error:
+        error.message = printable(error.message, 400)
         with contextlib.suppress(OSError):
             error.show()
         return 2

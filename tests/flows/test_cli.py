@@ -462,7 +462,11 @@ def test_yosys_that_prints_nonsense(
 def test_refusal_is_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "\N{SNOWMAN}\a" * 60
     long = tmp_path / ("x" * 200) / ("y" * 200) / f"{name}.json"
-    assert len(refusal(capsys, "info", long)) < 700
+    assert len(refusal(capsys, "info", long)) < 600
+    assert run(["generate", "net.json", "-o", "out", "--pipeline", "nine\a" * 400]) == 2
+    said = capsys.readouterr().err
+    assert len(said) < 700
+    assert said.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("place", ["-o", "net"])
