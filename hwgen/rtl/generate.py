@@ -4,17 +4,17 @@ import re
 from pathlib import Path
 
 from amaranth.back import rtlil
+from amaranth.lib import wiring
 
-from hwgen.rtl.interface import Architecture, Manifest, Port, input_layout, output_layout
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.interface import Port
+from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import layer_module, top_module
-from hwgen.rtl.parallel.top import ParallelTop
 from hwgen.rtl.requantize import check_tables
-from hwgen.rtl.serial import Schedule, SerialTop
+from hwgen.rtl.top import Top
 from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import Network
 from hwgen.support.files import check_folder, write_together
-
-Top = ParallelTop | SerialTop
 
 
 def build(network: Network, architecture: Architecture) -> Top:
@@ -26,10 +26,8 @@ def build(network: Network, architecture: Architecture) -> Top:
         The network does not go into that architecture.
     """
     check_tables(network)
-    if architecture.name == "serial":
-        schedule = Schedule.of(network, architecture.macs)
-        return SerialTop(network, architecture, schedule)
-    return ParallelTop(network, architecture)
+    architecture.check(network)
+    return architecture.build(network)
 
 
 def generate(network: Network, architecture: Architecture, directory: Path) -> Manifest:
@@ -53,8 +51,8 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
         latency_cycles=component.latency,
         interval_cycles=component.interval,
         ports=_ports(text, top),
-        input=input_layout(network, architecture),
-        output=output_layout(network, architecture),
+        input=architecture.input_layout(network),
+        output=architecture.output_layout(network),
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         layer_modules=[f"{top}_{module}" for module in modules],
@@ -63,7 +61,9 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
     return manifest
 
 
-def verilog_text(component: Top, top: str, network: Network, architecture: Architecture) -> str:
+def verilog_text(
+    component: wiring.Component, top: str, network: Network, architecture: Architecture
+) -> str:
     """Verilog-2005 of ``component``: module ``top``, and ``top_<submodule>`` for what is in it."""
     body = verilog_of(rtlil.convert(component, name=top, emit_src=False))
     head = f"// {top}: {architecture}\n// network sha256 {network.sha256()}\n"
