@@ -95,11 +95,7 @@ class _Trainer:
         self._made: dict[tuple[int, bool, int | None], Any] = {}
 
     def trained(self, bits: int, kd: bool, accumulator: int | None = None) -> Any:
-<<<<<<< HEAD
-        """A run of :func:`~hwgen.frontends.train.flow.train`; stages share a checkpoint."""
-=======
         """A run of :func:`train_one`; its stages are shared by a checkpoint."""
->>>>>>> arch
         if (bits, kd, accumulator) not in self._made:
             job = self.job
             config = job.study.config(job.task, job.seed, bits, kd, accumulator)

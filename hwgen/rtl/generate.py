@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.lib import wiring
 
+from hwgen import __version__
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.interface import Port
 from hwgen.rtl.manifest import Manifest
@@ -61,13 +61,38 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
     return manifest
 
 
-def verilog_text(
-    component: wiring.Component, top: str, network: Network, architecture: Architecture
-) -> str:
+def verilog_text(component: Top, top: str, network: Network, architecture: Architecture) -> str:
     """Verilog-2005 of ``component``: module ``top``, and ``top_<submodule>`` for what is in it."""
-    body = verilog_of(rtlil.convert(component, name=top, emit_src=False))
-    head = f"// {top}: {architecture}\n// network sha256 {network.sha256()}\n"
-    return head + body
+    layers = {
+        f"{top}.{layer_module(i, layer.name)}": [
+            f"Layer {i}, {_plain(layer.name)}: {layer.fan_in} inputs {network.input_format(i)}, "
+            f"{layer.outputs} outputs."
+        ]
+        for i, layer in enumerate(network.layers)
+    }
+    body = verilog_of(rtlil.convert(component, name=top, emit_src=False), layers)
+    return "".join(f"// {line}\n" for line in header(component, network, architecture)) + body
+
+
+def header(component: Top, network: Network, architecture: Architecture) -> list[str]:
+    """What the first lines of the Verilog tell: origin, ports, cycles, terms of use."""
+    source, result = architecture.input_layout(network), architecture.output_layout(network)
+    decides = network.output == "argmax"
+    meaning = "index of the largest output" if decides else f"outputs {network.output_range()}"
+    return [
+        f"Network {_plain(network.name)}, {architecture}; written by hwgen {__version__}.",
+        f"Network sha256 {network.sha256()}",
+        f"Input: {network.input.features} features {network.input.format}; {source}.",
+        f"Output: {meaning}; {result}.",
+        "(u4.2 is unsigned, 4 bits, 2 of them after the point; s is two's complement.)",
+        f"Latency {component.latency}, interval {component.interval} clock cycles.",
+        "This text is yours to use in any way; the authors of hwgen claim nothing on it.",
+    ]
+
+
+def _plain(name: str) -> str:
+    """A name from a file, fit to stand in a comment: letters, digits, spaces, ``_.+-``."""
+    return re.sub(r"[^A-Za-z0-9 _.+-]", "_", name)[:60]
 
 
 def _ports(text: str, top: str) -> list[Port]:

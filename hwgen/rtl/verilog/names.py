@@ -5,22 +5,24 @@ import re
 from hwgen.rtl.verilog.rtlil import Module
 
 _NAMELESS = re.compile(r"\\port\$\d+\$\d+|\$\d+")
-_KEYWORDS = frozenset(
-    "always and assign automatic begin buf case casez casex cell config deassign default defparam "
-    "design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive "
-    "endspecify endtable endtask event for force forever fork function generate genvar if ifnone "
-    "include initial inout input instance integer join large liblist library localparam medium "
-    "module nand negedge nor not notif0 notif1 or output parameter pmos posedge primitive pull0 "
-    "pull1 real realtime reg release repeat scalared signed small specify specparam strong0 "
-    "strong1 supply0 supply1 table task time tran tri tri0 tri1 triand trior trireg unsigned use "
-    "var vectored wait wand weak0 weak1 while wire wor xnor xor logic bit byte do final global "
-    "int new null packed priority process pure rand ref return static string struct super this "
-    "type union unique virtual void with within let checker property sequence expect cover bind "
-    "alias assert assume before break class clocking constraint context continue export extends "
-    "extern foreach forkjoin iff illegal_bins implements import inside interface intersect local "
-    "longint matches modport nexttime package program protected randc randcase restrict "
-    "shortint shortreal solve strong tagged throughout timeprecision timeunit until wildcard".split()
-)
+_WORDS = """
+    always and assign automatic begin buf case casez casex cell config deassign default defparam
+    design disable edge else end endcase endconfig endfunction endgenerate endmodule
+    endprimitive endspecify endtable endtask event for force forever fork function generate
+    genvar if ifnone include initial inout input instance integer join large liblist library
+    localparam medium module nand negedge nor not notif0 notif1 or output parameter pmos posedge
+    primitive pull0 pull1 real realtime reg release repeat scalared signed small specify
+    specparam strong0 strong1 supply0 supply1 table task time tran tri tri0 tri1 triand trior
+    trireg unsigned use var vectored wait wand weak0 weak1 while wire wor xnor xor logic bit
+    byte do final global int new null packed priority process pure rand ref return static string
+    struct super this type union unique virtual void with within let checker property sequence
+    expect cover bind alias assert assume before break class clocking constraint context
+    continue export extends extern foreach forkjoin iff illegal_bins implements import inside
+    interface intersect local longint matches modport nexttime package program protected randc
+    randcase restrict shortint shortreal solve strong tagged throughout timeprecision timeunit
+    until wildcard
+"""
+_KEYWORDS = frozenset(_WORDS.split())
 
 
 class NameTable:

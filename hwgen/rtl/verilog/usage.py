@@ -114,9 +114,9 @@ class Usage:
                 self.uses[part.wire] += 1
                 bits = range(part.low, part.low + part.width)
                 self.bits.setdefault(part.wire, set()).update(bits)
-        if sig and sig[0].wire is not None and self.is_whole(sig[0]):
-            if all(part.wire is None for part in sig[1:]):
-                self.whole.add(sig[0].wire)
+        plain = bool(sig) and all(part.wire is None for part in sig[1:])
+        if plain and sig[0].wire is not None and self.is_whole(sig[0]):
+            self.whole.add(sig[0].wire)
 
     def _registers(self) -> dict[str, str]:
         found = {}
