@@ -6,12 +6,12 @@ and exit code 0, or with ``FAIL`` and another. Both sides stall at random, once 
 through all vectors at full speed is over.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.vectors import Vectors
+from hwgen.spec.arithmetic import Integers
 
 STIMULI, EXPECTED = "stimuli.hex", "expected.hex"
 
@@ -32,12 +32,12 @@ def bench_files(manifest: Manifest, vectors: Vectors, seed: int) -> dict[str, st
         f"{manifest.top}_tb.v": _bare(manifest, len(vectors))
         if manifest.arch.bare
         else _streaming(manifest, len(vectors), seed),
-        STIMULI: _hex(manifest.input, vectors.x.tolist()),
-        EXPECTED: _hex(manifest.output, vectors.expected.tolist()),
+        STIMULI: _hex(manifest.input, vectors.x),
+        EXPECTED: _hex(manifest.output, vectors.expected),
     }
 
 
-def _hex(layout: Layout, rows: Iterable[list[int]]) -> str:
+def _hex(layout: Layout, rows: Integers) -> str:
     """A beat to a line."""
     digits = -(-layout.width // 4)
     return "".join(f"{beat:0{digits}x}\n" for row in rows for beat in layout.pack(row))

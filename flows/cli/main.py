@@ -134,9 +134,8 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.UsageError as error:
-        error.message = printable(error.message, 400)
         with contextlib.suppress(OSError):
-            error.show()
+            click.UsageError(printable(error.format_message(), 400), error.ctx).show()
         return 2
     except Interrupted as interrupt:
         signal.setitimer(signal.ITIMER_REAL, 0)
