@@ -1,13 +1,14 @@
 """Arguments and options that several commands share."""
 
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.interface import Architecture
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
 
@@ -89,23 +90,6 @@ def library_options(command: Command) -> Command:
     return pdk(liberty(command))
 
 
-@dataclass(frozen=True)
-class SynthesisOptions:
-    """How to map: what :func:`recipe_options` ask for."""
-
-    recipe: str = "area"
-    clock: float | None = None
-    tool: str = "auto"
-    timeout: float = 1800.0
-    cache: bool = True
-
-    def to_keywords(self) -> dict[str, Any]:
-        """Arguments for :func:`synth.synthesize`."""
-        from hwgen.support.cache import open_cache
-
-        return {**vars(self), "cache": open_cache() if self.cache else None}
-
-
 def recipe_options(command: Command) -> Command:
     """``--recipe`` and what else decides how Yosys runs, handed on as ``options``."""
 
@@ -142,12 +126,29 @@ def recipe_options(command: Command) -> Command:
     def wrapper(
         recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
     ) -> Any:
-        from hwgen.synth.mapping.recipe import find_recipe
-        from hwgen.synth.mapping.yosys import find_yosys
+        options = SynthesisOptions(recipe, clock, tool, timeout, cache).check()
+        return command(options=options, **rest)
 
-        find_recipe(recipe, clock)
-        find_yosys(tool)
-        return command(options=SynthesisOptions(recipe, clock, tool, timeout, cache), **rest)
+    return wrapper
+
+
+def simulator_options(command: Command) -> Command:
+    """``--simulator`` and ``--seed``, a fresh one where none is given."""
+
+    @click.option(
+        "--simulator",
+        type=click.Choice(["verilator", "icarus"]),
+        default="verilator",
+        show_default=True,
+    )
+    @click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Of vectors and stalls; a fresh one if not given.",
+    )
+    @wraps(command)
+    def wrapper(seed: int | None, **rest: Any) -> Any:
+        return command(seed=secrets.randbelow(1 << 31) if seed is None else seed, **rest)
 
     return wrapper
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.flows.cli.console import Progress
-from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import make_gates
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.interface import Architecture, Manifest
 from hwgen.sim import verilator
 from hwgen.sim.activity import circle, collect
@@ -18,6 +17,7 @@ from hwgen.sim.runner import Simulator
 from hwgen.sim.trace import Tracer, saif_toggles, vcd_toggles
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.libraries.models import NETLIST, flat_verilog, net_name
 from hwgen.synth.mapping.netlist import Netlist
@@ -168,7 +168,7 @@ def flat(
         folder,
         library=open_library(pdk),
         options=SynthesisOptions(),
-        progress=Progress(quiet=True),
+        progress=silent,
     )
     netlist = Netlist.read(folder / "netlist.json", gates.manifest.top)
     text = flat_verilog(netlist.flat(), gates.library, netlist.top)
