@@ -105,7 +105,7 @@ class ProofReport:
         return [[QUESTIONS[k], v.status, v.seconds, v.method] for k, v in self.questions.items()]
 
     def module_rows(self) -> list[list[object]]:
-        """Of the question whether netlist = RTL: module, answer, flip-flops, compared, and so on."""
+        """Of netlist = RTL: module, answer, flip-flops, what was compared, seconds, method."""
         modules: Mapping[str, Any] = self.questions["netlist"].parts.get("modules", {})
         keys = ("status", "registers", "points", "seconds", "method")
         return [
