@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.recipes import ROOT, designs
 from hwgen.flows.power import estimate_power
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network

@@ -8,7 +8,7 @@ from typing import Any
 from hwgen.flows.prediction import accuracy_of
 from hwgen.flows.synthesis import DesignReport, synthesize_design
 from hwgen.flows.verification import Verification, verify_design
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architectures import families
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import load_network
@@ -17,7 +17,6 @@ from hwgen.support.files import write_atomic
 from hwgen.support.progress import Progress, silent, under
 from hwgen.synth import open_library
 
-_ARCHITECTURES = (Architecture(name="parallel"), Architecture(name="serial"))
 _SEED = 1
 _VECTORS = 100
 HEADER = (
@@ -103,7 +102,7 @@ def run_demo(folder: Path, progress: Progress = silent) -> Demo:
     samples = load_data(example("digits-test.npz"), network)
     accuracy = accuracy_of(network, golden.predict(network, samples.x), samples)
     designs = []
-    for architecture in _ARCHITECTURES:
+    for architecture in (one() for one in families().values()):
         say = under(progress, architecture.name)
         checked = verify_design(
             network,

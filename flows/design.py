@@ -5,9 +5,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
@@ -60,7 +59,7 @@ def make_design(
         design = _generated(network, architecture)
         cache.put(key, {"manifest": design.manifest.to_json(), "verilog": design.verilog})
         return design
-    manifest = TypeAdapter(Manifest).validate_python(entry["manifest"])
+    manifest = Manifest.from_json(entry["manifest"])
     return RtlDesign(verilog=entry["verilog"], manifest=manifest)
 
 

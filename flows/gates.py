@@ -7,7 +7,8 @@ from typing import Any
 
 from hwgen.flows.design import make_design
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress

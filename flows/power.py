@@ -11,7 +11,7 @@ from hwgen.flows.gates import Gates, make_gates
 from hwgen.flows.modules import by_size, short_module
 from hwgen.flows.results import html_line, html_table
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.sim.activity import Activity, collect
 from hwgen.sim.runner import Simulator
 from hwgen.spec.arithmetic import Integers

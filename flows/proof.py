@@ -15,7 +15,8 @@ from hwgen.flows.gates import make_gates
 from hwgen.flows.modules import short_module
 from hwgen.flows.results import html_line, html_table
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
 from hwgen.spec.network import Network

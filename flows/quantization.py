@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from hwgen.flows.results import html_line, html_table
 from hwgen.frontends.quantize import Accuracy, FloatModel, Result, Settings, accuracy, run
-from hwgen.frontends.quantize.area import estimated_area
 from hwgen.frontends.quantize.bounds import bounds
 from hwgen.frontends.quantize.costs import costs, fixed_costs
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.quantize.flow import checked
 from hwgen.frontends.quantize.samples import as_reals, read_samples
+from hwgen.rtl.architectures import families
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -68,8 +68,8 @@ class Quantization:
             "fixed_8_bit": {**asdict(fixed), "memory_bits": fixed.memory_bits},
             "saving": own.saving(fixed),
             "estimated_area_um2": {
-                "parallel": round(estimated_area(network, "parallel")),
-                "serial": round(estimated_area(network, "serial")),
+                name: round(one().estimated_area(network.layers, network.input.format))
+                for name, one in families().items()
             },
             "equalized": found.equalized,
             "evaluations": found.evaluations,

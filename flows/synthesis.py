@@ -11,7 +11,8 @@ from typing import Any, TypedDict
 from hwgen.flows.design import make_design
 from hwgen.flows.modules import by_size, short_module
 from hwgen.flows.results import html_line, html_table, narrowed
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, open_cache
 from hwgen.support.files import check_folder, write_together

@@ -10,7 +10,8 @@ from hwgen.flows.design import make_design
 from hwgen.flows.gates import make_gates
 from hwgen.flows.results import html_line, html_table, narrowed
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim.runner import SimulationResult, Simulator
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.vectors import make_vectors

@@ -12,7 +12,7 @@ from hwgen.flows.demo import HEADER, run_demo
 @output_option("Folder for everything.  [default: build/demo]", required=False)
 @json_option
 def demo(output: Path | None, as_json: bool) -> None:
-    """Take the digits network to Verilog, proof and area, parallel and serial."""
+    """Take the digits network to Verilog, proof and area in every architecture."""
     folder = output or Path("build/demo")
     with Progress(quiet=as_json) as progress:
         result = run_demo(folder, progress)

@@ -11,7 +11,7 @@ from hwgen.flows.cli.options import (
     output_option,
 )
 from hwgen.flows.design import make_design
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.support.files import check_folder
 

@@ -18,7 +18,7 @@ from hwgen.support.errors import HwgenError, printable
 
 SECTIONS: dict[str, dict[str, str]] = {
     "First": {
-        "demo": "Take the digits network to Verilog, proof and area, parallel and serial.",
+        "demo": "Take the digits network to Verilog, proof and area in every architecture.",
     },
     "Networks": {
         "import": "Read a quantized ONNX model as a network that computes the same integers.",

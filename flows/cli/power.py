@@ -16,7 +16,7 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.flows.power import Conditions, PowerReport, estimate_power
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.sim.runner import Simulator
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network

@@ -15,7 +15,7 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.flows.proof import ProofReport, prove_design
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.synth import open_library
 

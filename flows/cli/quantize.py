@@ -13,6 +13,7 @@ from hwgen.flows.cli.options import json_option, output_option
 from hwgen.flows.quantization import LAYER_HEADER, OutputKind, Quantization, quantize_files
 from hwgen.frontends.quantize import Settings, load_float_model, parse_format
 from hwgen.frontends.quantize.settings import MINIMIZE, Widths
+from hwgen.rtl.architectures import DEFAULT, families
 from hwgen.spec.network import save_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_place
@@ -129,8 +130,8 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--area-of",
-    type=click.Choice(["parallel", "serial"]),
-    default="parallel",
+    type=click.Choice(list(families())),
+    default=DEFAULT.name,
     show_default=True,
     help="The architecture whose estimated area --minimize area looks at.",
 )
@@ -208,9 +209,6 @@ def show(found: Quantization) -> None:
     emit_line(f"error of the outputs {report['relative_error']:.2e} of their variance")
     emit_table(f"layers, input {report['input_format']}", LAYER_HEADER, found.layer_rows())
     emit_table("costs", ["", "here", "fixed 8-bit", "saved"], found.cost_rows())
-    area = report["estimated_area_um2"]
-    emit_line(
-        f"estimated area in ihp-sg13g2: parallel {area['parallel']:,} um2, "
-        f"serial {area['serial']:,} um2"
-    )
+    areas = [f"{name} {um2:,} um2" for name, um2 in report["estimated_area_um2"].items()]
+    emit_line(f"estimated area in ihp-sg13g2: {', '.join(areas)}")
     emit_line(f"network in {report['network']}, {report['evaluations']:,} tried")

@@ -9,7 +9,7 @@ from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option, output_option
 from hwgen.flows.study.config import load_study
 from hwgen.flows.study.run import run_study
-from hwgen.flows.study.summary import HEADER
+from hwgen.flows.study.summary import header
 
 
 @command(epilog="Example: hwgen study examples/studies/tabular.toml -o build/study")
@@ -32,6 +32,6 @@ def study(study: Path, jobs: int, no_area: bool, output: Path, as_json: bool) ->
         emit_json(result.to_json())
         return
     for heading, rows in result.tables():
-        emit_table(heading, HEADER, rows)
+        emit_table(heading, header(), rows)
     emit_line("~ estimated from the network's integers, not synthesized")
     emit_line(f"everything in {output}")

@@ -15,7 +15,7 @@ from hwgen.flows.cli.options import (
     recipe_options,
 )
 from hwgen.flows.synthesis import DesignReport, SynthesisOptions, synthesize_design
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.synth import open_library
 

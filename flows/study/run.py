@@ -11,9 +11,9 @@ from hwgen.flows.results import html_table
 from hwgen.flows.study.config import Study
 from hwgen.flows.study.points import Job, Row, area, check_data, compute
 from hwgen.flows.study.summary import (
-    HEADER,
     cells,
     document,
+    header,
     summarize,
     title,
     to_csv,
@@ -38,7 +38,7 @@ class StudyResult:
         return document(self.study, self.rows)
 
     def tables(self) -> list[tuple[str, list[list[str]]]]:
-        """Of each task a heading, and the rows below :data:`HEADER`."""
+        """Of each task a heading, and the rows below :func:`hwgen.flows.study.summary.header`."""
         found = []
         for task in self.study.task:
             own = [row for row in self.rows if row["task"] == task.name]
@@ -46,7 +46,7 @@ class StudyResult:
         return found
 
     def _repr_html_(self) -> str:
-        return "".join(html_table(heading, HEADER, rows) for heading, rows in self.tables())
+        return "".join(html_table(heading, header(), rows) for heading, rows in self.tables())
 
 
 def run_study(

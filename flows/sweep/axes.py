@@ -2,8 +2,7 @@
 
 import itertools
 import math
-import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from hwgen.flows.sweep.config import SweepFile, nearest
 from hwgen.flows.sweep.points import Mapping, knobs
 from hwgen.flows.sweep.table import Table
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import DEFAULT, make
 from hwgen.support.errors import HwgenError
 from hwgen.support.messages import shown
 from hwgen.synth import CellLibrary, open_library
@@ -51,13 +51,13 @@ def check_names(table: Table, file: SweepFile) -> None:
 def count_parts(axes: dict[str, list[Any]], file: SweepFile) -> tuple[int, int, int]:
     """How many sources, architectures and mappings ``axes`` give; unknown names count once."""
 
-    def product(names: typing.Iterable[str]) -> int:
+    def product(names: Iterable[str]) -> int:
         return math.prod(len(axes[name]) for name in names if name in axes)
 
     quantized = file.model and (set(axes) & set(quantization()) or "network" not in axes)
     sources = len(axes.get("network", []))
     sources += product(quantization()) if quantized else 0
-    names = axes.get("architecture", ["parallel"])
+    names = axes.get("architecture", [DEFAULT.name])
     architectures = sum(product(knobs().get(str(name), ())) for name in names)
     recipes = axes.get("recipe", ["area"])
     aiming = sum(_aims(str(recipe)) for recipe in recipes)
@@ -73,7 +73,7 @@ def architectures(table: Table) -> tuple[Architecture, ...]:
     HwgenError
         An unknown architecture, a knob that none of them has, a value that is not allowed.
     """
-    names = table.values.get("architecture", ["parallel"])
+    names = table.values.get("architecture", [DEFAULT.name])
     for index, name in enumerate(names):
         if not isinstance(name, str) or name not in knobs():
             raise table.refusal(
@@ -93,15 +93,10 @@ def architectures(table: Table) -> tuple[Architecture, ...]:
 
 
 def _architecture(table: Table, name: Any, settings: dict[str, Any]) -> Architecture:
-    hints = typing.get_type_hints(Architecture)
-    for knob, value in settings.items():
-        if type(value) is not hints[knob]:
-            needed = "true or false" if hints[knob] is bool else "an integer"
-            raise table.refusal(knob, f"found {shown(value)}", f"must be {needed}")
     try:
-        return Architecture(name=name, **settings)
+        return make(name, settings)
     except HwgenError as error:
-        raise table.refusal(error.where.removeprefix("--"), error.found, error.allowed) from None
+        raise table.refusal(error.where, error.found, error.allowed) from None
 
 
 class Mappings:

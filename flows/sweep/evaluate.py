@@ -25,8 +25,8 @@ from hwgen.flows.sweep.networks import network_of
 from hwgen.flows.sweep.points import Context, Point
 from hwgen.flows.sweep.version import code_hash
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.interface import Architecture
-from hwgen.rtl.parallel.addergraph import signed_digits
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.digits import digit_counts
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
@@ -293,7 +293,7 @@ def describe(network: Network) -> dict[str, Any]:
     """Figures of a network, as columns."""
     weights = np.concatenate([layer.weight_values.ravel() for layer in network.layers])
     codes, counts = np.unique(weights, return_counts=True)
-    digits = sum(len(signed_digits(int(c))) * int(n) for c, n in zip(codes, counts, strict=True))
+    digits = int(digit_counts(codes) @ counts)
     hidden = [layer.output.bits for layer in network.layers[:-1] if layer.output]
     return {
         "weight_bits": max(layer.weight_bits for layer in network.layers),

@@ -17,7 +17,7 @@ from hwgen.flows.sweep.points import Checks, Context, Mapping, Point
 from hwgen.flows.sweep.sources import Sources, read_data
 from hwgen.flows.sweep.table import Table
 from hwgen.flows.sweep.version import code_hash
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
 from hwgen.synth import CellLibrary

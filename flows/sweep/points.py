@@ -4,12 +4,12 @@ Everything here travels to workers, which need nothing of the machine that the s
 """
 
 import json
-import typing
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import families
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of
 from hwgen.synth.libraries.library import CellLibrary
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 Settings = tuple[tuple[str, Any], ...]
 
 
-@cache
 def knobs() -> dict[str, tuple[str, ...]]:
     """The knobs of each architecture."""
-    names = typing.get_args(typing.get_type_hints(Architecture)["name"])
-    return {n: tuple(k for k in Architecture(name=n).to_json() if k != "name") for n in names}
+    return {name: tuple(k.name for k in one.knobs()) for name, one in families().items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
