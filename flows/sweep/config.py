@@ -101,6 +101,17 @@ def load_sweep(path: Path) -> SweepFile:
         raise HwgenError(str(path), f"not TOML: {found}", "a sweep file is TOML") from None
     except RecursionError:
         raise HwgenError(str(path), "nested too deep", "a sweep file has three levels") from None
+    return parse_sweep(content, path)
+
+
+def parse_sweep(content: dict[str, Any], path: Path) -> SweepFile:
+    """A sweep from plain data; refusals name ``path``.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`load_sweep`, but for what is about a file.
+    """
     try:
         file = SweepFile.model_validate(content)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import Network
@@ -29,18 +30,23 @@ class Data:
         Input codes, int64 [samples, features].
     y
         Class indices, int64 [samples], or None where the file has none.
+    targets
+        Of a ``values`` network, the reals that its outputs should be, float64 [samples, outputs];
+        None where they are not known.
     """
 
     x: Integers
     y: Integers | None
+    targets: Integers | None = None
 
 
 def load_data(path: Path, network: Network) -> Data:
     """Read an ``.npz`` (arrays ``x`` and, where known, ``y``) or a ``.csv`` with a header.
 
     A floating ``x`` holds real values and is quantized (half to even, saturate); an integer ``x``
-    holds codes. A ``.csv`` column counts as ``y`` if it is the last and bears that name; its
-    features are codes if every one of them is an integer.
+    holds codes. A ``.csv`` column counts as ``y`` if it is the last and is called ``y``, ``class``
+    or ``label``; its features are codes if every one of them is an integer. ``y`` may hold the
+    network's labels instead of indices and, of a ``values`` network, real targets.
 
     Raises
     ------
@@ -81,7 +87,10 @@ def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "")
             f"{prefix}x", f"shape {shape}", f"samples x {features} features are needed"
         )
     codes = _codes(prefix, x, network.input.format)
-    return Data(x=codes, y=_classes(prefix, y, x.shape[0], network))
+    targets = None if y is None else _targets(prefix, y, x.shape[0], network)
+    if targets is not None and y is not None and y.dtype.kind == "f":
+        y = None
+    return Data(x=codes, y=_classes(prefix, y, x.shape[0], network), targets=targets)
 
 
 def quantize(values: Integers, target: Format) -> Integers:
@@ -117,6 +126,10 @@ def _codes(prefix: str, x: Integers, target: Format) -> Integers:
 def _classes(prefix: str, y: Integers | None, samples: int, network: Network) -> Integers | None:
     if y is None:
         return None
+    if labels.is_text(y) and y.shape == (samples,):
+        y = labels.indices(y, network.labels, prefix)
+    if labels.is_regression(y) and network.output == "argmax":
+        raise HwgenError(f"{prefix}y", "real values", "the network hands out classes")
     if y.shape != (samples,) or y.dtype.kind not in "iu":
         raise HwgenError(
             f"{prefix}y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
@@ -127,6 +140,17 @@ def _classes(prefix: str, y: Integers | None, samples: int, network: Network) ->
             f"{prefix}y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
         )
     return y.astype(np.int64)
+
+
+def _targets(prefix: str, y: Integers, samples: int, network: Network) -> Integers | None:
+    """Real targets of a network that hands out values; None where ``y`` holds none."""
+    outputs = network.layers[-1].outputs
+    shapes = [(samples, outputs), *([(samples,)] if outputs == 1 else [])]
+    if network.output != "values" or y.dtype.kind not in "fiu" or y.shape not in shapes:
+        return None
+    if not np.isfinite(y).all():
+        raise HwgenError(f"{prefix}y", "NaN or infinity", "every value must be finite")
+    return y.astype(np.float64).reshape(samples, outputs)
 
 
 def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
@@ -166,24 +190,37 @@ def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
             f"a cell of more than {limit}",
             "numbers are shorter (is a quote left open?)",
         ) from None
-    if not rows or all(_is_number(cell) for cell in rows[0][1]):
+    first = rows[0][1] if rows else []
+    if all(map(_is_number, first)) or (len(first) > 1 and _is_unnamed(first)):
         raise HwgenError(str(path), "no header line", "the first line names the columns")
     (_, header), *body = rows
+    has_y = labels.is_label_column(header[-1])
     for number, row in body:
         if len(row) != len(header):
             raise HwgenError(
                 f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
             )
-        for name, cell in zip(header, row, strict=True):
+        for name, cell in zip(header[:-1] if has_y else header, row, strict=False):
             if not _is_number(cell):
                 raise HwgenError(
                     f"{path}: line {number}, column {name!r}",
                     f"found {cell!r}",
                     "a number is needed",
                 )
-    has_y = header[-1].strip() == "y"
     x = _numbers([row[:-1] if has_y else row for _, row in body], len(header) - has_y)
-    return x, _numbers([[row[-1]] for _, row in body], 1)[:, 0] if has_y else None
+    return x, _labels([row[-1] for _, row in body]) if has_y else None
+
+
+def _is_unnamed(first: list[str]) -> bool:
+    """Whether a first line is a sample with the name of its class, and no header."""
+    return all(map(_is_number, first[:-1])) and not labels.is_label_column(first[-1])
+
+
+def _labels(cells: list[str]) -> Integers:
+    """Numbers where all are, else names."""
+    if all(map(_is_number, cells)):
+        return _numbers([[cell] for cell in cells], 1)[:, 0]
+    return np.array(cells, np.str_)
 
 
 def _numbers(rows: list[list[str]], columns: int) -> Integers:

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -57,7 +57,21 @@ def read_toml(path: Path, model: type[Model], what: str) -> Model:
         raise _refusal(path, error) from None
 
 
-def _refusal(path: Path, error: ValidationError) -> HwgenError:
+def parse_table(content: dict[str, Any], model: type[Model], where: str) -> Model:
+    """Plain data as ``model``, refused like a file called ``where``.
+
+    Raises
+    ------
+    HwgenError
+        An unknown key, a value that is not allowed.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(where, error) from None
+
+
+def _refusal(path: Path | str, error: ValidationError) -> HwgenError:
     findings = error.errors(include_url=False)
     unknown = [one for one in findings if one["type"] == "extra_forbidden"]
     first = (unknown or findings)[0]  # a key that is misspelt is missing too
