@@ -402,7 +402,7 @@ def test_unsupported_library(capsys: pytest.CaptureFixture[str], net: Path, tmp_
     for target in ("librelane", "tinytapeout"):
         line = refusal(capsys, net, "--to", target, "--pdk", "asap7", "-o", tmp_path / "out")
         assert line == (
-            "pdk: 'asap7' cannot be made with LibreLane, one of ihp-sg13g2, sky130hd, gf180mcu"
+            "--pdk: 'asap7' cannot be made with LibreLane, one of ihp-sg13g2, sky130hd, gf180mcu"
         )
 
 
