@@ -23,6 +23,7 @@ from hwgen.flows.study.summary import (
 from hwgen.flows.training import need_torch
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
+from hwgen.support.workers import without_main
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +135,8 @@ def _all(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(calls)), mp_context=context)
     try:
-        futures = {pool.submit(call, *rest): name for name, (call, *rest) in calls.items()}
+        with without_main():
+            futures = {pool.submit(call, *rest): name for name, (call, *rest) in calls.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:

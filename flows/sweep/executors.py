@@ -26,6 +26,7 @@ from typing import Any, Protocol
 from hwgen.flows.sweep.memory import available_memory
 from hwgen.flows.sweep.points import Context
 from hwgen.support.errors import HwgenError
+from hwgen.support.workers import without_main
 
 INSTALL = ".venv/bin/pip install -e '.[sweep]' -c constraints.txt in the checkout"
 _WAIT_SECONDS = 60
@@ -78,7 +79,7 @@ class LocalExecutor:
         """See :class:`Executor`."""
         if self._pool is None:
             self._pool = self._new_pool()
-        with _uninterrupted():  # workers that start now leave Ctrl-C to us
+        with _uninterrupted(), without_main():  # workers that start now leave Ctrl-C to us
             try:
                 return self._pool.submit(_call_locally, function, *arguments)
             except BrokenExecutor as error:  # a worker died while nobody looked

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,8 @@ from tests.flows.test_cli import json_of
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "examples/digits.json"
 IMAGES = ROOT / "examples/digits-test.npz"
+SIMULATOR = "icarus" if shutil.which("iverilog") else "verilator"
+"""Icarus needs no compiler."""
 TINY = ROOT / "examples/sweeps/tiny.json"
 
 
@@ -150,7 +154,9 @@ def test_synth_is_what_the_command_line_prints(
 
 def test_verify_and_prove(tiny: hwgen.Network) -> None:
     design = tiny.design()
-    found = design.verify(np.zeros((2, tiny.input.features), int), vectors=10, seed=3)
+    found = design.verify(
+        np.zeros((2, tiny.input.features), int), vectors=10, seed=3, simulator=SIMULATOR
+    )
     assert (found.passed, found.seed, found.origins["data"]) == (True, 3, 2)
     assert found.require() is found
     assert "full speed" in found._repr_html_()
@@ -166,7 +172,7 @@ def test_verify_and_prove(tiny: hwgen.Network) -> None:
 def test_power_and_handoff(tiny: hwgen.Network, tmp_path: Path) -> None:
     design = tiny.design("serial")
     x = np.random.default_rng(1).integers(0, 16, (3, tiny.input.features))
-    power = design.power(x, pdk="sky130hd")
+    power = design.power(x, pdk="sky130hd", simulator=SIMULATOR)
     assert power.inferences == 3
     assert power.energy_pj == pytest.approx(power.dynamic_energy_pj + power.leakage_energy_pj)
     assert "an inference" in power._repr_html_()
@@ -276,7 +282,7 @@ def test_from_sklearn_regression_and_refusals() -> None:
     real = real_outputs(net, found.results)[:, 0]
     assert found.mean_absolute_error == pytest.approx(np.abs(real - target).mean())
     assert found.to_json()["r2"] == found.r2
-    with pytest.raises(hwgen.HwgenError, match="^model: a MLPClassifier that"):
+    with pytest.raises(hwgen.HwgenError, match=r"^model: a MLPClassifier that"):
         hwgen.from_sklearn(MLPClassifier(), x, y)
     with pytest.raises(hwgen.HwgenError, match=r"^model: an MLP that is not fitted"):
         hwgen.quantize(MLPClassifier(), x, y)
@@ -399,6 +405,26 @@ def test_sweep_is_a_table(tmp_path: Path) -> None:
     assert found.report.is_file()
     with pytest.raises(hwgen.HwgenError, match=r"axes.recipes: .* did you mean recipe"):
         hwgen.sweep({"axes": {"network": str(TINY), "recipes": 1}}, tmp_path / "b")
+
+
+def test_sweep_in_a_script_without_a_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    axes = {"network": str(TINY), "architecture": ["parallel"]}
+    content = {"axes": axes, "verify": "off", "keep": "none"}
+    script.write_text(
+        "import hwgen\nprint('begun')\n"
+        f"print(hwgen.sweep({content!r}, 'out', jobs=1).points)\nprint(__file__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.stdout.splitlines() == ["begun", "1", str(script)], done.stderr
 
 
 def test_golden_is_what_predict_says(tiny: hwgen.Network) -> None:
