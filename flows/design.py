@@ -1,7 +1,5 @@
 """A design's Verilog and manifest: generated, or as an earlier run left them in the cache."""
 
-import functools
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
+from hwgen.support.fingerprint import fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ def make_design(
     """
     if cache is None:
         return _generated(network, architecture)
-    key = key_of("verilog", network.sha256(), architecture.to_json(), _code())
+    key = key_of("verilog", network.sha256(), architecture.key(), fingerprint())
     entry = cache.get(key)
     if entry is None:
         design = _generated(network, architecture)
@@ -68,12 +67,3 @@ def _generated(network: Network, architecture: Architecture) -> RtlDesign:
 
     text, manifest = generate_text(network, architecture)
     return RtlDesign(verilog=text, manifest=replace(manifest, verilog=Path(manifest.verilog).name))
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of the generator."""
-    import hwgen
-
-    files = sorted(Path(hwgen.__file__).parent.glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary, synthesize
 
 Target = Literal["librelane", "tinytapeout"]
@@ -153,7 +153,7 @@ def hand_over(
     _check_options(to, clock, utilization, author)
     process = librelane.find_process(library.name)
     check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-handoff-") as name:
+    with temporary_folder("handoff") as name:
         progress("generating")
         store = SynthesisOptions(cache=cache).to_keywords()
         manifest = _design(network, architecture, to, author, Path(name), store["cache"])

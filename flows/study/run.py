@@ -21,6 +21,7 @@ from hwgen.flows.study.summary import (
     to_text,
 )
 from hwgen.flows.training import need_torch
+from hwgen.support.extras import need
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
 from hwgen.support.workers import without_main
@@ -75,6 +76,7 @@ def run_study(
     HwgenError
         Data that cannot be used, or the extra ``train`` is missing where something is trained.
     """
+    need("matplotlib")
     check_data(study, base)
     check_folder(output)
     from hwgen.flows.study.picture import study_picture

@@ -23,6 +23,7 @@ from hwgen.flows.sweep.store import (
     sorted_entries,
 )
 from hwgen.flows.sweep.version import provenance
+from hwgen.support.extras import need
 from hwgen.support.files import write_together
 from hwgen.support.progress import Progress
 
@@ -143,6 +144,7 @@ def report_folder(folder: Path, note: Progress) -> Findings:
     HwgenError
         There are no results.
     """
+    need("matplotlib")
     entries = sorted_entries(require_results(folder).values())
     try:
         with Store(folder) as store:

@@ -1,6 +1,7 @@
 """What samples are labelled with: class indices, names of classes, or real targets."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -50,3 +51,34 @@ def indices(y: Integers, labels: Sequence[str] | None, prefix: str = "") -> Inte
 def sorted_labels(y: Integers) -> tuple[str, ...]:
     """The names in ``y``, each once, sorted."""
     return tuple(sorted({name.strip() for name in y.tolist()}))
+
+
+class _Numbers(Protocol):
+    """Gathers numbers from cells."""
+
+    def add(self, cell: str) -> None:
+        """Take a number."""
+
+    @property
+    def values(self) -> Integers:
+        """Int64 or float64, one-dimensional."""
+
+
+class LabelColumn:
+    """Labels of cells: numbers, gathered by ``numbers``, as long as all are; names from then on."""
+
+    def __init__(self, numbers: _Numbers):
+        self._numbers, self._cells = numbers, list[str]()
+        self._text = False
+
+    def add(self, cell: str, is_number: bool) -> None:
+        """Take a cell."""
+        self._cells.append(cell)
+        self._text = self._text or not is_number
+        if not self._text:
+            self._numbers.add(cell)
+
+    @property
+    def values(self) -> Integers:
+        """Int64, float64 or text, one-dimensional."""
+        return np.array(self._cells, np.str_) if self._text else self._numbers.values

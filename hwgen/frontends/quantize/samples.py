@@ -39,7 +39,8 @@ def as_reals(name: object, x: Integers, settings: Settings) -> tuple[Floats, Set
     """
     where = f"{name}: x" if name else "x"
     if x.dtype.kind == "f":
-        return x.astype(np.float64), settings
+        with np.errstate(over="ignore"):  # beyond a double is infinite, and refused as that
+            return x.astype(np.float64), settings
     if settings.input_format is None:
         settings = replace(settings, input_format=_format_of(where, x))
     target = settings.input_format
