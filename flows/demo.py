@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.flows.prediction import accuracy_of
-from hwgen.flows.synthesis import DesignReport, synthesize_design
+from hwgen.flows.synthesis import DesignReport, draw_areas, synthesize_design
 from hwgen.flows.verification import Verification, verify_design
 from hwgen.rtl.architectures import families
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import write_together
 from hwgen.support.progress import Progress, silent, under
 from hwgen.synth import open_library
 
@@ -130,7 +131,8 @@ def run_demo(folder: Path, progress: Progress = silent) -> Demo:
         designs=tuple(designs),
         picture=folder / "area.png" if drawn else None,
     )
-    texts = {"demo.json": json.dumps(result.to_json(), indent=2) + "\n", **drawn}
+    text = json.dumps(result.to_json(), indent=2) + "\n"
+    texts: dict[str, str | bytes] = {"demo.json": text, **drawn}
     write_together({folder / name: content for name, content in texts.items()})
     return result
 
