@@ -226,9 +226,7 @@ class _Neuron:
         index, width = self.value, self.width
         bits = entries.target.bits + 1
         self.lines += [f"reg signed {_span(bits)} entry{j};", "always @*", f"  case ({index})"]
-        for t, entry in zip(
-            range(entries.first, entries.last + 1), entries.entries, strict=True
-        ):
+        for t, entry in zip(range(entries.first, entries.last + 1), entries.entries, strict=True):
             case, value = _decimal(t, width), _decimal(entry, bits)
             self.lines.append(f"    {case}: entry{j} = {value};")
         self.lines += [f"    default: entry{j} = 0;", "  endcase"]

@@ -183,9 +183,7 @@ class DenseLayer(Layer):
         dropped = self.dropped()
         if dropped is None:
             weights = _shifted(self.weight_values, shifts)
-            return Terms(
-                index=list(range(self.fan_in)), dropped=[0] * self.fan_in, weights=weights
-            )
+            return Terms(index=list(range(self.fan_in)), dropped=[0] * self.fan_in, weights=weights)
         drops = np.array(dropped)
         columns = [
             (i, int(d)) for i in range(self.fan_in) for d in sorted(set(drops[:, i].tolist()))

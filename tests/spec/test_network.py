@@ -221,7 +221,8 @@ def test_no_file(tmp_path: Path) -> None:
 
 ALLOWED_LAYER = (
     "kind, name, weights, weight_bits, weight_fraction_bits, weight_shift, codebook, "
-    "codebook_bits, bias, dropped_bits, activation, negative_shift, output, accumulator_bits, accumulator_overflow"
+    "codebook_bits, bias, dropped_bits, activation, negative_shift, output, accumulator_bits, "
+    "accumulator_overflow"
 )
 L0, L1 = ("layers", 0), ("layers", 1)
 SCALED = rescale(4, False, 0)
@@ -251,8 +252,8 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (
         changed(*L0, "output", "int", to=1),
         "layers[0].output.int: unknown key, "
-        "allowed are bits, signed, fraction_bits, rounding, overflow, multiplier, shift, thresholds, "
-        "scale",
+        "allowed are bits, signed, fraction_bits, rounding, overflow, multiplier, shift, "
+        "thresholds, scale",
     ),
     (changed(*L0, to={}), "layers[0].kind: missing, the key is required"),
     (changed(*L0, to=5), "layers[0]: found 5, must be an object"),

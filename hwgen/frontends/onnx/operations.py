@@ -66,7 +66,12 @@ class Operations:
             **dict.fromkeys(("Add", "Sub"), self._add),
             **dict.fromkeys(("Mul", "Div"), self._multiply),
             **dict.fromkeys(("HardTanh", "Hardtanh"), self._hard_tanh),
-            **{op: self._function(one) for one in activations() if isinstance(one, Tabled) for op in one.onnx},
+            **{
+                op: self._function(one)
+                for one in activations()
+                if isinstance(one, Tabled)
+                for op in one.onnx
+            },
             **dict.fromkeys(("ArgMax", "TopK"), self._class),
             **dict.fromkeys(("Identity", "Dropout", "Cast"), self._same),
             **dict.fromkeys(LAYOUT, self._layout),
