@@ -15,7 +15,7 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import memory
 
-from hwgen.spec.activations import Clip, Table, Tabled
+from hwgen.spec.activations import Activation, Clip, Table, Tabled, activation
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network
@@ -91,8 +91,11 @@ class Requantizer:
         total = Signal(shape_of(low, high), name=f"{name}_acc")
         m.d.comb += total.eq(accumulator)
         active: Value = total
-        if not self._clips and self.rescale.table is None:
-            kind = self.rescale.activation
+        kind = self.rescale.activation
+        if isinstance(kind, Clip) and not self._clips_late:
+            bounds = self._ends(kind, self.accumulator)
+            active = clip(m, f"{name}_active", total, self.accumulator, bounds)
+        elif not isinstance(kind, Clip | Tabled):
             active = kind.build(m, name, total, self.accumulator, self.rescale)
         result = Signal(shape_of(*self.interval), name=name)
         if self.rescale.thresholds is not None:
@@ -107,9 +110,19 @@ class Requantizer:
         return result
 
     @property
-    def _clips(self) -> bool:
-        """The activation is a clip, which comes after rounding; others come before."""
-        return isinstance(self.rescale.activation, Clip)
+    def _clips_late(self) -> bool:
+        """The activation is a clip that merges with saturation; others come before rounding.
+
+        A clip before a multiplier makes that one smaller.
+        """
+        return isinstance(self.rescale.activation, Clip) and self._factor == 1
+
+    def _ends(self, kind: Clip, interval: Interval) -> Interval:
+        """What the activation clips accumulators in ``interval`` to."""
+        bottom, top = kind.bounds(self.rescale)
+        low = interval[0] if bottom is None else bottom
+        high = max(low, interval[1]) if top is None else top
+        return min(low, high), high
 
     @property
     def _factor(self) -> int:
@@ -137,8 +150,8 @@ class Requantizer:
 
     @property
     def _active(self) -> Interval:
-        """Interval of what is multiplied: a clip is made later."""
-        if self._clips:
+        """Interval of what is multiplied."""
+        if self._clips_late:
             return self.accumulator
         return self.rescale.activation.interval(self.accumulator, self.rescale)
 
@@ -148,14 +161,11 @@ class Requantizer:
 
     @property
     def _limits(self) -> Interval:
-        """What clips and saturation together clip the rounded value to."""
+        """What late clips and saturation together clip the rounded value to."""
         limits = self._rounded
         kind, target = self.rescale.activation, self.rescale.target
-        if isinstance(kind, Clip):
-            bottom, top = kind.bounds(self.rescale)
-            low = limits[0] if bottom is None else self._rounding((bottom, bottom))[0]
-            high = max(low, limits[1]) if top is None else self._rounding((top, top))[0]
-            limits = clamp(limits, (min(low, high), high))
+        if isinstance(kind, Clip) and self._clips_late:
+            limits = clamp(limits, self._rounding(self._ends(kind, self.accumulator)))
         if target is not None and self.rescale.overflow == "saturate":
             limits = clamp(limits, (target.minimum, target.maximum))
         return limits
@@ -202,7 +212,7 @@ class Requantizer:
         Where the activation clips, it is not made: it only takes thresholds away.
         """
         rescale, (low, high) = self.rescale, self._active
-        at = rescale.compute if self._clips else rescale.behind
+        at = rescale.compute if self._clips_late else rescale.behind
         steps: list[int] = []
         levels: list[int] = at(np.array([low], object)).tolist()
         for step in sorted({t for t in rescale.thresholds or () if low < t <= high}):
@@ -225,14 +235,19 @@ class Requantizer:
 
 
 def check_tables(network: Network) -> None:
-    """Refuse a network with a sigmoid or tanh table that is too large for hardware.
+    """Refuse a network with a table that is too large for hardware, or an activation without any.
 
     Raises
     ------
     HwgenError
-        Naming the layer and the size.
+        Naming the layer and the size, or the activation.
     """
     for index, layer in enumerate(network.layers):
+        kind = activation(layer.activation)
+        if not isinstance(kind, Clip | Tabled) and type(kind).build is Activation.build:
+            raise HwgenError(
+                f"layers[{index}].activation", f"{kind.name!r} has no hardware", "a build is needed"
+            )
         for table in {one.table for one in network.rescales[index] if one.table}:
             entries = 1 << shape_of(table.first, table.last).width
             if entries > MAX_TABLE:
