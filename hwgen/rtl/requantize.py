@@ -9,7 +9,7 @@ clip and saturation are one clip after the shift. And the accumulator's exact in
 a clip that cannot happen is left out, and so is a threshold that is never or always reached.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
@@ -47,10 +47,14 @@ class Requantizer:
         What they are.
     accumulator
         Exact interval of the accumulators, after any wrapping.
+    multipliers
+        Where neurons have others than ``rescale`` says: all of them. One multiplication then serves
+        all, and :meth:`build` takes the factor.
     """
 
     rescale: Rescale
     accumulator: Interval
+    multipliers: tuple[int, ...] = ()
 
     def compute(self, accumulators: Integers) -> Integers:
         """Outputs of ``accumulators`` (without the offset), by the golden model."""
@@ -80,10 +84,20 @@ class Requantizer:
     @property
     def interval(self) -> Interval:
         """Exact interval of the outputs."""
-        return self.rescale.interval(self.accumulator)
+        lows, highs = zip(*(one.interval(self.accumulator) for one in self._rescales), strict=True)
+        return min(lows), max(highs)
 
-    def build(self, m: Module, name: str, accumulator: Value) -> Value:
+    @property
+    def _rescales(self) -> list[Rescale]:
+        """One for each multiplier."""
+        return [replace(self.rescale, multiplier=m) for m in self.multipliers] or [self.rescale]
+
+    def build(
+        self, m: Module, name: str, accumulator: Value, multiplier: Value | None = None
+    ) -> Value:
         """Combinational hardware: the output for ``accumulator``, which includes the offset.
+
+        ``multiplier`` is one of :attr:`multipliers`, where there are any.
 
         Returns a signal of the shape of :attr:`interval`.
         """
@@ -101,7 +115,7 @@ class Requantizer:
         if self.rescale.thresholds is not None:
             m.d.comb += result.eq(self._count(m, name, active))
             return result
-        rounded = self._round(m, name, active)
+        rounded = self._round(m, name, active, multiplier)
         if self.rescale.table is not None:
             m.d.comb += result.eq(self._lookup(m, name, self.rescale.table, rounded))
         else:
@@ -126,14 +140,16 @@ class Requantizer:
 
     @property
     def _factor(self) -> int:
-        """The multiplier without its factors of 2, which the shift takes up."""
+        """The multiplier without its factors of 2, which the shift takes up; if there is one."""
+        if self.multipliers:
+            return max(2, *self.multipliers)
         multiplier = self.rescale.multiplier
         return multiplier // (multiplier & -multiplier)
 
     @property
     def _shift(self) -> int:
         """The shift behind :attr:`_factor`, positive to the right."""
-        multiplier = self.rescale.multiplier
+        multiplier = 1 if self.multipliers else self.rescale.multiplier
         return self.rescale.shift - (multiplier & -multiplier).bit_length() + 1
 
     @property
@@ -145,8 +161,8 @@ class Requantizer:
     def _rounding(self, interval: Interval) -> Interval:
         if self.rescale.target is None:
             return interval
-        low, high = self.rescale.round(np.array(interval, object)).tolist()
-        return low, high
+        found = [one.round(np.array(interval, object)).tolist() for one in self._rescales]
+        return min(low for low, _ in found), max(high for _, high in found)
 
     @property
     def _active(self) -> Interval:
@@ -170,12 +186,13 @@ class Requantizer:
             limits = clamp(limits, (target.minimum, target.maximum))
         return limits
 
-    def _round(self, m: Module, name: str, active: Value) -> Value:
+    def _round(self, m: Module, name: str, active: Value, multiplier: Value | None) -> Value:
         interval = self._active
         if self._factor != 1:
-            interval = interval[0] * self._factor, interval[1] * self._factor
+            ends = [end * m for end in interval for m in self.multipliers or (self._factor,)]
+            interval = min(ends), max(ends)
             product = Signal(shape_of(*interval), name=f"{name}_product")
-            m.d.comb += product.eq(active * self._factor)
+            m.d.comb += product.eq(active * (self._factor if multiplier is None else multiplier))
             active = product
         if self._shift <= 0:
             return active.shift_left(-self._shift)

@@ -161,5 +161,7 @@ def test_no_hardware_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr(activations, "_REGISTERED", dict(activations._REGISTERED))
     monkeypatch.delattr(Shrink, "build")
     register(Shrink())
-    with pytest.raises(HwgenError, match=r"^layers\[0\]\.activation: 'shrink' has no hardware, a build is needed$"):
+    with pytest.raises(
+        HwgenError, match=r"^layers\[0\]\.activation: 'shrink' has no hardware, a build is needed$"
+    ):
         generate(with_it("shrink"), Architecture(), tmp_path)
