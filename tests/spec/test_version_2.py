@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one refusal to a line
 """Version 2 of the network file: when it is written, what it refuses, examples by hand."""
 
 import json
