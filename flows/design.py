@@ -1,15 +1,13 @@
 """A generated design, or the one that an earlier run made from the same network."""
 
-import functools
-import hashlib
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
+from hwgen.support.fingerprint import fingerprint
 
 
 def generated(
@@ -25,14 +23,14 @@ def generated(
     """
     if cache is None:
         return _generate(network, architecture, folder)
-    key = key_of("verilog", network.sha256(), architecture.to_json(), _code())
+    key = key_of("verilog", network.sha256(), architecture.key(), fingerprint())
     entry = cache.get(key)
     if entry is None:
         manifest = _generate(network, architecture, folder)
         text = Path(manifest.verilog).read_text(encoding="utf-8")
         cache.put(key, {"manifest": manifest.to_json(), "verilog": text})
         return manifest
-    manifest = TypeAdapter(Manifest).validate_python(entry["manifest"]).moved_to(folder)
+    manifest = Manifest.from_json(entry["manifest"]).moved_to(folder)
     verilog = Path(manifest.verilog)
     write_together(
         {verilog: entry["verilog"], verilog.with_name("manifest.json"): manifest.to_text()}
@@ -44,12 +42,3 @@ def _generate(network: Network, architecture: Architecture, folder: Path) -> Man
     from hwgen.rtl.generate import generate
 
     return generate(network, architecture, folder)
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of the generator."""
-    import hwgen
-
-    files = sorted(Path(hwgen.__file__).parent.glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

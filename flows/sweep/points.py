@@ -5,25 +5,23 @@ Everything here travels to workers, which need nothing of the machine that the s
 
 import contextlib
 import json
-import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import families
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
 
 Settings = tuple[tuple[str, Any], ...]
 
 
-@cache
 def knobs() -> dict[str, tuple[str, ...]]:
     """The knobs of each architecture."""
-    names = typing.get_args(typing.get_type_hints(Architecture)["name"])
-    return {n: tuple(k for k in Architecture(name=n).to_json() if k != "name") for n in names}
+    return {name: tuple(k.name for k in one.knobs()) for name, one in families().items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +109,7 @@ class Context:
     data
         Samples to measure accuracy on, or None.
     code
-        Hash of hwgen's own code; a worker with another is refused.
+        The fingerprint of hwgen and its tools; a worker with another is refused.
     """
 
     sources: tuple[Source, ...]
@@ -147,7 +145,7 @@ class Context:
     def design(self, point: Point) -> str:
         """Stands for the point's Verilog, which several points may share."""
         source = self.sources[point.source].stamp
-        return key_of("design", source, point.architecture.to_json(), self.code)
+        return key_of("design", source, point.architecture.key(), self.code)
 
     def proof(self, point: Point) -> str:
         """Stands for the verification of the point's Verilog."""

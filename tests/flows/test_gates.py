@@ -11,7 +11,7 @@ from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.main import run
 from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import Gates, make_gates
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.vectors import make_vectors
@@ -130,7 +130,7 @@ def test_verify_gates_looks_at_the_cells(
         (("--recipe", ""), "--recipe: given without --gates, only a netlist is made of cells"),
         (("--gates", "--pdk", "cmos"), "pdk: 'cmos' is not known, one of asap7"),
         (("--gates", "--recipe", "fast"), "recipe: 'fast' is not known, one of area"),
-        (("--gates", "--liberty", "none.lib"), "none.lib: cannot be read"),
+        (("--gates", "--liberty", "none.lib"), "none.lib: No such file"),
     ],
 )
 def test_refusals(
@@ -148,7 +148,7 @@ def test_cell_named_like_a_module(name: str, tmp_path: Path) -> None:
     with pytest.raises(HwgenError, match=said):
         make_gates(
             tiny(),
-            Architecture(),
+            Parallel(),
             tmp_path,
             library=odd,
             options=SynthesisOptions(),
