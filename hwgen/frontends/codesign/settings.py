@@ -1,0 +1,77 @@
+"""What is searched, and for how long."""
+
+from dataclasses import dataclass, field
+
+from hwgen.frontends.codesign.population import Training
+from hwgen.support.errors import HwgenError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A search for a front of networks.
+
+    Parameters
+    ----------
+    hidden
+        Topologies to begin with: widths of the hidden layers, one tuple each, all with as many
+        layers.
+    cheap, dear
+        Lowest and highest price of a gate equivalent, in units of the loss (nats of mean cross
+        entropy): where the front begins and ends.
+    prices
+        How many prices between them, in equal ratios.
+    rounds
+        How often the best networks are trained further and polished again.
+    kept
+        Networks kept for each price from one round to the next.
+    sweeps
+        Sweeps of polishing after each training.
+    tried
+        Moves of single weights in a sweep.
+    input_bits
+        Width of the unsigned inputs.
+    smoothing
+        Share of every label that is spread over all classes.
+    steps, later_steps
+        Steps of the first training, and of each later one.
+    seed
+        Decides everything that is left to chance.
+
+    Raises
+    ------
+    HwgenError
+        A value is out of range.
+    """
+
+    hidden: tuple[tuple[int, ...], ...] = ((16,), (32,))
+    cheap: float = 3e-5
+    dear: float = 3.5e-4
+    prices: int = 8
+    rounds: int = 3
+    kept: int = 2
+    sweeps: int = 8
+    tried: int = 300
+    input_bits: int = 4
+    smoothing: float = 0.02
+    steps: int = 5000
+    later_steps: int = 1200
+    seed: int = 0
+    first: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        depths = {len(widths) for widths in self.hidden}
+        if len(depths) != 1:
+            raise HwgenError("hidden", f"{sorted(depths)} layers", "all need the same number")
+        if any(width < 1 for widths in self.hidden for width in widths):
+            raise HwgenError("hidden", "a layer without neurons", "at least 1 neuron")
+        if not 0 < self.cheap <= self.dear:
+            raise HwgenError("prices", f"{self.cheap} to {self.dear}", "0 < lowest <= highest")
+        if self.input_bits not in range(1, 9):
+            raise HwgenError("input bits", f"found {self.input_bits}", "1 to 8")
+
+    def ladder(self) -> list[float]:
+        """The prices, the lowest first."""
+        if self.prices == 1:
+            return [self.cheap]
+        ratio = (self.dear / self.cheap) ** (1 / (self.prices - 1))
+        return [self.cheap * ratio**k for k in range(self.prices)]
