@@ -19,6 +19,7 @@ _COMMANDS = (
     "quantize",
     "train",
     "study",
+    "codesign",
     "info",
     "predict",
     "generate",

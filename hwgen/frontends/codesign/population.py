@@ -10,7 +10,8 @@ with ``price`` per gate equivalent; it rises over the first part of the run.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -272,6 +273,17 @@ def _fraction(row: Floats) -> int:
 
 def _ints(values: Floats) -> Integers:
     return np.rint(values).astype(np.int64)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: for tensors this small, more only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def train(
