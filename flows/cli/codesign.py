@@ -1,5 +1,6 @@
 """``hwgen codesign``: networks and their silicon together."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,15 @@ class Widths(click.ParamType):
 @click.option("--area", type=float, help="Name the most accurate point within this many um2.")
 @click.option("--minutes", type=float, default=10.0, show_default=True, help="Most time to search.")
 @click.option("--points", type=int, default=8, show_default=True, help="Most points of the front.")
-@click.option("--hidden", type=Widths(), multiple=True, help="Neurons to begin with, as 24 or 24,12; may be given several times.")
+@click.option(
+    "--hidden",
+    type=Widths(),
+    multiple=True,
+    help="Neurons to begin with, as 24 or 24,12; may be given several times.",
+)
 @click.option("--input-bits", type=int, default=4, show_default=True, help="Width of the inputs.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), default=0, show_default=True)
+@click.option("--jobs", type=int, help="Processes; by default one for each core.")
 @click.option("--sums", is_flag=True, help="Hand on the sums of the classes instead of an argmax.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Simulate every point.")
 @architecture_options
@@ -93,6 +100,7 @@ def codesign(
         minutes=rest["minutes"],
         points=rest["points"],
         vectors=flow.VECTORS if rest["verify"] else 0,
+        jobs=rest["jobs"] or len(os.sched_getaffinity(0)),
         cache=options.to_keywords()["cache"],
     )
     with Progress(quiet=as_json) as progress:

@@ -18,15 +18,14 @@ from hwgen.support.files import check_folder, write_together
 
 if TYPE_CHECKING:
     from hwgen.flows.codesign.samples import Task
-    from hwgen.frontends.codesign.search import Candidate, Clock
+    from hwgen.frontends.codesign.candidates import Candidate
+    from hwgen.frontends.codesign.search import Clock
     from hwgen.frontends.codesign.settings import Settings
 
 Say = Callable[[str], None]
 
 VECTORS = 200
 """Vectors that every point is simulated with."""
-
-_FLOAT_SHARE, _SEARCH_SHARE = 0.1, 0.8
 
 
 def _quiet(text: str) -> None:
@@ -53,6 +52,8 @@ class Options:
         Vectors for the simulation of each point's Verilog; 0: none is simulated.
     base
         Where relative paths of the data start.
+    jobs
+        Processes that polish; the result does not depend on it.
 
     Raises
     ------
@@ -69,12 +70,15 @@ class Options:
     vectors: int = VECTORS
     cache: Any = None
     base: Path = Path()
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         if self.architecture.name != "parallel":
             raise HwgenError("--arch", f"found {self.architecture.name}", "parallel is needed")
         if self.points < 1:
             raise HwgenError("--points", f"found {self.points}", "at least 1")
+        if self.jobs < 1:
+            raise HwgenError("--jobs", f"found {self.jobs}", "at least 1")
         if not self.minutes > 0:
             raise HwgenError("--minutes", f"found {self.minutes:g}", "more than 0")
 
@@ -121,7 +125,7 @@ def codesign(
     started = time.monotonic()
     task = load_task(table, options.base, settings.seed, settings.input_bits)
     place = output / "search" / _key(settings, task)
-    found, floats, clock = _searched(settings, task, place, options.minutes, progress)
+    found, floats, clock = _searched(settings, task, place, options, progress)
     points = _points(found, task, options, output, progress)
     front = Front(
         data=task.name,
@@ -161,15 +165,15 @@ def _key(settings: "Settings", task: "Task") -> str:
 
 
 def _searched(
-    settings: "Settings", task: "Task", place: Path, minutes: float, say: Say
+    settings: "Settings", task: "Task", place: Path, options: Options, say: Say
 ) -> "tuple[list[Candidate], tuple[float, float], Clock]":
     """All networks found, the float network's accuracies, and whether the time sufficed."""
     from hwgen.flows.codesign.store import Store
-    from hwgen.frontends.codesign.reference import float_accuracy
     from hwgen.frontends.codesign.population import one_thread
+    from hwgen.frontends.codesign.reference import float_accuracy
     from hwgen.frontends.codesign.search import Clock, search
 
-    clock = Clock(60 * minutes)
+    clock = Clock(60 * options.minutes)
     say("a float network, for comparison")
     with one_thread():
         floats = float_accuracy(
@@ -188,6 +192,7 @@ def _searched(
             clock=clock,
             memory=Store(place),
             say=say,
+            jobs=options.jobs,
         )
     return found, floats, clock
 
@@ -201,9 +206,9 @@ def _library(options: Options) -> Any:
 def _points(
     found: "list[Candidate]", task: "Task", options: Options, output: Path, say: Say
 ) -> tuple[Point, ...]:
-    """Map the front; points by area, each better than all smaller ones."""
+    """Map the front; points by area."""
     from hwgen.flows.codesign.silicon import Target, mapped_point
-    from hwgen.frontends.codesign.search import envelope, spread
+    from hwgen.frontends.codesign.candidates import envelope, spread
 
     target = Target(
         architecture=options.architecture,
@@ -223,12 +228,7 @@ def _points(
         mapped.append(point)
         texts[place] = network.to_json()
     write_together(texts)
-    best, kept = -1.0, []
-    for point in sorted(mapped, key=lambda one: one.area_um2):
-        if point.validation > best:
-            best = point.validation
-            kept.append(point)
-    return tuple(kept)
+    return tuple(sorted(mapped, key=lambda one: one.area_um2))
 
 
 def _written(front: Front, task: "Task", output: Path) -> None:

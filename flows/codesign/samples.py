@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.frontends.codesign.search import Codes
+from hwgen.frontends.codesign.candidates import Codes
 from hwgen.frontends.train.samples import Part, load_samples
 from hwgen.frontends.train.settings import DataTable
 from hwgen.spec.data import quantize

@@ -12,8 +12,8 @@ import numpy as np
 from hwgen.flows.codesign.results import Point
 from hwgen.flows.codesign.samples import Task
 from hwgen.flows.design import generated
+from hwgen.frontends.codesign.candidates import Candidate
 from hwgen.frontends.codesign.file import to_network
-from hwgen.frontends.codesign.search import Candidate
 from hwgen.rtl.interface import Architecture
 from hwgen.spec import golden
 from hwgen.spec.network import Network

@@ -60,13 +60,11 @@ def plain_network(network: IntegerNetwork) -> dict[str, Any]:
 
 def network_of(plain: dict[str, Any]) -> IntegerNetwork:
     """The network that :func:`plain_network` wrote."""
+
+    def array(part: Any) -> Any:
+        return None if part is None else np.array(part, np.int64)
+
     layers = [
-        IntegerLayer(
-            **{
-                name: None if part is None else np.array(part, np.int64)
-                for name, part in one.items()
-            }
-        )
-        for one in plain["layers"]
+        IntegerLayer(**{name: array(part) for name, part in one.items()}) for one in plain["layers"]
     ]
     return IntegerNetwork(layers, int(plain["input_bits"]))

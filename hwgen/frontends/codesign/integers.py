@@ -10,12 +10,13 @@ are as wide as their values. :meth:`IntegerNetwork.to_network` writes the file.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwgen.frontends.codesign.silicon import PRICES, Prices, interval, layer_area, neuron_area
-from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.spec.arithmetic import Integers
-from hwgen.spec.formats import signed_width
-from hwgen.spec.network import Network, parse_network
+
+Singles = NDArray[np.float32]
+"""Integers in float32, exact below 2^24: what matrix products are fast with."""
 
 
 @dataclass(eq=False)
@@ -60,16 +61,16 @@ class IntegerLayer:
             raise ValueError("the last layer hands on its accumulators")
         return largest(self.weights[j], int(self.biases[j]), rescale, tops)
 
-    def fire(self, accumulators: Floats) -> Floats:
+    def fire(self, accumulators: Singles) -> Singles:
         """Outputs of accumulators [outputs, samples], all integers in float32."""
         if self.shifts is None or self.bits is None:
             return accumulators
         return fire(accumulators, self.shifts[:, None], self.bits[:, None])
 
-    def accumulate(self, x: Floats) -> Floats:
+    def accumulate(self, x: Singles) -> Singles:
         """Accumulators [outputs, samples] of inputs [inputs, samples]; exact below 2^24."""
         product = self.weights.astype(np.float32) @ x
-        return np.asarray(product + self.biases.astype(np.float32)[:, None])
+        return np.asarray(product + self.biases.astype(np.float32)[:, None], np.float32)
 
 
 def largest(weights: Integers, bias: int, rescale: tuple[int, int], tops: list[int]) -> int:
@@ -78,11 +79,11 @@ def largest(weights: Integers, bias: int, rescale: tuple[int, int], tops: list[i
     return min(max(high, 0) >> rescale[0], (1 << rescale[1]) - 1)
 
 
-def fire(accumulators: Floats, shift: Integers | int, bits: Integers | int) -> Floats:
+def fire(accumulators: Singles, shift: Integers | int, bits: Integers | int) -> Singles:
     """Relu, rescale and saturation of accumulators that are integers in float32."""
     scaled = np.floor(accumulators * np.exp2(-np.asarray(shift, np.float32)))
     top = np.exp2(np.asarray(bits, np.float32)) - np.float32(1)
-    return np.asarray(np.clip(scaled, 0, top))
+    return np.asarray(np.clip(scaled, 0, top), np.float32)
 
 
 @dataclass(eq=False)
@@ -96,9 +97,9 @@ class IntegerNetwork:
         """A network of its own arrays."""
         return IntegerNetwork([layer.copy() for layer in self.layers], self.input_bits)
 
-    def logits(self, codes: Integers) -> Floats:
+    def logits(self, codes: Integers) -> Singles:
         """Sums of the last layer [classes, samples] for input codes [samples, features]."""
-        x = np.ascontiguousarray(codes.T, np.float32)
+        x: Singles = np.ascontiguousarray(codes.T, np.float32)
         for layer in self.layers[:-1]:
             x = layer.fire(layer.accumulate(x))
         return self.layers[-1].accumulate(x)

@@ -125,7 +125,8 @@ def _formats(now: Neuron, shift: int, bits: int, outgoing: Integers) -> Iterator
         yield replace(now, rescale=(shift - 1, bits), outgoing=outgoing // 2)
         if bits < MOST_BITS:
             yield replace(now, rescale=(shift - 1, bits + 1), outgoing=outgoing // 2)
-    sign, size = np.sign(now.weights), abs(now.weights)
+    sign: Integers = np.sign(now.weights)
+    size: Integers = np.abs(now.weights)
     for half in (size >> 1, (size + 1) >> 1):
         yield replace(now, weights=sign * half, bias=now.bias >> 1, rescale=(shift - 1, bits))
 

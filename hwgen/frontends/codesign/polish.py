@@ -78,9 +78,7 @@ def _weights(trials: Trials, sweep: Sweep, rng: np.random.Generator) -> int:
     return len(changed)
 
 
-def _best(
-    trials: Trials, move: WeightMove, sweep: Sweep
-) -> tuple[float, float, Neuron, Outcome]:
+def _best(trials: Trials, move: WeightMove, sweep: Sweep) -> tuple[float, float, Neuron, Outcome]:
     """The better of the move alone, and with a bias that keeps the accumulator's mean."""
     layer = trials.network.layers[move.layer]
     weights = layer.weights[move.output].copy()
@@ -123,9 +121,7 @@ def _last_bias(trials: Trials, j: int, sweep: Sweep, rng: np.random.Generator) -
     return taken
 
 
-def _neuron(
-    trials: Trials, layer: int, j: int, sweep: Sweep, rng: np.random.Generator
-) -> int:
+def _neuron(trials: Trials, layer: int, j: int, sweep: Sweep, rng: np.random.Generator) -> int:
     """Take over the first change of a hidden neuron that is accepted."""
     own = trials.network.layers[layer]
     before = own.weights[j]

@@ -9,6 +9,7 @@ outputs of hidden neurons a trained width each (0: the neuron is gone), and the 
 with ``price`` per gate equivalent; it rises over the first part of the run.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -88,7 +89,7 @@ class Population:
             own = torch.tensor([[member.hidden[k]] for member in self.members])
             self.masks.append((torch.arange(width)[None] < own).float())
         self.masks.append(torch.ones(count, classes))
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(itertools.pairwise(sizes))
         gain = [1.0 if k < depth else 2.0 for k in range(len(pairs))]
         self.weights = [
             uniform(count, a, b) * (gain[k] * math.sqrt(3 / a)) * self._mask(k)
@@ -138,10 +139,8 @@ class Population:
     def rounded(self) -> list[Tensor]:
         """The weights of all layers as they will be."""
         return [
-            RoundedWeight.apply(weight, fraction) * self._mask(k)  # type: ignore[no-untyped-call]
-            for k, (weight, fraction) in enumerate(
-                zip(self.weights, self.fractions, strict=True)
-            )
+            RoundedWeight.apply(weight, fraction) * self._mask(k)
+            for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True))
         ]
 
     def logits(self, x: Tensor) -> Tensor:
@@ -149,7 +148,7 @@ class Population:
         weights = self.rounded()
         for k, bits in enumerate(self.bits):
             sums = torch.baddbmm(self.biases[k][:, None], x, weights[k])
-            x = RoundedRelu.apply(sums, bits[:, None])  # type: ignore[no-untyped-call]
+            x = RoundedRelu.apply(sums, bits[:, None])
         return torch.baddbmm(self.biases[-1][:, None], x, weights[-1])
 
     def costs(self, input_bits: int) -> Tensor:
@@ -217,9 +216,7 @@ def _begin(population: Population, member: int, network: IntegerNetwork) -> None
                 tensor.zero_()
                 tensor[:columns, :rows] = torch.tensor(values)
             population.biases[k][member].zero_()
-            population.biases[k][member][:rows] = torch.tensor(
-                np.ldexp(layer.biases - half, -own)
-            )
+            population.biases[k][member][:rows] = torch.tensor(np.ldexp(layer.biases - half, -own))
             if layer.bits is not None:
                 population.bits[k][member][:rows] = torch.tensor(layer.bits)
                 fractions = layer.bits

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from hwgen.frontends.codesign.search import Codes
+from hwgen.frontends.codesign.candidates import Codes
 
 _STEPS, _LOOK, _BATCH = 2000, 100, 128
 

@@ -44,7 +44,7 @@ class Settings:
     """
 
     hidden: tuple[tuple[int, ...], ...] = ((16,), (32,))
-    cheap: float = 3e-5
+    cheap: float = 1.5e-5
     dear: float = 3.5e-4
     prices: int = 8
     rounds: int = 3

@@ -137,7 +137,7 @@ def layer_area(
 
 @dataclass(frozen=True)
 class _Node:
-    """A word of a graph: its width, and what must be added to it to have the value it stands for."""
+    """A word of a graph: its width, and what is added to it to have what it stands for."""
 
     bits: int
     offset: int

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.frontends.codesign.integers import IntegerNetwork, fire, largest
+from hwgen.frontends.codesign.integers import IntegerNetwork, Singles, fire, largest
 from hwgen.frontends.codesign.silicon import PRICES, Prices, neuron_area
-from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.spec.arithmetic import Integers
 
 _FAR = np.float32(80)
@@ -46,11 +45,11 @@ class Outcome:
 
     change: float
     rows: Integers
-    accumulator: Floats
-    output: Floats | None
-    deeper: list[tuple[int, Floats, Floats]]
-    sums: Floats
-    losses: Floats
+    accumulator: Singles
+    output: Singles | None
+    deeper: list[tuple[int, Singles, Singles]]
+    sums: Singles
+    losses: Singles
 
 
 class Trials:
@@ -78,7 +77,7 @@ class Trials:
         self.y = y
         self.smoothing = np.float32(smoothing)
         self.prices = prices
-        self.temperature: np.float32 | None = None
+        self.temperature = np.float32(0)
         self._x = np.ascontiguousarray(codes.T, np.float32)
         self._every = np.arange(len(y))
         self.refresh()
@@ -106,7 +105,7 @@ class Trials:
         return sum(self.layer_areas)
 
     @property
-    def sums(self) -> Floats:
+    def sums(self) -> Singles:
         """Sums of the last layer [classes, samples]."""
         return self.accumulators[-1]
 
@@ -120,7 +119,7 @@ class Trials:
             self.prices,
         )
 
-    def trial(self, neuron: Neuron, accumulator: Floats) -> Outcome:
+    def trial(self, neuron: Neuron, accumulator: Singles) -> Outcome:
         """The network with ``neuron``, whose accumulator would be ``accumulator`` [samples]."""
         at, j = neuron.layer, neuron.index
         if neuron.rescale is None:
@@ -130,7 +129,10 @@ class Trials:
             return self._outcome(rows, accumulator, None, [], sums)
         output = fire(accumulator, *neuron.rescale)
         following = self.network.layers[at + 1]
-        before, weights = self.values[at + 1][j], following.weights[:, j].astype(np.float32)[:, None]
+        before, weights = (
+            self.values[at + 1][j],
+            following.weights[:, j].astype(np.float32)[:, None],
+        )
         if neuron.outgoing is None and neuron.next_biases is None:
             change = output - before
             rows = np.flatnonzero(change)
@@ -171,7 +173,7 @@ class Trials:
         self.sums[:, rows] = outcome.sums
         self.losses[rows] = outcome.losses
 
-    def slopes(self) -> list[tuple[Floats, Floats]]:
+    def slopes(self) -> list[tuple[Singles, Singles]]:
         """For each layer, first and (diagonal) second derivative of the loss by each weight.
 
         The step of a rescale counts as a straight line, as in training.
@@ -180,7 +182,7 @@ class Trials:
         share = np.exp(scaled - scaled.max(axis=0))
         share /= share.sum(axis=0)
         samples = np.float32(len(self.y))
-        heat = np.float32(self.temperature or 1)
+        heat = self.temperature
         second = share * (1 - share) * (heat * heat / samples)
         wanted = np.full_like(share, self.smoothing / len(share))
         wanted[self.y, self._every] += 1 - self.smoothing
@@ -204,10 +206,10 @@ class Trials:
     def _outcome(
         self,
         rows: Integers,
-        accumulator: Floats,
-        output: Floats | None,
-        deeper: list[tuple[int, Floats, Floats]],
-        sums: Floats,
+        accumulator: Singles,
+        output: Singles | None,
+        deeper: list[tuple[int, Singles, Singles]],
+        sums: Singles,
     ) -> Outcome:
         losses = self._cross_entropy(sums, self.y[rows])
         change = losses.sum(dtype=np.float64) - self.losses[rows].sum(dtype=np.float64)
@@ -226,16 +228,24 @@ class Trials:
         """Mean cross entropy."""
         return float(self.losses.mean(dtype=np.float64))
 
-    def _cross_entropy(self, sums: Floats, y: Integers) -> Floats:
+    def loss_of(self, codes: Integers, y: Integers) -> float:
+        """Mean cross entropy, unsmoothed, of other samples at the same temperature."""
+        sums = self.network.logits(codes)
+        apart = (sums - sums[y, np.arange(len(y))]).astype(np.float64) * float(
+            self.temperature or 1
+        )
+        return float(np.logaddexp.reduce(apart, axis=0).mean())
+
+    def _cross_entropy(self, sums: Singles, y: Integers) -> Singles:
         apart = sums - sums[y, np.arange(sums.shape[1])]
         apart *= self.temperature
         np.minimum(apart, _FAR, out=apart)
         spread = self.smoothing * apart.mean(axis=0) if self.smoothing else np.float32(0)
         np.exp(apart, out=apart)
-        return np.asarray(np.log(np.add.reduce(apart, 0)) - spread)
+        return np.asarray(np.log(np.add.reduce(apart, 0)) - spread, np.float32)
 
     def _fit_temperature(self) -> None:
-        if self.temperature is None:
+        if not self.temperature:
             spread = max(1e-3, float(np.abs(self.sums - self.sums.mean(axis=0)).mean()))
             tried = np.geomspace(0.3, 12, 24, dtype=np.float32) / np.float32(spread)
         else:
