@@ -22,6 +22,7 @@ from torch import Tensor
 
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
 from hwgen.frontends.codesign.rounding import RoundedRelu, RoundedWeight, digit_cost
+from hwgen.frontends.codesign.settings import Training
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.spec.arithmetic import Integers
 
@@ -37,31 +38,6 @@ class Member:
 
     hidden: tuple[int, ...]
     price: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """How a population is trained.
-
-    Parameters
-    ----------
-    steps, batch, rate
-        Of AdamW; the rate falls as a cosine in the last part.
-    decay
-        Weight decay.
-    smoothing
-        Share of every label that is spread over all classes.
-    rise
-        Share of the steps in which prices rise, by a factor of 100.
-    """
-
-    steps: int = 6000
-    batch: int = 256
-    rate: float = 4e-3
-    width_rate: float = 1e-2
-    decay: float = 1e-3
-    smoothing: float = 0.02
-    rise: float = 0.7
 
 
 class Population:

@@ -2,8 +2,32 @@
 
 from dataclasses import dataclass, field
 
-from hwgen.frontends.codesign.population import Training
 from hwgen.support.errors import HwgenError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a population is trained.
+
+    Parameters
+    ----------
+    steps, batch, rate
+        Of AdamW; the rate falls as a cosine in the last part.
+    decay
+        Weight decay.
+    smoothing
+        Share of every label that is spread over all classes.
+    rise
+        Share of the steps in which prices rise, by a factor of 100.
+    """
+
+    steps: int = 6000
+    batch: int = 256
+    rate: float = 4e-3
+    width_rate: float = 1e-2
+    decay: float = 1e-3
+    smoothing: float = 0.02
+    rise: float = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
