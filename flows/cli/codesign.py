@@ -2,25 +2,27 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
-    SynthesisOptions,
     architecture_options,
     json_option,
     library_options,
     output_option,
     recipe_options,
 )
-from hwgen.rtl.interface import Architecture
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
 from hwgen.support.errors import HwgenError
 
 
-class Share(click.ParamType):
+class Share(click.ParamType[float]):
     """``95%`` or ``0.95``."""
 
     name = "share"
@@ -35,7 +37,7 @@ class Share(click.ParamType):
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)
 
 
-class Widths(click.ParamType):
+class Widths(click.ParamType[tuple[int, ...]]):
     """``24`` or ``24,12``: neurons of each hidden layer."""
 
     name = "widths"
@@ -49,7 +51,7 @@ class Widths(click.ParamType):
         return tuple(map(int, str(value).split(",")))
 
 
-@click.command(epilog="Example: hwgen codesign digits -o build/codesign --accuracy 95%")
+@command(epilog="Example: hwgen codesign digits -o build/codesign --accuracy 95%")
 @click.argument("data")
 @output_option("Folder for networks, front.json, the picture, and the search to go on from.")
 @click.option("--accuracy", type=Share(), help="Name the smallest point that is as accurate.")
@@ -96,12 +98,11 @@ def codesign(
         architecture=architecture,
         sums=rest["sums"],
         library=open_library(pdk, liberty),
-        recipe=options.recipe,
+        synthesis=options,
         minutes=rest["minutes"],
         points=rest["points"],
         vectors=flow.VECTORS if rest["verify"] else 0,
         jobs=rest["jobs"] or len(os.sched_getaffinity(0)),
-        cache=options.to_keywords()["cache"],
     )
     with Progress(quiet=as_json) as progress:
         front = flow.codesign(
@@ -123,8 +124,8 @@ def codesign(
 def _settings(hidden: tuple[tuple[int, ...], ...], input_bits: int, seed: int) -> Any:
     from hwgen.frontends.codesign.settings import Settings
 
-    own = {"hidden": hidden} if hidden else {}
-    return Settings(**own, input_bits=input_bits, seed=seed)
+    found = Settings(input_bits=input_bits, seed=seed)
+    return replace(found, hidden=hidden) if hidden else found
 
 
 def show(front: Any, output: Path) -> None:

@@ -6,14 +6,14 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from hwgen.flows.codesign.results import Front
-from hwgen.flows.pictures import _STYLE, _save
+from hwgen.flows.pictures import STYLE, save_picture
 
 _FRONT, _CHOSEN, _FLOAT = "#3b6ea5", "#b23a48", "#8c8c8c"
 
 
 def front_picture(front: Front, path: Path) -> None:
     """Write ``path`` with the endings ``.png`` and ``.svg``."""
-    with mpl.rc_context({**_STYLE, "axes.spines.left": True}):
+    with mpl.rc_context({**STYLE, "axes.spines.left": True}):
         figure = Figure(figsize=(6.4, 3.8))
         figure.set_layout_engine("constrained")
         axis = figure.subplots()
@@ -56,4 +56,4 @@ def front_picture(front: Front, path: Path) -> None:
         axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axis.xaxis.set_minor_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axis.tick_params(axis="x", which="both", labelsize=7)
-        _save(figure, path)
+        save_picture(figure, path)

@@ -34,13 +34,13 @@ class Budget:
     def __post_init__(self) -> None:
         given = [name for name, value in vars(self).items() if value is not None]
         if len(given) > 1:
-            raise HwgenError(f"--{given[1]}", f"given with --{given[0]}", "one budget at a time")
+            raise HwgenError(given[1], f"given with {given[0]}", "one budget at a time")
         for name in ("accuracy", "loss"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise HwgenError(f"--{name}", f"found {value:.2%}", "0% to 100%")
+                raise HwgenError(name, f"found {value:.2%}", "0% to 100%")
         if self.area is not None and self.area <= 0:
-            raise HwgenError("--area", f"found {self.area:g}", "more than 0 um2")
+            raise HwgenError("area", f"found {self.area:g}", "more than 0 um2")
 
     def choose(self, points: "Sequence[Point]", floating: float) -> "Point | None":
         """The point that meets the budget; without one, None."""

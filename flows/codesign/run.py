@@ -4,17 +4,19 @@ import hashlib
 import importlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwgen import __version__
 from hwgen.flows.codesign.results import Budget, Front, Point
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.frontends.train.settings import INSTALL, DataTable
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
+from hwgen.support.progress import Progress, silent
 
 if TYPE_CHECKING:
     from hwgen.flows.codesign.samples import Task
@@ -22,14 +24,8 @@ if TYPE_CHECKING:
     from hwgen.frontends.codesign.search import Clock
     from hwgen.frontends.codesign.settings import Settings
 
-Say = Callable[[str], None]
-
 VECTORS = 200
 """Vectors that every point is simulated with."""
-
-
-def _quiet(text: str) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,26 +57,26 @@ class Options:
         A value out of range, or an architecture that is not searched for.
     """
 
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture = field(default_factory=Parallel)
     sums: bool = False
     library: Any = None
-    recipe: str = "area"
+    synthesis: SynthesisOptions = field(default_factory=SynthesisOptions)
     minutes: float = 10.0
     points: int = 8
     vectors: int = VECTORS
-    cache: Any = None
     base: Path = Path()
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        if self.architecture.name != "parallel":
-            raise HwgenError("--arch", f"found {self.architecture.name}", "parallel is needed")
+        if not isinstance(self.architecture, Parallel):
+            found = self.architecture.name
+            raise HwgenError("arch", f"found {found}", f"{Parallel.name} is searched for")
         if self.points < 1:
-            raise HwgenError("--points", f"found {self.points}", "at least 1")
+            raise HwgenError("points", f"found {self.points}", "at least 1")
         if self.jobs < 1:
-            raise HwgenError("--jobs", f"found {self.jobs}", "at least 1")
+            raise HwgenError("jobs", f"found {self.jobs}", "at least 1")
         if not self.minutes > 0:
-            raise HwgenError("--minutes", f"found {self.minutes:g}", "more than 0")
+            raise HwgenError("minutes", f"found {self.minutes:g}", "more than 0")
 
 
 def codesign(
@@ -90,7 +86,7 @@ def codesign(
     settings: "Settings | None" = None,
     budget: Budget | None = None,
     options: Options | None = None,
-    progress: Say = _quiet,
+    progress: Progress = silent,
 ) -> Front:
     """Find networks for ``data`` that are right often enough in as little silicon as can be.
 
@@ -135,7 +131,7 @@ def codesign(
         float_validation=floats[0],
         float_test=floats[1],
         pdk=_library(options).name,
-        recipe=options.recipe,
+        recipe=options.synthesis.recipe,
         arch=options.architecture.to_json(),
         seed=settings.seed,
         seconds=round(time.monotonic() - started, 1),
@@ -165,7 +161,7 @@ def _key(settings: "Settings", task: "Task") -> str:
 
 
 def _searched(
-    settings: "Settings", task: "Task", place: Path, options: Options, say: Say
+    settings: "Settings", task: "Task", place: Path, options: Options, say: Progress
 ) -> "tuple[list[Candidate], tuple[float, float], Clock]":
     """All networks found, the float network's accuracies, and whether the time sufficed."""
     from hwgen.flows.codesign.store import Store
@@ -204,7 +200,7 @@ def _library(options: Options) -> Any:
 
 
 def _points(
-    found: "list[Candidate]", task: "Task", options: Options, output: Path, say: Say
+    found: "list[Candidate]", task: "Task", options: Options, output: Path, say: Progress
 ) -> tuple[Point, ...]:
     """Map the front; points by area."""
     from hwgen.flows.codesign.silicon import Target, mapped_point
@@ -213,10 +209,9 @@ def _points(
     target = Target(
         architecture=options.architecture,
         library=_library(options),
-        recipe=options.recipe,
+        synthesis=options.synthesis,
         sums=options.sums,
         vectors=options.vectors,
-        cache=options.cache,
     )
     mapped, texts = [], {}
     chosen = spread(envelope(found), options.points)

@@ -1,25 +1,24 @@
 """From a network of the search to mapped cells and a simulated design."""
 
 import math
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from hwgen.flows.codesign.results import Point
 from hwgen.flows.codesign.samples import Task
-from hwgen.flows.design import generated
+from hwgen.flows.synthesis import SynthesisOptions, synthesize_design
+from hwgen.flows.verification import verify_design
 from hwgen.frontends.codesign.candidates import Candidate
 from hwgen.frontends.codesign.file import to_network
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec import golden
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
-
-Say = Callable[[str], None]
+from hwgen.support.progress import Progress
+from hwgen.synth import CellLibrary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,24 +27,21 @@ class Target:
 
     Parameters
     ----------
-    library
-        A :class:`hwgen.synth.libraries.library.CellLibrary`.
     sums
         The last sums instead of an argmax.
     vectors
-        Vectors that the Verilog is simulated with; 0: not at all.
+        Vectors that the Verilog is simulated with, beside the test samples; 0: not at all.
     """
 
     architecture: Architecture
-    library: Any
-    recipe: str
+    library: CellLibrary
+    synthesis: SynthesisOptions
     sums: bool
     vectors: int
-    cache: Any
 
 
 def mapped_point(
-    candidate: Candidate, task: Task, target: Target, place: Path, say: Say
+    candidate: Candidate, task: Task, target: Target, place: Path, say: Progress
 ) -> tuple[Point, Network]:
     """Map and verify ``candidate``, whose network file will be ``place``.
 
@@ -54,22 +50,12 @@ def mapped_point(
     HwgenError
         The golden model or the simulated Verilog says something else than the search.
     """
-    from hwgen.synth import synthesize
-
     output: Literal["argmax", "values"] = "values" if target.sums else "argmax"
     network = to_network(candidate.network, task.name, task.labels, output)
     check_equal(candidate, network, task)
-    with tempfile.TemporaryDirectory(prefix="hwgen-codesign-") as name:
-        folder = Path(name)
-        manifest = generated(network, target.architecture, folder, target.cache)
-        report = synthesize(
-            Path(manifest.verilog),
-            manifest.top,
-            library=target.library,
-            recipe=target.recipe,
-            cache=target.cache,
-        )
-        vectors = _simulated(network, manifest, task, target.vectors, say)
+    report = synthesize_design(
+        network, target.architecture, library=target.library, options=target.synthesis
+    )
     layers = candidate.network.layers
     test = candidate.network.accuracy(task.test.x, task.test.y)
     point = Point(
@@ -83,33 +69,37 @@ def mapped_point(
         neurons=tuple(layer.outputs for layer in layers),
         weights=sum(int((layer.weights != 0).sum()) for layer in layers),
         unused_inputs=tuple(np.flatnonzero((layers[0].weights == 0).all(axis=0)).tolist()),
-        vectors=vectors,
+        vectors=_simulated(network, task, target, say),
     )
     return point, network
 
 
 def check_equal(candidate: Candidate, network: Network, task: Task) -> None:
-    """Hold the golden model to the integers of the search, on every sample."""
+    """Hold the golden model to the integers of the search, on every sample.
+
+    Raises
+    ------
+    HwgenError
+        They differ.
+    """
     for part in (task.train, task.validation, task.test):
         own = candidate.network.logits(part.x).T.astype(np.int64)
         if not np.array_equal(golden.infer(network, part.x), own):
             raise HwgenError(network.name, "the search's integers are others", "report this")
 
 
-def _simulated(network: Network, manifest: Any, task: Task, vectors: int, say: Say) -> int:
-    if not vectors:
+def _simulated(network: Network, task: Task, target: Target, say: Progress) -> int:
+    if not target.vectors:
         return 0
-    from hwgen.sim.runner import run
-    from hwgen.sim.vectors import make_vectors
-
-    stimuli = make_vectors(network, count=vectors, seed=0, data=task.test.x)
-    result = run(
-        Path(manifest.verilog), manifest, stimuli, simulator="verilator", seed=0, progress=say
-    ).to_json()
-    if not result["passed"]:
-        raise HwgenError(
-            network.name,
-            f"{result['mismatches']} mismatches; {result['failure']}",
-            "every result must equal the golden model's",
+    return (
+        verify_design(
+            network,
+            target.architecture,
+            samples=task.test.x,
+            vectors=target.vectors,
+            seed=0,
+            progress=say,
         )
-    return int(result["vectors"])
+        .require()
+        .vectors
+    )

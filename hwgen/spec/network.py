@@ -33,7 +33,7 @@ from hwgen.spec.arithmetic import (
 from hwgen.spec.formats import Format, signed_width
 from hwgen.support import jsontext
 from hwgen.support.errors import HwgenError, printable
-from hwgen.support.files import write_atomic
+from hwgen.support.files import open_plain, write_atomic
 from hwgen.support.messages import refusal, shown
 
 MAX_WEIGHTS = 100_000
@@ -41,7 +41,7 @@ MAX_WEIGHTS = 100_000
 
 _MAX_FILE_BYTES = 1 << 29
 _CHUNK_BYTES = 1 << 20
-_UM2_PER_WEIGHT = {"serial": 15, "parallel": 300}
+_UM2_PER_WEIGHT = (15, 300)  # in a ROM, with a shared multiplier; hard-wired
 
 _WIDTHS = (*range(1, 17), 32)
 
@@ -315,17 +315,13 @@ def _read_bytes(path: Path, max_weights: int) -> bytes:
     most = 1_000_000 + 8 * max_weights
     commas = size = 0
     chunks: list[bytes] = []
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                commas, size = commas + chunk.count(b","), size + len(chunk)
-                if size > _MAX_FILE_BYTES:
-                    raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
-                if commas <= most:
-                    chunks.append(chunk)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "unreadable"
-        raise HwgenError(str(path), reason, "a network file is needed") from None
+    with open_plain(path, "a network file is needed", _MAX_FILE_BYTES) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            commas, size = commas + chunk.count(b","), size + len(chunk)
+            if size > _MAX_FILE_BYTES:
+                raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
+            if commas <= most:
+                chunks.append(chunk)
     if commas > most:
         raise HwgenError(f"{path}: layers", *_too_many(commas, max_weights))
     return b"".join(chunks)
@@ -348,9 +344,9 @@ def _check_size(content: Any, max_weights: int) -> None:
 
 def _too_many(weights: int, max_weights: int) -> tuple[str, str]:
     """What was found, with its estimated size, and what is allowed."""
-    serial, parallel = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT.values())
+    least, most = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT)
     return (
-        f"{weights:,} weights, about {serial:,.0f} mm2 serial or {parallel:,.0f} mm2 parallel "
+        f"{weights:,} weights, about {least:,.0f} mm2 in a ROM or {most:,.0f} mm2 hard-wired "
         "in a 130 nm process",
         f"at most {max_weights:,} are taken (--max-weights)",
     )

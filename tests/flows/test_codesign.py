@@ -50,13 +50,13 @@ class TestBudget:
         assert (None if chosen is None else chosen.area_um2) == area
 
     def test_two_budgets(self) -> None:
-        with pytest.raises(HwgenError, match="--area: given with --accuracy, one budget at a time"):
+        with pytest.raises(HwgenError, match="area: given with accuracy, one budget at a time"):
             Budget(accuracy=0.9, area=1000)
 
     def test_out_of_range(self) -> None:
-        with pytest.raises(HwgenError, match=r"--loss: found 120.00%, 0% to 100%"):
+        with pytest.raises(HwgenError, match=r"loss: found 120.00%, 0% to 100%"):
             Budget(loss=1.2)
-        with pytest.raises(HwgenError, match=r"--area: found -1, more than 0 um2"):
+        with pytest.raises(HwgenError, match=r"area: found -1, more than 0 um2"):
             Budget(area=-1)
 
 
@@ -85,10 +85,10 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--arch", "serial"], "--arch: found serial, parallel is needed"),
+        (["--arch", "serial"], "--arch: found serial, parallel is searched for"),
         (["--points", "0"], "--points: found 0, at least 1"),
         (["--minutes", "0"], "--minutes: found 0, more than 0"),
-        (["--input-bits", "12"], "input bits: found 12, 1 to 8"),
+        (["--input-bits", "12"], "--input-bits: found 12, 1 to 8"),
         (["--jobs", "-1"], "--jobs: found -1, at least 1"),
     ],
 )

@@ -342,7 +342,7 @@ class TestSettings:
             ({"hidden": ((4,), (4, 4))}, r"hidden: \[1, 2\] layers, all need the same number"),
             ({"hidden": ((0,),)}, "hidden: a layer without neurons, at least 1 neuron"),
             ({"cheap": 1.0}, r"prices: 1.0 to 0.00035, 0 < lowest <= highest"),
-            ({"input_bits": 9}, "input bits: found 9, 1 to 8"),
+            ({"input_bits": 9}, "input_bits: found 9, 1 to 8"),
         ],
     )
     def test_refusals(self, keywords: dict[str, Any], message: str) -> None:

@@ -91,7 +91,7 @@ class Settings:
         if not 0 < self.cheap <= self.dear:
             raise HwgenError("prices", f"{self.cheap} to {self.dear}", "0 < lowest <= highest")
         if self.input_bits not in range(1, 9):
-            raise HwgenError("input bits", f"found {self.input_bits}", "1 to 8")
+            raise HwgenError("input_bits", f"found {self.input_bits}", "1 to 8")
 
     def ladder(self) -> list[float]:
         """The prices, the lowest first."""
