@@ -165,3 +165,24 @@ def test_float_network_learns() -> None:
             codes, random_codes(1), random_codes(2), 3, input_bits=4, seed=0
         )
     assert min(validation, test) > 0.9
+
+
+def test_a_study_takes_the_smallest_that_is_good_enough(tmp_path: Any) -> None:
+    from types import SimpleNamespace
+
+    from hwgen.flows.study.codesigned import Searched, smallest
+    from hwgen.frontends.train.samples import Part, Samples
+
+    codes = random_codes(0, 300)
+    part = Part(x=codes.x / 16, y=codes.y)
+    samples = Samples(train=part, validation=part, test=part, labels=("a", "b", "c"))
+    model = SimpleNamespace(predict=lambda x: codes.y)
+    searched = Searched(samples, SMALL, tmp_path, lambda text: None)
+    areas = []
+    for loss in (0.0, 0.99):
+        network = searched.network(model, loss, "some")
+        areas.append(sum(np.count_nonzero(layer.weight_values) for layer in network.layers))
+    assert areas[1] <= areas[0]
+    found = run(Nothing())
+    assert smallest(found, 0.0).area == min(one.area for one in found)
+    assert smallest(found, 1.1).validation == max(one.validation for one in found)
