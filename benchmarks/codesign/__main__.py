@@ -24,7 +24,7 @@ from hwgen.flows.codesign import Front, Options, codesign
 from hwgen.flows.codesign.samples import Task, load_task
 from hwgen.frontends.codesign.settings import Settings
 from hwgen.frontends.train.settings import DataTable
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.support.cache import open_cache
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping.yosys import run_yosys
@@ -86,12 +86,11 @@ def measured(
         place / "ours",
         settings=settings,
         options=Options(
-            architecture=Architecture(bare=True),
+            architecture=Parallel(bare=True),
             sums=True,
             minutes=options.minutes,
             vectors=0,
             points=12,
-            cache=open_cache(),
             jobs=2,
         ),
         progress=print,

@@ -108,7 +108,14 @@ def made(tmp_path_factory: Any) -> tuple[Front, Path, list[str]]:
 
     folder, said = tmp_path_factory.mktemp("codesign"), []
     settings = Settings(
-        hidden=((4,),), prices=2, cheap=1e-4, dear=1e-3, steps=400, rounds=0, sweeps=3
+        hidden=((4,),),
+        smoothings=(0.05,),
+        prices=2,
+        cheap=1e-4,
+        dear=1e-3,
+        steps=400,
+        rounds=0,
+        sweeps=3,
     )
     for _ in range(2):
         said.clear()

@@ -296,10 +296,9 @@ class TestPolish:
     @staticmethod
     def task(codes: Codes, price: float) -> Polishing:
         return Polishing(
-            start=Candidate(network=random_network(7), price=price),
+            start=Candidate(network=random_network(7), price=price, smoothing=0.02),
             samples=codes,
             validation=codes,
-            smoothing=0.02,
             sweeps=3,
             tried=60,
             seed=(1, 2),

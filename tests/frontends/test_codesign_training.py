@@ -26,8 +26,8 @@ from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
 from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
 
 SMALL = Settings(
-    hidden=((5,),), prices=2, cheap=1e-4, dear=2e-3, steps=250, later_steps=50, rounds=1,
-    kept=1, sweeps=2, tried=40,
+    hidden=((5,),), smoothings=(0.02,), prices=2, cheap=1e-4, dear=2e-3, steps=250,
+    later_steps=50, rounds=1, kept=1, sweeps=2, tried=40,
 )  # fmt: skip
 
 
@@ -95,7 +95,10 @@ def test_a_higher_price_is_a_smaller_network() -> None:
 @pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 5, 4, 3)])
 def test_networks_become_a_population_again(sizes: tuple[int, ...]) -> None:
     networks = [random_network(seed, sizes) for seed in (0, 1)]
-    population, codes = population_of(networks, [1e-4, 1e-4], 0), random_codes(4, 500)
+    population, codes = (
+        population_of([Candidate(network=one, price=1e-4) for one in networks], 0),
+        random_codes(4, 500),
+    )
     for member, network in enumerate(networks):
         again = population.network(member, 4)
         decided = network.logits(codes.x).argmax(axis=0)

@@ -26,8 +26,10 @@ class Candidate:
     ----------
     price
         What a gate equivalent was worth when it was found, in units of the loss.
+    smoothing
+        Share of the labels that was spread over all classes.
     loss
-        Mean cross entropy of the training samples.
+        Mean cross entropy of the training samples with these labels.
     area
         Estimated gate equivalents, without an argmax.
     validation, validation_loss
@@ -36,6 +38,7 @@ class Candidate:
 
     network: IntegerNetwork
     price: float
+    smoothing: float = 0.0
     loss: float = 0.0
     area: float = 0.0
     validation: float = 0.0
@@ -43,11 +46,16 @@ class Candidate:
 
 
 def survivors(found: Sequence[Candidate], ladder: Sequence[float], kept: int) -> list[Candidate]:
-    """The best ``kept`` of ``found`` at every price, by the training samples."""
+    """The best ``kept`` of ``found`` at every price, by the training samples.
+
+    Losses are compared among networks of one smoothing.
+    """
     chosen = []
-    for price in ladder:
-        ranked = sorted(found, key=lambda one: one.loss + price * one.area)
-        chosen += [replace(one, price=price) for one in ranked[:kept]]
+    for smoothing in sorted({one.smoothing for one in found}):
+        alike = [one for one in found if one.smoothing == smoothing]
+        for price in ladder:
+            ranked = sorted(alike, key=lambda one: one.loss + price * one.area)
+            chosen += [replace(one, price=price) for one in ranked[:kept]]
     return chosen
 
 

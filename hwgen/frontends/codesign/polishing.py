@@ -17,7 +17,7 @@ class Polishing:
     Parameters
     ----------
     start
-        The network, and the price it is polished for.
+        The network, the price it is polished for, and the smoothing.
     sweeps, tried
         Sweeps, and moves of single weights in each.
     seed
@@ -29,7 +29,6 @@ class Polishing:
     start: Candidate
     samples: Codes
     validation: Codes
-    smoothing: float
     sweeps: int
     tried: int
     seed: tuple[int, ...]
@@ -38,7 +37,7 @@ class Polishing:
 
 def polished(task: Polishing) -> tuple[Candidate, bool]:
     """The polished network, and whether the time ended it early."""
-    trials = Trials(task.start.network.copy(), task.samples.x, task.samples.y, task.smoothing)
+    trials = Trials(task.start.network.copy(), task.samples.x, task.samples.y, task.start.smoothing)
     rng = np.random.default_rng(task.seed)
     sweep = Sweep(price=task.start.price, tried=task.tried)
     cut = False
@@ -52,6 +51,7 @@ def polished(task: Polishing) -> tuple[Candidate, bool]:
     found = Candidate(
         network=network,
         price=task.start.price,
+        smoothing=task.start.smoothing,
         loss=trials.loss,
         area=trials.area,
         validation=network.accuracy(task.validation.x, task.validation.y),

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hwgen.frontends.codesign.candidates import Candidate
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
 from hwgen.frontends.codesign.rounding import RoundedRelu, RoundedWeight, digit_cost
 from hwgen.frontends.codesign.settings import Training
@@ -34,10 +35,21 @@ _FINEST, _COARSEST, _WIDEST = 7.0, -2.0, 6.0
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A network of the population: widths of its hidden layers, and its price."""
+    """A network of the population.
+
+    Parameters
+    ----------
+    hidden
+        Widths of its hidden layers.
+    price
+        Of a gate equivalent.
+    smoothing
+        Share of every label that is spread over all classes.
+    """
 
     hidden: tuple[int, ...]
     price: float
+    smoothing: float = 0.0
 
 
 class Population:
@@ -154,13 +166,16 @@ class Population:
         return integers(weights, biases, bits, input_bits)
 
 
-def population_of(
-    networks: Sequence[IntegerNetwork], prices: Sequence[float], seed: int
-) -> Population:
-    """A population that begins with ``networks`` as they are, to train them further."""
+def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
+    """A population that begins with ``candidates`` as they are, to train them further."""
+    networks = [one.network for one in candidates]
     members = [
-        Member(hidden=tuple(layer.outputs for layer in one.layers[:-1]), price=price)
-        for one, price in zip(networks, prices, strict=True)
+        Member(
+            hidden=tuple(layer.outputs for layer in one.network.layers[:-1]),
+            price=one.price,
+            smoothing=one.smoothing,
+        )
+        for one in candidates
     ]
     first = networks[0].layers
     found = Population(members, first[0].weights.shape[1], first[-1].outputs, seed)
@@ -298,7 +313,7 @@ def train(
             group["lr"] = group["base"] * max(0.01, (1 + math.cos(math.pi * late)) / 2)
         rows = torch.randint(len(x), (len(prices), training.batch), generator=generator)
         risen = 10 ** (2 * min(1.0, done / training.rise) - 2) if done > 0.03 else 0.0
-        loss = _loss(population, x[rows], classes[rows], training.smoothing)
+        loss = _loss(population, x[rows], classes[rows])
         loss = (loss + prices * risen * population.costs(input_bits)).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -315,10 +330,10 @@ def train(
         )
 
 
-def _loss(population: Population, x: Tensor, y: Tensor, smoothing: float) -> Tensor:
+def _loss(population: Population, x: Tensor, y: Tensor) -> Tensor:
     """Cross entropy [members]."""
+    smoothing = torch.tensor([member.smoothing for member in population.members])
     sums = population.logits(x) * torch.exp(population.heats)[:, None, None]
-    each = torch.nn.functional.cross_entropy(
-        sums.flatten(0, 1), y.flatten(), label_smoothing=smoothing, reduction="none"
-    )
-    return each.reshape(y.shape).mean(1)
+    shares = torch.log_softmax(sums, dim=2)
+    own = shares.gather(2, y[:, :, None]).mean((1, 2))
+    return -(1 - smoothing) * own - smoothing * shares.mean((1, 2))

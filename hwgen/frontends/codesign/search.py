@@ -83,18 +83,24 @@ def search(
     """
     found: list[Candidate] = []
     ladder = settings.ladder()
-    members = [Member(hidden=one, price=price) for one in settings.hidden for price in ladder]
+    members = [
+        Member(hidden=widths, price=price, smoothing=smoothing)
+        for widths in settings.hidden
+        for smoothing in settings.smoothings
+        for price in ladder
+    ]
     population = Population(members, samples.x.shape[1], classes, settings.seed)
     for number in range(settings.rounds + 1):
         _trained(settings, population, number, samples, clock, memory, say)
         tasks = {
             f"round {number}, network {index}": Polishing(
                 start=Candidate(
-                    network=population.network(index, settings.input_bits), price=member.price
+                    network=population.network(index, settings.input_bits),
+                    price=member.price,
+                    smoothing=member.smoothing,
                 ),
                 samples=samples,
                 validation=validation,
-                smoothing=settings.smoothing,
                 sweeps=settings.sweeps,
                 tried=settings.tried,
                 seed=(settings.seed, number, index),
@@ -106,11 +112,7 @@ def search(
         if number == settings.rounds or clock.cut:
             break
         chosen = survivors(found, ladder, settings.kept)
-        population = population_of(
-            [one.network for one in chosen],
-            [one.price for one in chosen],
-            settings.seed + number + 1,
-        )
+        population = population_of(chosen, settings.seed + number + 1)
     return found
 
 
@@ -125,7 +127,7 @@ def _trained(
 ) -> None:
     """Train the population of a round, as far as its share of the time goes."""
     name = f"training {number}"
-    training = replace(settings.first, steps=settings.steps, smoothing=settings.smoothing)
+    training = replace(settings.first, steps=settings.steps)
     if number:
         steps = settings.later_steps
         training = replace(training, steps=steps, rate=2e-3, width_rate=3e-3, rise=0.01)

@@ -15,8 +15,6 @@ class Training:
         Of AdamW; the rate falls as a cosine in the last part.
     decay
         Weight decay.
-    smoothing
-        Share of every label that is spread over all classes.
     rise
         Share of the steps in which prices rise, by a factor of 100.
     """
@@ -26,7 +24,6 @@ class Training:
     rate: float = 4e-3
     width_rate: float = 1e-2
     decay: float = 1e-3
-    smoothing: float = 0.02
     rise: float = 0.7
 
 
@@ -47,15 +44,16 @@ class Settings:
     rounds
         How often the best networks are trained further and polished again.
     kept
-        Networks kept for each price from one round to the next.
+        Networks kept for each price and smoothing from one round to the next.
     sweeps
         Sweeps of polishing after each training.
     tried
         Moves of single weights in a sweep.
     input_bits
         Width of the unsigned inputs.
-    smoothing
-        Share of every label that is spread over all classes.
+    smoothings
+        Shares of every label that are spread over all classes; one network each of every topology
+        and price. More is better for few samples, and validation samples decide.
     steps, later_steps
         Steps of the first training, and of each later one.
     seed
@@ -67,16 +65,16 @@ class Settings:
         A value is out of range.
     """
 
-    hidden: tuple[tuple[int, ...], ...] = ((16,), (32,))
+    hidden: tuple[tuple[int, ...], ...] = ((24,),)
     cheap: float = 1.5e-5
     dear: float = 3.5e-4
     prices: int = 8
     rounds: int = 3
-    kept: int = 2
+    kept: int = 1
     sweeps: int = 8
     tried: int = 300
     input_bits: int = 4
-    smoothing: float = 0.02
+    smoothings: tuple[float, ...] = (0.02, 0.1)
     steps: int = 5000
     later_steps: int = 1200
     seed: int = 0
@@ -90,6 +88,8 @@ class Settings:
             raise HwgenError("hidden", "a layer without neurons", "at least 1 neuron")
         if not 0 < self.cheap <= self.dear:
             raise HwgenError("prices", f"{self.cheap} to {self.dear}", "0 < lowest <= highest")
+        if not self.smoothings or any(not 0 <= one < 1 for one in self.smoothings):
+            raise HwgenError("smoothings", f"found {self.smoothings}", "shares of 0 to below 1")
         if self.input_bits not in range(1, 9):
             raise HwgenError("input_bits", f"found {self.input_bits}", "1 to 8")
 

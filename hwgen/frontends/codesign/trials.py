@@ -14,6 +14,7 @@ from hwgen.frontends.codesign.silicon import PRICES, Prices, neuron_area
 from hwgen.spec.arithmetic import Integers
 
 _FAR = np.float32(80)
+_HEATS = tuple(2 ** (step / 4) for step in range(-8, 13))
 _REFINED = np.array([0.8, 0.9, 1, 1.1, 1.25], np.float32)
 
 
@@ -229,12 +230,13 @@ class Trials:
         return float(self.losses.mean(dtype=np.float64))
 
     def loss_of(self, codes: Integers, y: Integers) -> float:
-        """Mean cross entropy, unsmoothed, of other samples at the same temperature."""
+        """Mean cross entropy, unsmoothed, of other samples at the temperature that suits them."""
         sums = self.network.logits(codes)
-        apart = (sums - sums[y, np.arange(len(y))]).astype(np.float64) * float(
-            self.temperature or 1
+        apart = (sums - sums[y, np.arange(len(y))]).astype(np.float64)
+        own = float(self.temperature)
+        return min(
+            float(np.logaddexp.reduce(own * times * apart, axis=0).mean()) for times in _HEATS
         )
-        return float(np.logaddexp.reduce(apart, axis=0).mean())
 
     def _cross_entropy(self, sums: Singles, y: Integers) -> Singles:
         apart = sums - sums[y, np.arange(sums.shape[1])]
