@@ -8,6 +8,7 @@ import pytest
 from hwgen.frontends.codesign.candidates import Candidate, Codes, envelope, spread, survivors
 from hwgen.frontends.codesign.file import to_network
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
+from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.moves import alternatives, neuron_moves, weight_moves
 from hwgen.frontends.codesign.polish import Sweep, polish
 from hwgen.frontends.codesign.polishing import Polishing, polished
@@ -330,6 +331,26 @@ class TestCandidates:
         assert [(one.area, one.price) for one in found] == [(1000, 1e-6), (100, 1e-2)]
 
 
+class TestJitter:
+    def test_copies_are_near(self) -> None:
+        codes = random_codes(0, 100)
+        codes.x[:, 3] = 7
+        found = jittered(codes, 1.0, 1000, 15, 0)
+        assert len(found.y) == 400
+        np.testing.assert_array_equal(found.x[:100], codes.x)
+        np.testing.assert_array_equal(found.y.reshape(4, 100), [codes.y] * 4)
+        apart = found.x[100:] - np.tile(codes.x, (3, 1))
+        assert 0.5 < apart.std() < 1.2
+        assert not apart[:, 3].any()
+        assert found.x.min() >= 0
+        assert found.x.max() <= 15
+
+    @pytest.mark.parametrize(("spread", "most"), [(0.0, 1000), (1.0, 199)])
+    def test_none(self, spread: float, most: int) -> None:
+        codes = random_codes(0, 100)
+        assert jittered(codes, spread, most, 15, 0) is codes
+
+
 class TestSettings:
     def test_ladder(self) -> None:
         ladder = Settings(cheap=1e-5, dear=1e-3, prices=3).ladder()
@@ -341,6 +362,8 @@ class TestSettings:
             ({"hidden": ((4,), (4, 4))}, r"hidden: \[1, 2\] layers, all need the same number"),
             ({"hidden": ((0,),)}, "hidden: a layer without neurons, at least 1 neuron"),
             ({"cheap": 1.0}, r"prices: 1.0 to 0.00035, 0 < lowest <= highest"),
+            ({"jitter": 1.0}, "jitter: found 1.0, 0 to below 1"),
+            ({"smoothings": ()}, r"smoothings: found \(\), shares of 0 to below 1"),
             ({"input_bits": 9}, "input_bits: found 9, 1 to 8"),
         ],
     )

@@ -26,6 +26,7 @@ from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
 from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
 
 SMALL = Settings(
+    jitter=0.0,
     hidden=((5,),), smoothings=(0.02,), prices=2, cheap=1e-4, dear=2e-3, steps=250,
     later_steps=50, rounds=1, kept=1, sweeps=2, tried=40,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from hwgen.frontends.codesign.candidates import Candidate, Codes, survivors
+from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
 from hwgen.frontends.codesign.population import Member, Population, population_of, train
 from hwgen.frontends.codesign.settings import Settings
@@ -81,6 +82,9 @@ def search(
 
     Deterministic for ``settings`` and samples, whatever ``jobs``, unless the clock cuts it.
     """
+    top = (1 << settings.input_bits) - 1
+    noise = settings.jitter * (top + 1)
+    samples = jittered(samples, noise, settings.jittered, top, settings.seed)
     found: list[Candidate] = []
     ladder = settings.ladder()
     members = [

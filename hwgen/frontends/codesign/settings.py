@@ -54,6 +54,9 @@ class Settings:
     smoothings
         Shares of every label that are spread over all classes; one network each of every topology
         and price. More is better for few samples, and validation samples decide.
+    jitter, jittered
+        Noise of training samples, as a share of the range of a feature, where they are so few that
+        copies with noise do not make more than ``jittered``.
     steps, later_steps
         Steps of the first training, and of each later one.
     seed
@@ -75,6 +78,8 @@ class Settings:
     tried: int = 300
     input_bits: int = 4
     smoothings: tuple[float, ...] = (0.02, 0.1)
+    jitter: float = 0.06
+    jittered: int = 4500
     steps: int = 5000
     later_steps: int = 1200
     seed: int = 0
@@ -90,6 +95,8 @@ class Settings:
             raise HwgenError("prices", f"{self.cheap} to {self.dear}", "0 < lowest <= highest")
         if not self.smoothings or any(not 0 <= one < 1 for one in self.smoothings):
             raise HwgenError("smoothings", f"found {self.smoothings}", "shares of 0 to below 1")
+        if not 0 <= self.jitter < 1:
+            raise HwgenError("jitter", f"found {self.jitter}", "0 to below 1")
         if self.input_bits not in range(1, 9):
             raise HwgenError("input_bits", f"found {self.input_bits}", "1 to 8")
 
