@@ -13,6 +13,7 @@ from hwgen.flows.synthesis import SynthesisOptions, synthesize_design
 from hwgen.flows.verification import verify_design
 from hwgen.frontends.codesign.candidates import Candidate
 from hwgen.frontends.codesign.file import to_network
+from hwgen.frontends.codesign.silicon import argmax_area, interval
 from hwgen.rtl.architecture import Architecture
 from hwgen.spec import golden
 from hwgen.spec.network import Network
@@ -64,7 +65,7 @@ def mapped_point(
         test=test,
         standard_error=math.sqrt(test * (1 - test) / len(task.test.y)),
         area_um2=report.area_um2,
-        estimated_um2=round(candidate.area * target.library.nand2_area, 1),
+        estimated_um2=round(estimated(candidate, target.sums) * target.library.nand2_area, 1),
         gate_equivalents=report.gate_equivalents,
         neurons=tuple(layer.outputs for layer in layers),
         weights=sum(int((layer.weights != 0).sum()) for layer in layers),
@@ -72,6 +73,15 @@ def mapped_point(
         vectors=_simulated(network, task, target, say),
     )
     return point, network
+
+
+def estimated(candidate: Candidate, sums: bool) -> float:
+    """Gate equivalents by the search's own count, with the argmax if there is one."""
+    if sums:
+        return candidate.area
+    last, tops = candidate.network.layers[-1], candidate.network.tops()[-1]
+    ends = [interval(last.weights[j], int(last.biases[j]), tops) for j in range(last.outputs)]
+    return candidate.area + argmax_area(ends)
 
 
 def check_equal(candidate: Candidate, network: Network, task: Task) -> None:

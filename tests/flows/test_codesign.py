@@ -145,13 +145,9 @@ def test_points_are_what_their_files_say(made: tuple[Front, Path, list[str]]) ->
 
 
 def test_estimates_are_near(made: tuple[Front, Path, list[str]]) -> None:
-    """Without the argmax, which the search leaves out."""
-    from hwgen.synth import open_library
-
     front, _, _ = made
-    argmax = 30 * open_library(None, ()).nand2_area
     for one in front.points:
-        assert one.estimated_um2 == pytest.approx(one.area_um2, rel=0.15, abs=argmax)
+        assert one.estimated_um2 == pytest.approx(one.area_um2, rel=0.2)
 
 
 def test_the_second_run_trains_nothing(made: tuple[Front, Path, list[str]]) -> None:
