@@ -272,6 +272,26 @@ def choose(
     return None
 
 
+def with_multiplier(
+    steps: Steps,
+    limits: tuple[int, int],
+    multiplier: int,
+    shift: int,
+    finer: int,
+    rounding: LineRounding = "floor",
+) -> Line | None:
+    """The line of this multiplier and shift that :func:`fits`, or None where no bias makes it."""
+    points = _points(steps, limits, rounding)
+    least, most = points.offsets(math.ldexp(multiplier, finer - shift))
+    start = least if not math.isinf(least) else most - 1 if not math.isinf(most) else 0.0
+    bias = math.ceil(start * (1 << finer) - 1e-6)
+    for own in (bias, bias + 1, bias - 1):
+        line = Line(bias=own, multiplier=multiplier, shift=shift)
+        if fits(line, steps, limits, finer, rounding):
+            return line
+    return None
+
+
 def _biases(points: _Points, steps: Steps, ratio: Fraction, finer: int) -> list[int]:
     """Integer biases to try, in steps that are finer by ``finer`` bits."""
     slopes = [float(ratio)]

@@ -318,13 +318,7 @@ class Operations:
         exact = np.sign(factors) * nearest_power(np.where(factors == 0, 1, np.abs(factors)))
         factors = np.where(np.abs(factors - exact) <= _NEAR * np.abs(exact), exact, factors)
         size = np.where(factors == 0, 1, np.abs(factors))
-        if not powers_of_two(size):
-            if total.active or not self._snap:
-                worst = size[np.frexp(size)[0] != 0.5]
-                raise Refused(
-                    f"factor {worst[0]:.6g} of {worst.size} neurons, no power of two"
-                    + ("" if total.active else " (--snap-scales)")
-                )
+        if self._snap and not total.active and not powers_of_two(size):
             total, size = self._absorbed(node, total, size)
         codes = total.weights.codes
         kept = np.where(factors == 0, 0, 1)
