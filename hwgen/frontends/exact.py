@@ -107,7 +107,9 @@ def first_reaching(value: Fraction, strict: bool) -> int:
     return math.floor(value) + 1 if strict else math.ceil(value)
 
 
-def steps_between(low: int, high: int, codes: tuple[int, int], reach: Callable[[int], int]) -> Steps:
+def steps_between(
+    low: int, high: int, codes: tuple[int, int], reach: Callable[[int], int]
+) -> Steps:
     """Steps of the codes in ``codes``, each reached from the accumulator ``reach(code)`` on.
 
     Codes beyond either end are clipped. ``reach`` never falls, and is asked by bisection for what

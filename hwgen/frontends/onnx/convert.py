@@ -6,7 +6,7 @@ When all is read, each sum with what follows becomes a layer (:mod:`hwgen.fronte
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -14,11 +14,20 @@ import numpy as np
 
 from hwgen.frontends.onnx.chain import LayerChain
 from hwgen.frontends.onnx.constants import FOLDED, fold
+from hwgen.frontends.onnx.context import Context
+from hwgen.frontends.onnx.expand import expanded
 from hwgen.frontends.onnx.file import Graph, Node, Tensor, load_model
 from hwgen.frontends.onnx.operations import Operations
-from hwgen.frontends.onnx.problems import QONNX_DOMAINS, ImportRefused, Refused, Report, label
+from hwgen.frontends.onnx.problems import (
+    QONNX_DOMAINS,
+    ImportRefused,
+    Refused,
+    Report,
+    advice,
+    label,
+)
 from hwgen.frontends.onnx.quantizers import Array, Constant, Quantizers
-from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum
+from hwgen.frontends.onnx.states import EVERYTHING, Class, Codes, Real, State, Sum
 from hwgen.spec.formats import Format
 from hwgen.spec.network import MAX_WEIGHTS, Network, parse_network
 from hwgen.support.errors import HwgenError, printable
@@ -76,7 +85,7 @@ def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
         in the way is named, with its operator and the reason.
     """
     path, options = Path(path), options or ImportOptions()
-    graph = load_model(path)
+    graph = expanded(load_model(path))
     importer = _Importer(path, graph, options)
     state = importer.walk()
     if importer.report.problems or state is None:
@@ -112,11 +121,13 @@ class _Importer:
         }
         self._quantizers = Quantizers(self._constants, self.report, options.snap_scales)
         self._operations = Operations(
-            self._constants,
-            self._quantizers,
-            self.report,
-            options.snap_scales,
-            options.max_weights,
+            Context(
+                constants=self._constants,
+                quantizers=self._quantizers,
+                report=self.report,
+                snap=options.snap_scales,
+                max_weights=options.max_weights,
+            )
         )
         self._states: dict[str, State | None] = {}
         self._elements = max(_FEW_ELEMENTS, 8 * options.max_weights)
@@ -210,7 +221,7 @@ class _Importer:
         domain = node.domain in QONNX_DOMAINS if custom else node.domain in ("", *QONNX_DOMAINS)
         if node.op in known and domain:
             return True
-        self.report.problem(node, "an operator that is not supported")
+        self.report.problem(node, advice(node))
         return False
 
     def _fold(self, node: Node) -> None:
@@ -261,6 +272,7 @@ class _Importer:
         end = state.of if isinstance(state, Class) else state
         if isinstance(end, Real):
             raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
+        end = self._without_scores(end)
         layers, entry = LayerChain(self.report, self.options.round_tables).layers(end)
         if self.report.problems:
             self.refuse()
@@ -269,7 +281,8 @@ class _Importer:
         _reorder(layers[-1], end.order.ravel())
         output = self.options.output
         if output == "model":
-            output = "argmax" if isinstance(state, Class) else "values"
+            index = isinstance(state, Class) and not state.scores
+            output = "argmax" if index else "values"
         elif output == "values" and isinstance(state, Class):
             self.report.note(label(self._graph.nodes[-1]), "left out, as values are asked for")
         weights = sum(len(layer["weights"]) * len(layer["weights"][0]) for layer in layers)
@@ -296,6 +309,16 @@ class _Importer:
         except HwgenError as error:
             raise HwgenError(f"{self.path}: {error.where}", error.found, error.allowed) from None
         return Imported(network=network, notes=self.report.notes)
+
+    def _without_scores(self, end: Codes | Sum) -> Codes | Sum:
+        """``end`` without a sigmoid or tanh that nothing quantizes: it keeps the order."""
+        if not isinstance(end, Sum) or end.function is None or end.clip != EVERYTHING:
+            return end
+        self.report.note(
+            end.function,
+            "left out at the end: sums are in the same order as its values, and 0 is its middle",
+        )
+        return replace(end, function=None)
 
 
 def _quantized_input(state: Real, given: Format) -> Codes:

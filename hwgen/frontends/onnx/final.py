@@ -61,7 +61,9 @@ def final_layer(total: Sum, x: Source, report: Report) -> Layer:
         max(label_of(worth) - x.format.fraction_bits - finer, -64), 64
     )
     if any(b.denominator != 1 for b in sums.bias):
-        end = "no two sums compare otherwise" if exact else "sums nearly equal may compare otherwise"
+        end = (
+            "no two sums compare otherwise" if exact else "sums nearly equal may compare otherwise"
+        )
         report.note(
             label(total.node),
             f"sums are {finer} bits finer and biases rounded to them; {end}",
@@ -103,16 +105,25 @@ def _of_several_scales(total: Sum, sums: Sums, x: Source, report: Report) -> Lay
                 continue
             wrong = _compared_otherwise(sums, reach, bias, factors, finer)
             if best is None or wrong < best[0]:
-                best = wrong, _multiplied(total, sums, x, bias, factors, finer, largest, bits, width)
+                best = (
+                    wrong,
+                    _multiplied(total, sums, x, bias, factors, finer, largest, bits, width),
+                )
             if not wrong:
                 break
         if best is not None and not best[0]:
             break
     if best is None:
-        raise Refused("sums of several scales that need more than 32 bits at one scale; add a quantizer")
+        raise Refused(
+            "sums of several scales that need more than 32 bits at one scale; add a quantizer"
+        )
     wrong, layer = best
     pairs = sum(high - low + 1 for low, high in reach) * (len(reach) - 1)
-    end = "no two sums compare otherwise" if not wrong else f"{wrong:,} of {pairs:,} steps are off by 1"
+    end = (
+        "no two sums compare otherwise"
+        if not wrong
+        else f"{wrong:,} of {pairs:,} steps are off by 1"
+    )
     report.note(label(total.node), f"sums of several scales are multiplied to have one; {end}")
     report.note(label(total.node), f"an output code means {layer['output']['scale']:g} * code")
     return layer

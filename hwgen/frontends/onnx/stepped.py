@@ -12,7 +12,15 @@ import numpy as np
 
 from hwgen.frontends import exact
 from hwgen.frontends.exact import Line, LineRounding, Steps
-from hwgen.frontends.onnx.layers import Layer, Source, Sums, integer_sums, label_of, sum_of, weights_of
+from hwgen.frontends.onnx.layers import (
+    Layer,
+    Source,
+    Sums,
+    integer_sums,
+    label_of,
+    sum_of,
+    weights_of,
+)
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.quantizers import rounded
 from hwgen.frontends.onnx.ranges import fit_range
@@ -107,7 +115,11 @@ def _steps(codes: Codes, step: Fraction, bias: Fraction, low: int, high: int) ->
     def reach(code: int) -> int:
         value, strict = _real_step(codes, code)
         pulled = _before(total, value, strict)
-        return pulled if isinstance(pulled, int) else exact.first_reaching(pulled / step - bias, strict)
+        return (
+            pulled
+            if isinstance(pulled, int)
+            else exact.first_reaching(pulled / step - bias, strict)
+        )
 
     found = exact.steps_between(low, high, ends, reach)
     shown = range(found.first, found.last + 2)
@@ -121,8 +133,10 @@ def _steps(codes: Codes, step: Fraction, bias: Fraction, low: int, high: int) ->
 def _dyadic(value: Fraction) -> bool:
     """So few binary digits that 32-bit floats compute with it exactly."""
     odd = abs(value.numerator)
-    return value == 0 or (odd // (odd & -odd)).bit_length() <= 12 and (
-        value.denominator & (value.denominator - 1) == 0
+    return (
+        value == 0
+        or (odd // (odd & -odd)).bit_length() <= 12
+        and (value.denominator & (value.denominator - 1) == 0)
     )
 
 
@@ -162,7 +176,9 @@ def _function(codes: Codes, step: float, bias: float) -> Callable[[Integers], In
             return np.where(y >= 0, 0, -1)
         scaled = y / codes.scale
         code = (
-            rounded(scaled + zero, codes.mode) if codes.shifted else rounded(scaled, codes.mode) + zero
+            rounded(scaled + zero, codes.mode)
+            if codes.shifted
+            else rounded(scaled, codes.mode) + zero
         )
         return np.clip(code, codes.low, codes.high).astype(np.int64)
 
@@ -213,10 +229,7 @@ def _made(
             "a scale that is a power of two, is needed"
         )
     if found is None or _cheaper(found[0], staircases, sums):
-        base = ends[0]
-        number = _format(codes, (0, ends[1] - base))
-        if number is None:
-            raise Refused(f"codes {ends[0]}..{ends[1]}, which no width holds")
+        base, number = _narrowest(codes, ends, (zero, 0, ends[0]))
         found = None
     else:
         _, base, number = found
@@ -232,6 +245,15 @@ def _made(
 def _format(codes: Codes, ends: tuple[int, int]) -> Format | None:
     fit = fit_range(*ends, ends, codes.declared)
     return None if fit is None else Format(bits=fit.bits, signed=fit.signed, fraction_bits=0)
+
+
+def _narrowest(codes: Codes, ends: tuple[int, int], bases: Sequence[int]) -> tuple[int, Format]:
+    """The format of fewest bits that holds the codes less one of ``bases``."""
+    made = [(base, _format(codes, (ends[0] - base, ends[1] - base))) for base in bases]
+    fitting = [(base, number) for base, number in made if number is not None]
+    if not fitting:
+        raise Refused(f"codes {ends[0]}..{ends[1]}, which no width holds")
+    return min(fitting, key=lambda one: one[1].bits)
 
 
 def _lines(
