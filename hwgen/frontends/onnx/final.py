@@ -1,5 +1,6 @@
 """The last layer, whose sums are not quantized: all at one scale, so that they can be compared."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -28,7 +29,8 @@ from hwgen.spec.formats import signed_width
 
 _MOST_FINER = 12
 _VALUE_BITS = 2
-_MULTIPLIER_BITS = (4, 6, 8, 10, 12, 14, 16, 18, 20)
+_MULTIPLIER_BITS = (6, 10, 14, 18, 22, 24)
+_FINER = (0, 3, 6, 10)
 _MOST_PAIRS = 1 << 24
 _WIDEST = 32
 
@@ -92,105 +94,104 @@ def _compare_alike(real: list[Fraction], bias: list[int], finer: int) -> bool:
     return True
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    """Multipliers that bring sums to one scale: ``((acc << finer) + bias) * factor >> shift``."""
+
+    finer: int
+    bias: list[int]
+    factors: list[int]
+    shift: int
+    width: int
+    worth: float
+
+
 def _of_several_scales(total: Sum, sums: Sums, x: Source, report: Report) -> Layer:
-    largest = max(sums.steps)
     reach = [sum_reach(row, x) for row in sums.rows]
-    best: tuple[int, Layer] | None = None
+    best: tuple[int, _Common] | None = None
     for bits in _MULTIPLIER_BITS:
-        for finer in (0, 2, 4, 6):
-            factors = [max(1, round(step / largest * (1 << bits))) for step in sums.steps]
-            bias = [round(b * (1 << finer)) for b in sums.bias]
-            width = _width(reach, bias, factors, finer)
-            if width > _WIDEST:
-                continue
-            wrong = _compared_otherwise(sums, reach, bias, factors, finer)
+        for finer in _FINER:
+            common = _common(sums, reach, bits, finer)
+            wrong = _compared_otherwise(sums, reach, common)
             if best is None or wrong < best[0]:
-                best = (
-                    wrong,
-                    _multiplied(total, sums, x, bias, factors, finer, largest, bits, width),
-                )
+                best = wrong, common
             if not wrong:
                 break
         if best is not None and not best[0]:
             break
     if best is None:
-        raise Refused(
-            "sums of several scales that need more than 32 bits at one scale; add a quantizer"
-        )
-    wrong, layer = best
+        raise TypeError("there are multipliers to try")
+    wrong, common = best
     pairs = sum(high - low + 1 for low, high in reach) * (len(reach) - 1)
-    end = (
-        "no two sums compare otherwise"
-        if not wrong
-        else f"{wrong:,} of {pairs:,} steps are off by 1"
-    )
-    report.note(label(total.node), f"sums of several scales are multiplied to have one; {end}")
-    report.note(label(total.node), f"an output code means {layer['output']['scale']:g} * code")
-    return layer
+    end = f"{wrong:,} of {pairs:,} comparisons of sums end otherwise"
+    if not wrong:
+        end = "no two sums compare otherwise"
+    who = label(total.node)
+    report.note(who, f"sums of several scales are multiplied to have one; {end}")
+    report.note(who, f"an output code means {common.worth:g} * code")
+    return {
+        **weights_of(total, sums),
+        "bias": common.bias,
+        "weight_shift": common.finer,
+        "activation": "relu" if total.clip == (0, np.inf) else "none",
+        "output": {
+            "bits": common.width if common.width <= 16 else _WIDEST,
+            "signed": True,
+            "fraction_bits": label_of(common.worth),
+            "rounding": "floor",
+            "overflow": "saturate",
+            "multiplier": common.factors,
+            "shift": common.shift,
+            "scale": common.worth,
+        },
+    }
 
 
-def _width(reach: list[tuple[int, int]], bias: list[int], factors: list[int], finer: int) -> int:
+def _common(sums: Sums, reach: list[tuple[int, int]], bits: int, finer: int) -> _Common:
+    """Multipliers of at most ``bits`` bits, and a shift such that 32 bits hold all results."""
+    largest = max(sums.steps)
+    factors = [max(1, round(step / largest * ((1 << bits) - 1))) for step in sums.steps]
+    bias = [round(b * (1 << finer)) for b in sums.bias]
     ends = [
         ((end << finer) + b) * m
         for pair, b, m in zip(reach, bias, factors, strict=True)
         for end in pair
     ]
-    return signed_width(min(ends), max(ends))
+    width = signed_width(min(ends), max(ends))
+    shift = max(0, width - _WIDEST)
+    worth = float(largest) / ((1 << bits) - 1) * 2.0 ** (shift - finer)
+    return _Common(
+        finer=finer,
+        bias=bias,
+        factors=factors,
+        shift=shift,
+        width=min(width, _WIDEST),
+        worth=worth,
+    )
 
 
-def _multiplied(
-    total: Sum,
-    sums: Sums,
-    x: Source,
-    bias: list[int],
-    factors: list[int],
-    finer: int,
-    largest: Fraction,
-    bits: int,
-    width: int,
-) -> Layer:
-    worth = float(largest) / (1 << (bits + finer))
-    return {
-        **weights_of(total, sums),
-        "bias": bias,
-        "weight_shift": finer,
-        "activation": "relu" if total.clip == (0, np.inf) else "none",
-        "output": {
-            "bits": width if width <= 16 else _WIDEST,
-            "signed": True,
-            "fraction_bits": label_of(worth),
-            "rounding": "floor",
-            "overflow": "saturate",
-            "multiplier": factors,
-            "shift": 0,
-            "scale": worth,
-        },
-    }
+def _compared_otherwise(sums: Sums, reach: list[tuple[int, int]], common: _Common) -> int:
+    """For how many sums of two neurons the comparison ends otherwise than in the model.
 
-
-def _compared_otherwise(
-    sums: Sums, reach: list[tuple[int, int]], bias: list[int], factors: list[int], finer: int
-) -> int:
-    """By how many steps, of all sums, the first sum of another neuron that is larger moves.
-
-    Too many sums to go through count as one.
+    For each sum of a neuron, the first sum of another that is larger says how all compare. Where
+    there are too many to go through, only the most exact multipliers count as right.
     """
     count = len(reach)
     if sum(high - low + 1 for low, high in reach) * (count - 1) > _MOST_PAIRS:
-        return 1 if max(factors) < 1 << _MULTIPLIER_BITS[-1] else 0
-    steps = [float(step) for step in sums.steps]
-    offsets = [float(b) for b in sums.bias]
-    wrong = 0
+        return int(max(common.factors) < (1 << _MULTIPLIER_BITS[-1]) - 1)
+    steps, offsets = [float(step) for step in sums.steps], [float(b) for b in sums.bias]
+    finer, shift, wrong = common.finer, common.shift, 0
     for i, (low, high) in enumerate(reach):
         own = np.arange(low, high + 1, dtype=np.int64)
         real = (own + offsets[i]) * steps[i]
-        whole = ((own << finer) + bias[i]) * factors[i]
+        whole = (((own << finer) + common.bias[i]) * common.factors[i]) >> shift
         for j in range(count):
             if j == i:
                 continue
             bottom, top = reach[j]
             wanted = np.floor(real / steps[j] - offsets[j]) + 1
-            given = ((whole // factors[j] - bias[j]) >> finer) + 1
+            least = -(-((whole + 1) << shift) // common.factors[j])
+            given = -((common.bias[j] - least) >> finer)
             wanted, given = (np.clip(one, bottom, top + 1) for one in (wanted, given))
             wrong += int(np.abs(wanted - given).sum())
     return wrong
