@@ -25,10 +25,13 @@ class LayerChain:
     ----------
     round_tables
         Take a sigmoid or tanh whose table differs from the function for some sums.
+    values
+        The last sums are handed out, and not only compared.
     """
 
-    def __init__(self, report: Report, round_tables: bool):
+    def __init__(self, report: Report, round_tables: bool, values: bool):
         self._report = report
+        self._values = values
         self._round_tables = round_tables
 
     def layers(self, end: Codes | Sum) -> tuple[list[Layer], Source]:
@@ -114,7 +117,7 @@ class LayerChain:
 
     def _raw(self, total: Sum, x: Source) -> Layer:
         try:
-            layer = self._shifted_raw(total, x) or final_layer(total, x, self._report)
+            layer = self._shifted_raw(total, x) or final_layer(total, x, self._report, self._values)
         except Refused as refused:
             self._report.problem(total.node, str(refused))
             return {}
@@ -129,7 +132,7 @@ class LayerChain:
             return None
         if any(text in note for note in trial.notes for text in _INEXACT):
             try:
-                return final_layer(total, x, self._report)
+                return final_layer(total, x, self._report, self._values)
             except Refused:
                 pass  # an activation in the way: biases are rounded, and that is said
         self._report.notes += trial.notes

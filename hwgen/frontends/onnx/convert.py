@@ -273,18 +273,19 @@ class _Importer:
         if isinstance(end, Real):
             raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
         end = self._without_scores(end)
-        layers, entry = LayerChain(self.report, self.options.round_tables).layers(end)
+        index = isinstance(state, Class) and not state.scores
+        output = self.options.output
+        if output == "model":
+            output = "argmax" if index else "values"
+        elif output == "values" and index:
+            self.report.note(label(self._graph.nodes[-1]), "left out, as values are asked for")
+        chain = LayerChain(self.report, self.options.round_tables, output == "values")
+        layers, entry = chain.layers(end)
         if self.report.problems:
             self.refuse()
         if not layers:
             raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
         _reorder(layers[-1], end.order.ravel())
-        output = self.options.output
-        if output == "model":
-            index = isinstance(state, Class) and not state.scores
-            output = "argmax" if index else "values"
-        elif output == "values" and isinstance(state, Class):
-            self.report.note(label(self._graph.nodes[-1]), "left out, as values are asked for")
         weights = sum(len(layer["weights"]) * len(layer["weights"][0]) for layer in layers)
         if weights > self.options.max_weights:
             limit = f"at most {self.options.max_weights:,} are taken (--max-weights)"

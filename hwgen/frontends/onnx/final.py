@@ -30,16 +30,18 @@ from hwgen.spec.formats import signed_width
 _MOST_FINER = 12
 _VALUE_BITS = 2
 _MULTIPLIER_BITS = (6, 10, 14, 18, 22, 24)
+_FOR_VALUES = 3
 _FINER = (0, 3, 6, 10)
 _MOST_PAIRS = 1 << 24
 _WIDEST = 32
 
 
-def final_layer(total: Sum, x: Source, report: Report) -> Layer:
+def final_layer(total: Sum, x: Source, report: Report, values: bool) -> Layer:
     """The layer of sums that are compared or handed out, of any scale.
 
     Biases are made so fine that no two sums compare otherwise; where neurons have scales of their
-    own, a multiplier brings each to one scale, and every pair of sums has been compared.
+    own, a multiplier brings each to one scale, and every pair of sums has been compared. ``values``
+    are handed out, and get multipliers that are near to the model's scales.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def final_layer(total: Sum, x: Source, report: Report) -> Layer:
     sums = integer_sums(total, x)
     steps = sums.steps
     if len(set(steps)) > 1:
-        return _of_several_scales(total, sums, x, report)
+        return _of_several_scales(total, sums, x, report, values)
     finer, bias, exact = _fine_biases(sums.bias)
     layer = {**weights_of(total, sums), "bias": bias, "weight_shift": finer, "output": None}
     layer["activation"] = "relu" if total.clip == (0, np.inf) else "none"
@@ -106,11 +108,13 @@ class _Common:
     worth: float
 
 
-def _of_several_scales(total: Sum, sums: Sums, x: Source, report: Report) -> Layer:
+def _of_several_scales(
+    total: Sum, sums: Sums, x: Source, report: Report, values: bool
+) -> Layer:
     reach = [sum_reach(row, x) for row in sums.rows]
     best: tuple[int, _Common] | None = None
-    for bits in _MULTIPLIER_BITS:
-        for finer in _FINER:
+    for bits in _MULTIPLIER_BITS[_FOR_VALUES if values else 0 :]:
+        for finer in _FINER[values:]:
             common = _common(sums, reach, bits, finer)
             wrong = _compared_otherwise(sums, reach, common)
             if best is None or wrong < best[0]:
