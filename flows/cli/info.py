@@ -7,7 +7,7 @@ import numpy as np
 
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option, network_argument
-from hwgen.rtl.parallel.addergraph import signed_digits
+from hwgen.rtl.parallel.digits import signed_digits
 from hwgen.spec.network import Network
 
 
