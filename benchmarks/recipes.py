@@ -190,7 +190,10 @@ def random_network(
             "output": None,
         }
         if codebook is not None:
-            layer |= {"codebook": codebook, "codebook_bits": signed_width(min(codebook), max(codebook))}
+            layer |= {
+                "codebook": codebook,
+                "codebook_bits": signed_width(min(codebook), max(codebook)),
+            }
         if index < len(sizes) - 2:
             shift = max(1, round(math.log2(max(spread * 1.5, 2) / 2**bits)))
             fraction += weight_bits - 1 - shift

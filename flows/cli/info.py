@@ -1,5 +1,6 @@
 """``hwgen info``: what is in a network file."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -8,15 +9,22 @@ import numpy as np
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option, network_argument
 from hwgen.rtl.parallel.digits import signed_digits
+from hwgen.rtl.parallel.measure import graphs_of
 from hwgen.spec.network import Network
 
 
 @click.command(epilog="Example: hwgen info examples/digits.json")
 @network_argument
+@click.option("--adders", is_flag=True, help="Adders of the parallel architecture, by layer.")
 @json_option
-def info(network: Network, as_json: bool) -> None:
+def info(network: Network, adders: bool, as_json: bool) -> None:
     """Show layers, formats, accumulator widths, parameters and weight bits of NET."""
     result = describe(network)
+    if adders:
+        for layer, (before, after) in zip(
+            result["layers"], graphs_of(network, "normal"), strict=True
+        ):
+            layer["adders"] = {"plain": asdict(before), "shared": asdict(after)}
     if as_json:
         emit_json(result)
         return
@@ -42,6 +50,16 @@ def info(network: Network, as_json: bool) -> None:
             for layer in result["layers"]
         ),
     )
+    if adders:
+        emit_table(
+            "adders",
+            ["layer", "graph", "adders", "full-adder bits", "half-adder bits", "depth"],
+            (
+                [layer["name"], kind, *layer["adders"][kind].values()]
+                for layer in result["layers"]
+                for kind in ("plain", "shared")
+            ),
+        )
 
 
 def describe(network: Network) -> dict[str, Any]:

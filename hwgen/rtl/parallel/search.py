@@ -1,19 +1,23 @@
-"""Search for a small adder graph: dissolve some shared words, share anew, keep what is smaller.
+"""Search for a small adder graph: dissolve some shared words, share anew, keep what is good.
 
-Ruin and recreate (Schrimpf et al., J. Computational Physics 159(2), 2000) on the greedy solution.
-The same numbers come out on every machine: what is spent is counted in steps, not in seconds.
+Ruin and recreate (Schrimpf et al., J. Computational Physics 159(2), 2000) on the greedy solution,
+with simulated annealing: what is larger is kept at times, ever more rarely. The same graphs come
+out on every machine: what is spent is counted in steps, not in seconds.
 """
 
+import math
 import random
 
-from hwgen.rtl.parallel.sharing import Sharing
+from hwgen.rtl.parallel.sharing import FULL, Sharing
 
-EFFORTS = {"low": 0, "normal": 1000, "high": 15_000}
+EFFORTS = {"low": 0, "normal": 3000, "high": 30_000}
 """Steps for each digit of the weights, by the name of the effort."""
 
-_MOST = {"low": 0, "normal": 8_000_000, "high": 120_000_000}
+_MOST = {"low": 0, "normal": 10_000_000, "high": 200_000_000}
 _NOISE = 3.0
-_RUINED = (3, 10)
+_RUINED = (2, 6)
+_WARMTH = 0.5
+"""Loss in words of an input's width that is accepted at first one time in e."""
 
 
 def improve(sharing: Sharing, digits: int, effort: str) -> None:
@@ -25,22 +29,24 @@ def improve(sharing: Sharing, digits: int, effort: str) -> None:
         One of :data:`EFFORTS`.
     """
     sharing.settle()
-    end = sharing.work + min(EFFORTS[effort] * digits, _MOST[effort])
+    steps = min(EFFORTS[effort] * digits, _MOST[effort])
+    start = sharing.work
     source = random.Random(1)
     costs = [sharing.row_cost(j) for j in range(len(sharing.rows))]
-    while sharing.work < end:
-        nodes = sharing.nodes()
-        if not nodes:
-            return
+    inputs = sharing.widths[: sharing.inputs]
+    warmth = _WARMTH * FULL * sum(inputs) / max(len(inputs), 1)
+    while sharing.work < start + steps and (nodes := sharing.nodes()):
         sharing.work += len(nodes)
         sharing.begin(_NOISE, source)
         for node in _chosen(sharing, nodes, source):
             if sharing.rows[sharing.row_of(node)] is not None:
+                sharing.avoid(node)
                 sharing.dissolve(node)
         sharing.settle()
         after = {j: sharing.row_cost(j) for j in sharing.changed()}
-        before = sum(costs[j] for j in after if j < len(costs))
-        if sum(after.values()) > before:
+        loss = sum(after.values()) - sum(costs[j] for j in after if j < len(costs))
+        left = max(1 - (sharing.work - start) / steps, 0.0)
+        if loss > -warmth * left * math.log(1 - source.random()):
             sharing.undo()
             continue
         costs += [0] * (len(sharing.rows) - len(costs))
@@ -49,10 +55,7 @@ def improve(sharing: Sharing, digits: int, effort: str) -> None:
 
 
 def _chosen(sharing: Sharing, nodes: list[int], source: random.Random) -> list[int]:
-    """Some nodes: anywhere, or one and others that it stands with or shares an operand with."""
-    count = source.randint(*_RUINED)
-    if source.random() < 0.4:
-        return source.sample(nodes, min(count, len(nodes)))
+    """A node, and some that it stands with in a sum or shares an operand with."""
     middle = source.choice(nodes)
     near: set[int] = set()
     for node in sharing.row(sharing.row_of(middle)):
@@ -60,4 +63,4 @@ def _chosen(sharing: Sharing, nodes: list[int], source: random.Random) -> list[i
     for j in sharing.readers[middle]:
         near |= sharing.row(j).keys()
     others = sorted(node for node in near if node >= sharing.inputs and node != middle)
-    return [middle, *source.sample(others, min(count, len(others)))]
+    return [middle, *source.sample(others, min(source.randint(*_RUINED), len(others)))]

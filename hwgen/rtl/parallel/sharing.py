@@ -8,6 +8,7 @@ read it. What is saved is counted in full and half adders of the words' real wid
 """
 
 import heapq
+import itertools
 import random
 from collections.abc import Iterable
 
@@ -16,6 +17,7 @@ from hwgen.rtl.parallel.digits import (
     digit_count,
     own_patterns,
     own_places,
+    pattern_code,
     patterns,
     places,
     signed_digits,
@@ -23,6 +25,9 @@ from hwgen.rtl.parallel.digits import (
 
 FULL, HALF = 20, 8
 """A half adder in twentieths of a full adder: nand2 and o21ai against the same, o21ai and xor2."""
+
+_LATE = 0.5
+"""What the saving of a pattern to avoid counts for; of others 1 or more."""
 
 Row = dict[int, int]
 
@@ -63,6 +68,7 @@ class Sharing:
         self._queue: list[tuple[float, int]] = []
         self._prices: dict[int, tuple[int, int]] = {}
         self._favour: dict[int, float] = {}
+        self._doubtful: set[int] = set()
         self._noise, self._random = 0.0, random.Random(0)
         self._trial: _Trial | None = None
         for j, row in enumerate(self.rows):
@@ -81,8 +87,8 @@ class Sharing:
 
     def nodes(self) -> list[int]:
         """The shared words that are there."""
-        last = self.inputs + len(self.rows) - self.outputs
-        return [n for n in range(self.inputs, last) if self.rows[self.row_of(n)] is not None]
+        defining = self.rows[self.outputs :]
+        return [n for n, row in enumerate(defining, self.inputs) if row is not None]
 
     def settle(self) -> None:
         """Share until nothing more is saved; no node is left that is read in one place alone."""
@@ -97,16 +103,12 @@ class Sharing:
             high += abs(coefficient) * self.highs[node]
             for shift, _ in signed_digits(coefficient):
                 end = shift + self.widths[node]
-                columns += [0] * (end - len(columns))
-                for k in range(shift, end):
-                    columns[k] += 1
-        full = half = carried = 0
-        columns += [0] * (high.bit_length() - len(columns))
-        for count in columns[: high.bit_length()]:
-            count += carried
-            carried = count >> 1
-            full += max(count - 1, 0) >> 1
-            half += count > 0 and not count & 1
+                if end >= len(columns):
+                    columns += [0] * (end + 1 - len(columns))
+                columns[shift] += 1
+                columns[end] -= 1
+        heights = list(itertools.accumulate(columns))
+        full, half = added_up(heights, high.bit_length())
         return full * FULL + half * HALF
 
     def dissolve(self, node: int) -> None:
@@ -122,6 +124,16 @@ class Sharing:
             self._count(j, [x for x in sum_ if x in row], 1)
         self.readers[node] = set()
         self._remove(defining)
+
+    def avoid(self, node: int) -> None:
+        """Let the pattern that a node is, if it is one, come late in this trial."""
+        row = sorted(self.row(self.row_of(node)).items())
+        if len(row) != 2 or any(digit_count(factor) > 1 for _, factor in row):
+            return
+        (u, first), (v, second) = row
+        distance = abs(second).bit_length() - abs(first).bit_length()
+        code = pattern_code(distance, (first < 0) != (second < 0))
+        self._favour[u << 32 | v << 8 | code] = _LATE
 
     def begin(self, noise: float, source: random.Random) -> None:
         """Start a trial, which :meth:`undo` takes back.
@@ -156,6 +168,7 @@ class Sharing:
         first = self.inputs + trial.first - self.outputs
         del self.rows[trial.first :], self.highs[first:], self.widths[first:], self.readers[first:]
         self._queue = []
+        self._doubtful = set()
 
     def _running(self) -> "_Trial":
         if self._trial is None:
@@ -172,6 +185,8 @@ class Sharing:
 
     def _put(self, j: int, node: int, coefficient: int) -> None:
         row = self.row(j)
+        if node >= self.inputs:
+            self._doubtful.add(node)
         if coefficient:
             row[node] = coefficient
             self.readers[node].add(j)
@@ -184,6 +199,8 @@ class Sharing:
         self._count(j, list(row), -1)
         for node in row:
             self.readers[node].discard(j)
+            if node >= self.inputs:
+                self._doubtful.add(node)
         self.rows[j] = None
 
     def _dissolve_single(self) -> bool:
@@ -191,17 +208,16 @@ class Sharing:
 
         What they cost as words, half adders at their ends, a longer sum does not.
         """
-        again = True
-        while again:
-            again = False
-            for node in self.nodes():
-                readers = self.readers[node]
-                if not readers:
-                    self._remove(self.row_of(node))
-                    again = True
-                elif len(readers) == 1 and digit_count(self.row(min(readers))[node]) == 1:
-                    self.dissolve(node)
-                    again = True
+        while self._doubtful:
+            node = min(self._doubtful)
+            self._doubtful.remove(node)
+            readers = self.readers[node]
+            if self.rows[self.row_of(node)] is None:
+                continue
+            if not readers:
+                self._remove(self.row_of(node))
+            elif len(readers) == 1 and digit_count(self.row(min(readers))[node]) == 1:
+                self.dissolve(node)
         return bool(self._queue)
 
     def _count(self, j: int, nodes: Iterable[int], sign: int) -> None:
@@ -210,29 +226,46 @@ class Sharing:
         for x in nodes:
             first = others.pop(x)
             self.work += len(others) + 1
-            self._add(x << 32 | x << 8, own_patterns(first), sign)
-            for y, second in others.items():
-                if x < y:
-                    self._add(x << 32 | y << 8, patterns(first, second), sign)
-                else:
-                    self._add(y << 32 | x << 8, patterns(second, first), sign)
+            found = [(x << 32 | x << 8, own_patterns(first))] if first & (first - 1) else []
+            found += [
+                (x << 32 | y << 8, patterns(first, second))
+                if x < y
+                else (y << 32 | x << 8, patterns(second, first))
+                for y, second in others.items()
+            ]
+            if sign > 0:
+                self._more(found)
+            else:
+                self._fewer(found)
 
-    def _add(self, pair: int, found: tuple[tuple[int, int], ...], sign: int) -> None:
-        counts, trial = self._counts, self._trial
-        for code, times in found:
-            key = pair | code
-            count = counts.get(key, 0)
-            if trial:
-                trial.counts.setdefault(key, count)
-            count += times * sign
-            counts[key] = count
-            if sign > 0 and count > 1:
-                self._offer(key, count)
+    def _more(self, found: list[tuple[int, tuple[tuple[int, int], ...]]]) -> None:
+        counts, offer = self._counts, self._offer
+        before = self._trial.counts if self._trial else {}
+        for pair, codes in found:
+            for code, times in codes:
+                key = pair | code
+                count = counts.get(key, 0)
+                if key not in before:
+                    before[key] = count
+                counts[key] = count = count + times
+                if count > 1:
+                    offer(key, count)
+
+    def _fewer(self, found: list[tuple[int, tuple[tuple[int, int], ...]]]) -> None:
+        counts = self._counts
+        before = self._trial.counts if self._trial else {}
+        for pair, codes in found:
+            for code, times in codes:
+                key = pair | code
+                count = counts[key]
+                if key not in before:
+                    before[key] = count
+                counts[key] = count - times
 
     def _offer(self, key: int, count: int) -> None:
-        saving = self._saving(key, count)
-        if saving > 0:
-            heapq.heappush(self._queue, (-saving, key))
+        each, cost = self._prices.get(key) or self._price(key)
+        if count * each > cost:
+            heapq.heappush(self._queue, (-self._saving(key, count), key))
 
     def _saving(self, key: int, count: int) -> float:
         """What sharing a pattern saves, times the favour it has in this trial."""
@@ -270,8 +303,9 @@ class Sharing:
             negated, key = heapq.heappop(self._queue)
             saving = self._saving(key, self._counts[key])
             if saving < -negated:
-                self._offer(key, self._counts[key])
-            elif saving > 0:
+                if saving > 0:
+                    heapq.heappush(self._queue, (-saving, key))
+            else:
                 self._extract(key)
 
     def _extract(self, key: int) -> None:
@@ -332,3 +366,17 @@ class _Trial:
 def _parts(key: int) -> tuple[int, int, int, bool]:
     """Both nodes of a pattern, how far the second lies above the first, and its sign."""
     return key >> 32, key >> 8 & 0xFFFFFF, *decoded(key)
+
+
+def added_up(columns: list[int], width: int) -> tuple[int, int]:
+    """Full and half adders that add up columns of so many bits, to ``width`` bits."""
+    full = half = carried = 0
+    for count in (columns + [0] * width)[:width]:
+        count += carried
+        carried = count >> 1
+        if count & 1:
+            full += carried
+        elif count:
+            full += carried - 1
+            half += 1
+    return full, half
