@@ -10,7 +10,7 @@ import random
 
 from hwgen.rtl.parallel.sharing import FULL, Sharing
 
-EFFORTS = {"low": 0, "normal": 3000, "high": 30_000}
+EFFORTS = {"low": 0, "normal": 2000, "high": 30_000}
 """Steps for each digit of the weights, by the name of the effort."""
 
 _MOST = {"low": 0, "normal": 10_000_000, "high": 200_000_000}
