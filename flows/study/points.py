@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hwgen import __version__
 from hwgen.flows.study.config import Study, TaskTable
 from hwgen.frontends.quantize import Settings, run
 from hwgen.frontends.quantize.costs import costs
@@ -21,9 +18,11 @@ from hwgen.spec.data import quantize
 from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
+from hwgen.support.fingerprint import fingerprint, versions
+from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 
 Row = dict[str, Any]
-Say = Callable[[str], None]
 
 _FORMAT = 1
 
@@ -50,7 +49,8 @@ class Job:
     def key(self, way: str) -> str:
         """What stands for all that a result depends on."""
         study, task = self.study, self.task
-        parts: list[object] = [_FORMAT, __version__, way, self.seed, task.model_dump(mode="json")]
+        parts: list[object] = [_FORMAT, fingerprint(), versions("torch"), way, self.seed]
+        parts.append(task.model_dump(mode="json"))
         parts += [study.teacher.model_dump(mode="json"), study.training.model_dump(mode="json")]
         for source in (task.data.source, task.data.test):
             if source is not None and source not in BUNDLED:
@@ -78,7 +78,7 @@ def _content(path: Path) -> str:
         raise HwgenError(str(path), error.strerror or "unreadable", "data are needed") from None
 
 
-def compute(job: Job, say: Say) -> None:
+def compute(job: Job, say: Progress = silent) -> None:
     """Make what is missing, and keep each as a file."""
     trainer = _Trainer(job, say)
     for way in job.missing():
@@ -90,7 +90,7 @@ def compute(job: Job, say: Say) -> None:
 class _Trainer:
     """Networks of one task and seed; those that several ways start from are made once."""
 
-    def __init__(self, job: Job, say: Say):
+    def __init__(self, job: Job, say: Progress):
         self.job, self._say = job, say
         self._made: dict[tuple[int, bool, int | None], Any] = {}
 
@@ -112,7 +112,7 @@ class _Trainer:
         return self.trained(bits, kd)
 
 
-def train_one(config: Any, base: Path, checkpoint: Path, say: Say) -> Any:
+def train_one(config: Any, base: Path, checkpoint: Path, say: Progress) -> Any:
     """:func:`hwgen.frontends.train.flow.train`, imported when it is called: it needs torch."""
     from hwgen.frontends.train.flow import train
 
@@ -177,16 +177,16 @@ def check_data(study: Study, base: Path) -> None:
 
 def area(job: Job, way: str, arch: str) -> Row:
     """Cell area of a way's network: synthesized (from the cache where it can be), or why not."""
-    from hwgen.flows.design import generated
+    from hwgen.flows.design import make_design
     from hwgen.support.cache import open_cache
     from hwgen.synth import open_library, synthesize
 
     row, table = job.stored(way), job.study.area
     network = parse_network((row or {})["network"])
     cache, library = open_cache(), open_library(table.pdk, ())
-    with tempfile.TemporaryDirectory(prefix="hwgen-study-") as name:
+    with temporary_folder("study") as name:
         try:
-            draft = generated(network, family(arch)(), Path(name), cache)
+            draft = make_design(network, family(arch)(), cache).write(Path(name))
             report = synthesize(
                 Path(draft.verilog),
                 draft.top,

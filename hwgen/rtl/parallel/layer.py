@@ -45,6 +45,7 @@ class ParallelLayer(wiring.Component):
         self._layer = network.layers[index]
         self._inputs = ranges
         self._pipeline, self._effort = pipeline, effort
+        self._terms = self._layer.terms(network.source(index).alignment)
         self._requantizers = requantizers(network, index, ranges)
         self.ranges = [requantizer.interval for requantizer in self._requantizers]
         members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
@@ -64,9 +65,13 @@ class ParallelLayer(wiring.Component):
         """The module, and how many stages it came to."""
         m = Module()
         stages = Stages(m, self.enable if self._pipeline else Const(1))
-        words = [self._input(m, i, value) for i, value in enumerate(unpack(self.x, self._inputs))]
+        values = unpack(self.x, self._inputs)
+        words = [
+            self._input(m, i, values[i], dropped)
+            for i, dropped in zip(self._terms.index, self._terms.dropped, strict=True)
+        ]
         live = [j for j, (low, high) in enumerate(self.ranges) if low != high]
-        weights = self._layer.weight_values[live]
+        weights = self._terms.weights[live]
         graph = adder_graph(weights, [max(1, word.high) for word in words], self._effort)
         for terms in graph.adders:
             parts = [term_of(words, term) for term in terms]
@@ -85,9 +90,13 @@ class ParallelLayer(wiring.Component):
         m.d.comb += self.y.eq(Cat(results))
         return m, last
 
-    def _input(self, m: Module, i: int, value: Value) -> Word:
-        low, high = self._inputs[i]
-        name, width = f"x{i}", len(value)
+    def _input(self, m: Module, i: int, value: Value, dropped: int) -> Word:
+        """Input ``i`` without its low ``dropped`` bits."""
+        low, high = (end >> dropped for end in self._inputs[i])
+        name = f"x{i}_{dropped}" if dropped else f"x{i}"
+        width = shape_of(low, high).width
+        if dropped:
+            value = value.shift_right(dropped)[:width]
         word = Signal(width, name=name)
         if low >= 0:
             m.d.comb += word.eq(value)
@@ -101,11 +110,10 @@ class ParallelLayer(wiring.Component):
         requantizer = self._requantizers[j]
         total = total_of(m, stages, f"sum{j}", terms, self._pipeline)
         constant = self._layer.bias[j] + total.offset + requantizer.offset
-        bits = self._layer.accumulator_bits
-        wraps = self._layer.accumulator_overflow == "wrap" and bits is not None
+        bits = self._layer.wrap_bits
         low, high = (end + requantizer.offset for end in requantizer.accumulator)
         shape = shape_of(low, high)
-        width = bits if wraps and bits is not None else shape.width
+        width = shape.width if bits is None else bits
         level = total.level
         if constant % (1 << width):
             if level + 1 > self._pipeline > 0:
@@ -113,8 +121,8 @@ class ParallelLayer(wiring.Component):
             level = total.level + 1
         accumulator = Signal(width, name=f"accumulator{j}")
         m.d.comb += accumulator.eq(total.value + Const(constant % (1 << width), width))
-        value: Value = accumulator.as_signed() if shape.signed or wraps else accumulator
+        value: Value = accumulator.as_signed() if shape.signed or bits is not None else accumulator
         stage = total.stage
-        if requantizer.adds and level + 1 > self._pipeline > 0:
+        if requantizer.levels and level + requantizer.levels > self._pipeline > 0:
             value, stage = stages.delay(value, stage, stage + 1), stage + 1
         return requantizer.build(m, f"y{j}", value), stage

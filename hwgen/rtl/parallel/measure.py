@@ -62,8 +62,12 @@ def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
     for index, layer in enumerate(network.layers):
         neurons = [neuron.interval for neuron in requantizers(network, index, ranges)]
         live = [j for j, (low, high) in enumerate(neurons) if low != high]
-        highs = [max(1, unsigned_high(interval)) for interval in ranges]
-        weights = layer.weight_values[live]
+        terms = layer.terms(network.source(index).alignment)
+        highs = [
+            max(1, unsigned_high((ranges[i][0] >> dropped, ranges[i][1] >> dropped)))
+            for i, dropped in zip(terms.index, terms.dropped, strict=True)
+        ]
+        weights = terms.weights[live]
         both = plain_graph(weights), adder_graph(weights, highs, effort)
         before, after = (measured(graph, highs) for graph in both)
         found.append((before, after))
