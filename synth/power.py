@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwgen.support.errors import HwgenError
-from hwgen.synth.libraries import logic
 from hwgen.synth.libraries.library import Cell, CellLibrary
 from hwgen.synth.mapping.netlist import Net, Netlist
 
@@ -75,7 +74,6 @@ def switching(
         raise HwgenError(library.name, "no supply voltage", "a library with nom_voltage")
     half = library.voltage**2 / 2
     homes = {path: module for path, module, _ in netlist.places()}
-    clocks = {name: _clock_pins(cell) for name, cell in library.cells.items()}
     by_module: dict[str, float] = dict.fromkeys(netlist.uses(), 0.0)
     by_kind: dict[str, float] = dict.fromkeys(KINDS, 0.0)
     for instance in netlist.flat().instances:
@@ -86,7 +84,7 @@ def switching(
                 continue
             energy = half * (cell.pins[pin].capacitance + 1e-3 * wire) * changes[net]
             by_module[homes[instance.path]] += energy
-            by_kind[_kind(cell, pin in clocks[cell.name])] += energy
+            by_kind[_kind(cell, pin in cell.clocks)] += energy
     return Switching(math.fsum(by_kind.values()), by_module, by_kind)
 
 
@@ -98,14 +96,6 @@ def leakage_energy(leakage: float, seconds: float) -> float:
 def average_power(energy: float, rate: float, leakage: float) -> float:
     """Power in uW at ``rate`` inferences a second of ``energy`` pJ, and ``leakage`` in nW."""
     return 1e-6 * energy * rate + 1e-3 * leakage
-
-
-def _clock_pins(cell: Cell) -> frozenset[str]:
-    if not cell.sequential:
-        return frozenset()
-    marked = {name for name in cell.inputs if cell.pins[name].clock}
-    text = cell.state.expressions.get("clocked_on", "") if cell.state else ""
-    return frozenset(marked | set(logic.names(text) if text else ()))
 
 
 def _kind(cell: Cell, clock: bool) -> str:

@@ -83,6 +83,10 @@ class _Reader:
         self.templates = {t.args[0]: t for t in group.of("lu_table_template") if t.args}
         self.leakage = self.number(group, "default_cell_leakage_power", 0.0)
         self.input_load = self.number(group, "default_input_pin_cap", 0.0)
+        self.limits = {
+            "max_capacitance": self.number(group, "default_max_capacitance", math.nan),
+            "max_transition": self.number(group, "default_max_transition", math.nan),
+        }
 
     def cell(self, group: Group) -> Cell:
         if not group.args or not group.args[0]:
@@ -118,17 +122,33 @@ class _Reader:
         if direction not in ("input", "output", "inout", "internal"):
             raise self._refuse(group, f"pin {name} has direction {direction!r}", "input or output")
         load = self.number(group, "capacitance", self.input_load) if direction != "output" else 0.0
-        limit = self.number(group, "max_capacitance", math.nan) * self.load
+        rise, fall = (self._largest(group, edge, load) for edge in ("rise", "fall"))
         return Pin(
             name=name,
             direction=cast(Literal["input", "output", "inout", "internal"], direction),
             capacitance=load * self.load,
             function=group.simple.get("function"),
             clock=_true(group, "clock") or _true(group, "clock_gate_clock_pin"),
-            max_capacitance=None if math.isnan(limit) else limit,
+            max_capacitance=self._limit(group, "max_capacitance", self.load)
+            if direction == "output"
+            else None,
             three_state="three_state" in group.simple,
             test=_true(group, "clock_gate_test_pin"),
+            rise_capacitance=None if rise == load else rise * self.load,
+            fall_capacitance=None if fall == load else fall * self.load,
+            max_transition=self._limit(group, "max_transition", self.time),
         )
+
+    def _limit(self, group: Group, key: str, unit: float) -> float | None:
+        """A pin's limit, or else the library's."""
+        limit = self.number(group, key, self.limits[key]) * unit
+        return None if math.isnan(limit) else limit
+
+    def _largest(self, group: Group, edge: str, otherwise: float) -> float:
+        """An input's capacitance for drivers of an ``edge``, the upper end where it is a range."""
+        span = group.complex.get(f"{edge}_capacitance_range")
+        values = self._floats(group, span) if span else ()
+        return max((*values, self.number(group, f"{edge}_capacitance", otherwise)))
 
     def _state(self, group: Group) -> State | None:
         found = group.first("ff", "latch")

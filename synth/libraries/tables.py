@@ -16,10 +16,17 @@ from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin, State, Ta
 
 FOLDER = Path(__file__).parent / "tables"
 FORMAT = "hwgen-cells"
-VERSION = 2
+VERSION = 3
 
 _MILLI = 1e-3
 _KINDS = ("rise", "fall", "rise_slew", "fall_slew")
+_OPTIONAL = {
+    "max": "max_capacitance",
+    "slew": "max_transition",
+    "rise": "rise_capacitance",
+    "fall": "fall_capacitance",
+}
+"""Figures that a pin may lack: key in the file, attribute of the pin."""
 
 
 def built_in() -> tuple[str, ...]:
@@ -117,8 +124,10 @@ def _pin_fields(pin: Pin) -> dict[str, Any]:
         fields: dict[str, Any] = {"in": _thousandths([pin.capacitance])[0]}
     else:
         fields = {"out": pin.function}
-    if pin.max_capacitance is not None:
-        fields["max"] = _thousandths([pin.max_capacitance])[0]
+    for key, name in _OPTIONAL.items():
+        value = getattr(pin, name)
+        if value is not None:
+            fields[key] = _thousandths([value])[0]
     for key in ("clock", "test"):
         if getattr(pin, key):
             fields[key] = True
@@ -155,7 +164,7 @@ def _pin(name: str, fields: Mapping[str, Any]) -> Pin:
         function=fields.get("out"),
         clock=fields.get("clock", False),
         test=fields.get("test", False),
-        max_capacitance=fields["max"] * _MILLI if "max" in fields else None,
+        **{name: fields[key] * _MILLI for key, name in _OPTIONAL.items() if key in fields},
     )
 
 

@@ -22,7 +22,7 @@ from hwgen.synth.libraries.liberty import Group, read_liberty
 from hwgen.synth.libraries.library import NOT_FOR_LOGIC, Arc, Cell, CellLibrary, Table, by_name
 from hwgen.synth.libraries.tables import FOLDER, arc_tables, dump_table
 
-SLEWS = 4
+SLEWS = 7
 LOADS = 5
 DIGITS = 4
 TIME_DIGITS = 3
@@ -106,8 +106,15 @@ def _sky130(files: Sequence[Path]) -> CellLibrary:
     data = json.loads(gzip.decompress(files[0].read_bytes()))
     header = data.pop("sky130_fd_sc_hd")
     library = group_from_json("library", ("sky130_fd_sc_hd",), header)
+    library.groups.append(_SKY130_CONSTRAINTS)
     library.groups += [group_from_json("cell", (name,), body) for name, body in data.items()]
     return library_from_groups([library], [str(files[0])])
+
+
+_SKY130_CONSTRAINTS = Group("lu_table_template", ("vio_3_3_1",), 0)
+"""How setup tables are indexed: from the library's header, which its cells come without."""
+_SKY130_CONSTRAINTS.simple["variable_1"] = "related_pin_transition"
+_SKY130_CONSTRAINTS.simple["variable_2"] = "constrained_pin_transition"
 
 
 def group_from_json(kind: str, args: tuple[str, ...], body: dict[str, Any]) -> Group:
@@ -141,7 +148,10 @@ class _Thinner:
             name: replace(
                 pin,
                 capacitance=_round(pin.capacitance),
-                max_capacitance=pin.max_capacitance and _round(pin.max_capacitance),
+                max_capacitance=_rounded(pin.max_capacitance),
+                max_transition=_rounded(pin.max_transition),
+                rise_capacitance=_rounded(pin.rise_capacitance),
+                fall_capacitance=_rounded(pin.fall_capacitance),
             )
             for name, pin in cell.pins.items()
             if pin.direction in ("input", "output")
@@ -215,6 +225,10 @@ def _loss(
 
 def _round(value: float, digits: int = DIGITS) -> float:
     return float(f"{value:.{digits}g}")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else _round(value)
 
 
 def _notice(path: Path) -> str:
