@@ -163,7 +163,7 @@ class DaskExecutor:
         try:
             distributed = importlib.import_module("distributed")
         except ImportError:
-            raise HwgenError("--scheduler", "distributed is not installed", INSTALL) from None
+            raise HwgenError("scheduler", "distributed is not installed", INSTALL) from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._distributed = distributed
         self._packed = zlib.compress(pickle.dumps(context), 1)

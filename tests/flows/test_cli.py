@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from hwgen.flows.cli.main import _COMMANDS, run
+from hwgen.flows.cli.main import COMMANDS, run
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network, load_network, save_network
@@ -56,7 +56,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return lines[0].removeprefix("hwgen: error: ")
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     text = capsys.readouterr().out
@@ -67,7 +67,7 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(command in text for command in _COMMANDS)
+    assert all(command in text for command in COMMANDS)
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("hwgen 0.")
 
@@ -206,17 +206,17 @@ def test_refuses_unwritable_output(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--pipeline", "-1"], "--pipeline: found -1, 0 or more adder levels"),
-        (["--macs", "2"], "--macs: given with parallel, only serial has MACs to count"),
+        (["--pipeline", "-1"], "--pipeline: found -1, at least 0 adder levels"),
+        (["--macs", "2"], "--macs: given with parallel, only serial has it"),
         (["--arch", "serial", "--macs", "0"], "--macs: found 0, at least 1 MAC"),
         (["--arch", "serial", "--macs", "9"], "--macs: found 9, at most 3 can be kept busy"),
         (
             ["--arch", "serial", "--bare"],
-            "--bare: given with serial, only parallel has a bare core",
+            "--bare: given with serial, only parallel has it",
         ),
         (
             ["--arch", "serial", "--pipeline", "1"],
-            "--pipeline: given with serial, only parallel is pipelined",
+            "--pipeline: given with serial, only parallel has it",
         ),
     ],
 )
@@ -231,9 +231,9 @@ def test_refuses_unknown_library_and_recipe(
     capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert refusal(capsys, "synth", tiny, "-o", out, "--pdk", "tsmc7").startswith("pdk: 'tsmc7' ")
+    assert refusal(capsys, "synth", tiny, "-o", out, "--pdk", "tsmc7").startswith("--pdk: 'tsmc7' ")
     assert refusal(capsys, "synth", tiny, "-o", out, "--recipe", "luck").startswith(
-        "recipe: 'luck'"
+        "--recipe: 'luck'"
     )
     assert not out.exists()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hwgen.flows.cli.study
+import hwgen.flows.study.run
 from hwgen.flows.cli.main import run
 from hwgen.flows.study import points
 from hwgen.flows.study.config import Study, load_study
@@ -71,7 +71,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         return SimpleNamespace(float_model=model, network=network, samples=samples)
 
     monkeypatch.setattr(points, "train_one", fake)
-    monkeypatch.setattr(hwgen.flows.cli.study, "need_torch", lambda: None)
+    monkeypatch.setattr(hwgen.flows.study.run, "need_torch", lambda: None)
     return seen
 
 

@@ -24,8 +24,7 @@ def read_samples(path: Path) -> tuple[Integers, Integers | None]:
     HwgenError
         Unreadable, or not numbers.
     """
-    path = Path(path)
-    x, y = data._read_csv(path) if path.suffix.lower() == ".csv" else data._read_npz(path)
+    x, y = data.read_arrays(path)
     if x.dtype.kind not in "iubf":
         raise HwgenError(f"{path}: x", f"type {x.dtype}", "integers or floats are needed")
     return x, y
