@@ -21,10 +21,13 @@ from typing import Any
 
 from benchmarks.recipes import ROOT
 from hwgen.flows.cli.console import emit_table
-from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.spec.network import load_network
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.libraries.models import flat_netlist
@@ -34,12 +37,12 @@ from hwgen.synth.timing import critical_path
 
 LIBRARIES = ("ihp-sg13g2", "sky130hd", "gf180mcu")
 DESIGNS = {
-    "serial": (False, Architecture(name="serial")),
-    "serial, 4 MACs": (False, Architecture(name="serial", macs=4)),
-    "parallel": (False, Architecture()),
-    "tile, serial": (True, Architecture(name="serial")),
-    "tile, parallel": (True, Architecture()),
-    "tile, parallel, pipeline 2": (True, Architecture(pipeline=2)),
+    "serial": (False, Serial()),
+    "serial, 4 MACs": (False, Serial(macs=4)),
+    "parallel": (False, Parallel()),
+    "tile, serial": (True, Serial()),
+    "tile, parallel": (True, Parallel()),
+    "tile, parallel, pipeline 2": (True, Parallel(pipeline=2)),
 }
 """Of digits: whether behind the ports of a tile, and what."""
 

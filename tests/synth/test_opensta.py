@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.opensta import LIBRARIES, liberty, slowest
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping.netlist import Flat, Netlist
 from hwgen.synth.timing import critical_path
@@ -20,8 +21,8 @@ pytestmark = [
 ]
 
 ARCHITECTURES = {
-    "serial": Architecture(name="serial"),
-    "pipeline": Architecture(pipeline=2),
+    "serial": Serial(),
+    "pipeline": Parallel(pipeline=2),
 }
 
 
