@@ -23,7 +23,6 @@ from benchmarks.recipes import ROOT
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
 from hwgen.flows.synthesis import SynthesisOptions
-from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel

@@ -1,6 +1,7 @@
 """The cell library model: what mapping, area and timing need to know of a cell.
 
-Units everywhere: area um2, capacitance pF, time ns, leakage nW, voltage V, temperature C.
+Units everywhere: area um2, capacitance pF, time ns, leakage nW, energy pJ, voltage V,
+temperature C.
 Tables hold the worst of all ``when`` conditions of one arc.
 """
 
@@ -145,6 +146,26 @@ class Pin:
 
 
 @dataclass(frozen=True)
+class Power:
+    """What a change of ``pin`` takes inside the cell.
+
+    Attributes
+    ----------
+    related
+        The pin whose change made an output change; ``None`` for an input.
+    when
+        The condition on other pins, as Liberty text; ``None``: the mean over all.
+    energy
+        pJ by slew and load, the mean of a rise and a fall; of an input by slew alone.
+    """
+
+    pin: str
+    related: str | None
+    when: str | None
+    energy: Table
+
+
+@dataclass(frozen=True)
 class State:
     """The ``ff`` or ``latch`` group: kind, the two state names, and its expressions by key."""
 
@@ -166,6 +187,7 @@ class Cell:
     clock_gate: str | None = None
     dont_use: bool = False
     odd: str | None = None
+    powers: tuple[Power, ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -156,8 +156,13 @@ class _Thinner:
             for name, pin in cell.pins.items()
             if pin.direction in ("input", "output")
         }
-        arcs = tuple(self._arc(arc) for arc in cell.arcs)
-        return replace(cell, leakage=_round(cell.leakage), pins=pins, arcs=arcs)
+        return replace(
+            cell,
+            leakage=_round(cell.leakage),
+            pins=pins,
+            arcs=tuple(self._arc(arc) for arc in cell.arcs),
+            powers=tuple(replace(p, energy=_thin_energy(p.energy)) for p in cell.powers),
+        )
 
     def _arc(self, arc: Arc) -> Arc:
         setup = arc.kind.startswith("setup")
@@ -181,6 +186,21 @@ class _Thinner:
             tuple(_round(table.cols[j]) for j in cols),
             tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
         )
+
+
+def _thin_energy(table: Table) -> Table:
+    """At most three slews, those of ordinary nets first, and three loads."""
+    rows = _lowest(len(table.rows))
+    cols = _spread(len(table.cols))
+    return Table(
+        tuple(_round(table.rows[i]) for i in rows),
+        tuple(_round(table.cols[j]) for j in cols),
+        tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
+    )
+
+
+def _lowest(length: int) -> tuple[int, ...]:
+    return tuple(sorted({0, length // 3, 2 * length // 3} if length > 1 else {0}))
 
 
 def _spread(length: int) -> tuple[int, ...]:
