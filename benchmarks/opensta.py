@@ -92,10 +92,13 @@ def liberty(name: str, folder: Path) -> str:
         return "\n".join(re.sub(r"(?m)^\s*default_wire_load.*$", "", text) for text in texts)
     cells = json.loads(gzip.decompress(files[0].read_bytes()))
     head = cells.pop("sky130_fd_sc_hd")
-    ours = {k: v for k, v in head.items() if k.startswith(("default_", "nom_", "operating"))}
+    ours = {k: v for k, v in head.items() if k.startswith(("default_max", "nom_", "operating"))}
+    supplies = [f"  voltage_map ({pin}, {v});" for pin, v in head["comp_attribute,voltage_map"]]
     body = [f"  {line}" for key, value in _SKY130_HEAD.items() for line in _head(key, value)]
     body += _group("x", (), {**ours, **{f"cell,{k}": v for k, v in cells.items()}})[1:-1]
-    return "\n".join(["library (sky130hd) {", "  capacitive_load_unit (1,pf);", *body, "}", ""])
+    return "\n".join(
+        ["library (sky130hd) {", "  capacitive_load_unit (1,pf);", *supplies, *body, "}", ""]
+    )
 
 
 def _head(key: str, value: Any) -> list[str]:
@@ -139,14 +142,15 @@ def run(commands: str, files: dict[str, str]) -> str:
         done = subprocess.run(
             ["sta", "-no_splash", "-no_init", "-exit", "run.tcl"],
             cwd=name,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=300,
             check=False,
         )
     errors = [line for line in done.stdout.splitlines() if line.startswith("Error")]
     if errors or done.returncode:
-        raise RuntimeError(f"sta: {errors or done.stderr}")
+        raise RuntimeError(f"sta: {errors[:1] or done.stdout[-1000:]}")
     return done.stdout
 
 

@@ -5,6 +5,8 @@ the output's load. Which pin it was is not known: those that change often, and t
 follows often, count more. A change of an input takes what is said of it while nothing behind it
 changes, for each condition as often as that holds. How often something holds follows from how long
 each net is 1, as if nets were independent of each other.
+
+Outputs count with the load that their library allows at most: more is left to buffers.
 """
 
 import functools
@@ -79,6 +81,7 @@ class _Pins:
         """Of one change of an output, in pJ."""
         net = self._nets[pin]
         load = sum(self._timing.load.get((net, edge), 0.0) for edge in (RISE, FALL)) / 2
+        load = min(load, self._cell.pins[pin].max_capacitance or load)
         weights = [self._cause(pin, power.related or "") for power in entries]
         if not any(weights):
             weights = [1.0] * len(entries)
@@ -120,6 +123,9 @@ class _Pins:
         return total
 
     def _slew(self, pin: str) -> float:
+        """The mean slew of a pin; clocks, gated or not, are as steep as a clock tree makes them."""
+        if pin in self._cell.clocks:
+            return 0.0
         net = self._nets.get(pin, "0")
         return sum(self._timing.slew.get((net, edge), 0.0) for edge in (RISE, FALL)) / 2
 
