@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.flows.prediction import accuracy_of
-from hwgen.flows.synthesis import DesignReport, synthesize_design
+from hwgen.flows.synthesis import DesignReport, draw_areas, synthesize_design
 from hwgen.flows.verification import Verification, verify_design
 from hwgen.rtl.architectures import families
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
-from hwgen.support.files import write_atomic
+from hwgen.support.files import write_together
 from hwgen.support.progress import Progress, silent, under
 from hwgen.synth import open_library
 
@@ -65,11 +65,17 @@ class Demo:
     network: str
     parameters: int
     designs: tuple[DemoDesign, ...]
+    picture: Path | None
 
     def to_json(self) -> dict[str, Any]:
         """What ``hwgen demo --json`` prints."""
         designs = [design.to_json() for design in self.designs]
-        return {"network": self.network, "parameters": self.parameters, "designs": designs}
+        return {
+            "network": self.network,
+            "parameters": self.parameters,
+            "designs": designs,
+            "picture": None if self.picture is None else str(self.picture),
+        }
 
     def require(self) -> None:
         """Refuse a design that is wrong.
@@ -96,8 +102,6 @@ def run_demo(folder: Path, progress: Progress = silent) -> Demo:
     HwgenError
         A tool is missing, or the folder cannot be written.
     """
-    from hwgen.flows.pictures import area_figure, save_picture
-
     network = load_network(example("digits.json"))
     samples = load_data(example("digits-test.npz"), network)
     accuracy = accuracy_of(network, golden.predict(network, samples.x), samples)
@@ -120,9 +124,16 @@ def run_demo(folder: Path, progress: Progress = silent) -> Demo:
             progress=say,
         )
         designs.append(DemoDesign(accuracy=accuracy, checked=checked, report=report))
-    save_picture(area_figure({str(d.report.arch): d.report for d in designs}), folder / "area")
-    result = Demo(network=network.name, parameters=network.parameter_count, designs=tuple(designs))
-    write_atomic(folder / "demo.json", json.dumps(result.to_json(), indent=2) + "\n")
+    drawn = draw_areas({str(one.report.arch): one.report for one in designs}, progress)
+    result = Demo(
+        network=network.name,
+        parameters=network.parameter_count,
+        designs=tuple(designs),
+        picture=folder / "area.png" if drawn else None,
+    )
+    text = json.dumps(result.to_json(), indent=2) + "\n"
+    texts: dict[str, str | bytes] = {"demo.json": text, **drawn}
+    write_together({folder / name: content for name, content in texts.items()})
     return result
 
 

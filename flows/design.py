@@ -1,7 +1,6 @@
 """A design's Verilog and manifest: generated, or as an earlier run left them in the cache."""
 
-import functools
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
+from hwgen.support.fingerprint import fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,11 @@ class RtlDesign:
     verilog: str
     manifest: Manifest
 
-    def write(self, folder: Path) -> Manifest:
+    def write(self, folder: Path, beside: Mapping[str, str] | None = None) -> Manifest:
         """Write the Verilog and ``manifest.json`` into ``folder``; the manifest, with its paths.
+
+        ``beside`` are further files by their names, as :func:`hwgen.sim.testbench.bench_files`
+        makes them.
 
         Raises
         ------
@@ -37,7 +40,9 @@ class RtlDesign:
         """
         manifest = self.manifest.moved_to(folder)
         path = Path(manifest.verilog)
-        write_together({path: self.verilog, path.with_name("manifest.json"): manifest.to_text()})
+        texts = {"manifest.json": manifest.to_text(), **(beside or {})}
+        files = {path.with_name(name): text for name, text in texts.items()}
+        write_together({path: self.verilog, **files})
         return manifest
 
 
@@ -53,7 +58,7 @@ def make_design(
     """
     if cache is None:
         return _generated(network, architecture)
-    key = key_of("verilog", network.sha256(), architecture.to_json(), _code())
+    key = key_of("verilog", network.sha256(), architecture.key(), fingerprint())
     entry = cache.get(key)
     if entry is None:
         design = _generated(network, architecture)
@@ -68,12 +73,3 @@ def _generated(network: Network, architecture: Architecture) -> RtlDesign:
 
     text, manifest = generate_text(network, architecture)
     return RtlDesign(verilog=text, manifest=replace(manifest, verilog=Path(manifest.verilog).name))
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of the generator."""
-    import hwgen
-
-    files = sorted(Path(hwgen.__file__).parent.glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

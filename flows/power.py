@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary
 from hwgen.synth.libraries.models import NETLIST, flat_verilog, net_name
 from hwgen.synth.mapping.netlist import Netlist
@@ -219,7 +219,7 @@ def estimate_power(
     if output is not None:
         check_folder(output)
     options, conditions = options or SynthesisOptions(), conditions or Conditions()
-    with tempfile.TemporaryDirectory(prefix="hwgen-power-") as name:
+    with temporary_folder("power") as name:
         gates = make_gates(
             network, architecture, Path(name), library=library, options=options, progress=progress
         )

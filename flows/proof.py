@@ -1,7 +1,6 @@
 """Proofs of a design: a netlist is its RTL, the RTL is the arithmetic, and no sum overflows."""
 
 import math
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,14 +21,15 @@ from hwgen.spec import golden
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent, under
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.mapping.recipe import find_recipe
 from hwgen.synth.prove.accumulators import AccumulatorProof
 from hwgen.synth.prove.arithmetic import ArithmeticProof
 from hwgen.synth.prove.decide import Decider
-from hwgen.synth.prove.given import read_netlist
 from hwgen.synth.prove.netlist import NetlistProof
+from hwgen.synth.prove.netlist_file import read_netlist
 from hwgen.synth.prove.verdict import Proof, Verdict
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def prove_design(
     if not math.isfinite(time_limit):
         raise HwgenError("time_limit", f"found {time_limit}", "a finite number is needed")
     options, started = options or SynthesisOptions(), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+    with temporary_folder("prove") as name:
         if netlist is None:
             subject = _mapped(network, architecture, Path(name), library, options, progress)
         else:

@@ -14,6 +14,7 @@ from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.quantize.flow import checked
 from hwgen.frontends.quantize.samples import as_reals, read_samples
 from hwgen.rtl.architectures import families
+from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -182,12 +183,35 @@ def quantize_files(
     """
     raw, y = read_samples(data)
     x, settings = as_reals(data, raw, settings)
+    model, y = labelled(model, y, f"{data}: ")
     model = with_output(model, output, y)
     if settings.budget is not None and y is None:
         raise HwgenError(str(data), "no y", "a search needs classes to measure accuracy")
     with _naming(data):
         found = quantize_model(model, x, y, settings, output=model.output, progress=progress)
     return found if test is None else replace(found, test=tested_on(test, found.result, model))
+
+
+def labelled(
+    model: FloatModel, y: Integers | None, prefix: str = ""
+) -> tuple[FloatModel, Integers | None]:
+    """``model`` and ``y`` where ``y`` may be names: they become indices of the model's labels.
+
+    A model without labels gets those in ``y``, sorted, if they are as many as its classes.
+
+    Raises
+    ------
+    HwgenError
+        Names that are not the model's, or not as many.
+    """
+    if y is None or not labels.is_text(y):
+        return model, y
+    if model.labels is None:
+        names, classes = labels.sorted_labels(y), max(2, model.outputs)
+        if len(names) != classes:
+            raise HwgenError(f"{prefix}y", f"{len(names)} labels", f"the model has {classes}")
+        model = replace(model, labels=names)
+    return model, labels.indices(y, model.labels, prefix)
 
 
 def with_output(model: FloatModel, kind: OutputKind, y: Integers | None) -> FloatModel:
@@ -204,6 +228,7 @@ def with_output(model: FloatModel, kind: OutputKind, y: Integers | None) -> Floa
 def tested_on(path: Path, found: Result, model: FloatModel) -> Accuracy:
     """Accuracy on samples that nothing was chosen by."""
     raw, y = read_samples(path)
+    model, y = labelled(model, y, f"{path}: ")
     target = found.network.input.format
     x, _ = as_reals(path, raw, Settings(input_format=target))
     with _naming(path):

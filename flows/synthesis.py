@@ -1,9 +1,6 @@
 """From a network to standard cells: netlist, area report, and a picture of where the area goes."""
 
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,8 +12,10 @@ from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, open_cache
+from hwgen.support.extras import hint, installed
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary, SynthesisReport, synthesize
 
 
@@ -128,14 +127,16 @@ class DesignReport(SynthesisReport):
         return [(short_module(module, self.top), area, area / total) for module, area in found]
 
     def _repr_html_(self) -> str:
-        from hwgen.flows.pictures import area_figure, svg_of
-
         rows = [(name, round(area), f"{share:.1%}") for name, area, share in self.modules()]
         line = (
             f"critical path {self.critical_path_ns:.2f} ns, leakage {self.leakage_nw:,.0f} nW; "
             f"latency {self.latency_cycles:,}, interval {self.interval_cycles:,} cycles"
         )
-        picture = svg_of(area_figure({str(self.arch): self})) if self.area_um2 else ""
+        picture = ""
+        if self.area_um2 and installed("matplotlib"):
+            from hwgen.flows.pictures import area_figure, svg_of
+
+            picture = svg_of(area_figure({str(self.arch): self}))
         table = html_table("area by module", ["module", "um2", "share"], rows)
         return f"{html_line(self.summary())}{html_line(line)}{table}{picture}"
 
@@ -169,7 +170,7 @@ def synthesize_design(
     if output is not None:
         check_folder(output)
     keywords = (options or SynthesisOptions()).to_keywords()
-    with mapping_folder() as folder:
+    with temporary_folder("synth") as folder:
         progress("generating")
         draft = make_design(network, architecture, keywords["cache"]).write(folder)
         mapped = synthesize(
@@ -183,16 +184,8 @@ def synthesize_design(
         )
         report = _report(mapped, draft if output is None else draft.moved_to(output), output)
         if output is not None:
-            progress("drawing")
-            _write(report, draft.moved_to(output), folder, output)
+            _write(report, draft.moved_to(output), folder, output, progress)
     return report
-
-
-@contextmanager
-def mapping_folder() -> Iterator[Path]:
-    """A folder of our own for what tools read and write, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
-        yield Path(name)
 
 
 def _report(mapped: SynthesisReport, manifest: Manifest, output: Path | None) -> DesignReport:
@@ -208,14 +201,25 @@ def _report(mapped: SynthesisReport, manifest: Manifest, output: Path | None) ->
     )
 
 
-def _write(report: DesignReport, manifest: Manifest, folder: Path, output: Path) -> None:
+def _write(
+    report: DesignReport, manifest: Manifest, folder: Path, output: Path, progress: Progress
+) -> None:
     """Everything in ``folder``, with manifest, report and picture, to ``output``."""
-    from hwgen.flows.pictures import area_figure, picture_files
-
     made = {file.name: file.read_bytes() for file in folder.iterdir()}
     texts: dict[str, str | bytes] = {
         "manifest.json": manifest.to_text(),
         "report.json": json.dumps(report.to_json(), indent=2) + "\n",
-        **picture_files("area", area_figure({str(report.arch): report})),
+        **draw_areas({str(report.arch): report}, progress),
     }
     write_together({output / name: content for name, content in {**made, **texts}.items()})
+
+
+def draw_areas(reports: dict[str, DesignReport], progress: Progress) -> dict[str, bytes]:
+    """The picture ``area`` as files; none where matplotlib is not installed."""
+    if not installed("matplotlib"):
+        progress(f"no picture: matplotlib is not installed, {hint('matplotlib')}")
+        return {}
+    from hwgen.flows.pictures import area_figure, picture_files
+
+    progress("drawing")
+    return picture_files("area", area_figure(reports))

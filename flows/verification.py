@@ -1,7 +1,6 @@
 """A design against the golden model, in a real simulator: RTL, or the netlist made of it."""
 
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ from hwgen.flows.results import html_line, html_table, narrowed
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
-from hwgen.sim.runner import SimulationResult, Simulator
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary
 
 
@@ -120,7 +121,7 @@ def verify_design(
         The design cannot be made or simulated. One that is wrong is a result instead.
     """
     seed = secrets.randbelow(1 << 31) if seed is None else seed
-    with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
+    with temporary_folder("verify") as folder:
         subject = _subject(network, architecture, Path(folder), cells, progress)
         progress("making vectors")
         stimuli = make_vectors(network, count=vectors, seed=seed, data=samples)

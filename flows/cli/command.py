@@ -90,6 +90,12 @@ class Group(click.Group):
             ctx.fail(f"No such command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with its whole summary."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = {name: one.get_short_help_str(1000) for name, one in found if one is not None}
+        write_sections(formatter, {"Commands": rows})
+
 
 def write_sections(
     formatter: click.HelpFormatter, sections: Mapping[str, Mapping[str, str]]

@@ -22,5 +22,6 @@ def demo(output: Path | None, as_json: bool) -> None:
         title = f"{result.network}: {result.parameters:,} parameters"
         title += f", {result.designs[0].report.pdk}"
         emit_table(title, HEADER, (design.row() for design in result.designs))
-        emit_line(f"Verilog, netlists and the picture area.png in {folder}")
+        picture = " and the picture area.png" if result.picture else ""
+        emit_line(f"Verilog, netlists{picture} in {folder}")
     result.require()

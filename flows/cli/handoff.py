@@ -7,6 +7,7 @@ import click
 from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line
 from hwgen.flows.cli.options import (
+    Finite,
     architecture_options,
     json_option,
     network_argument,
@@ -39,12 +40,12 @@ from hwgen.synth import open_library
 )
 @click.option(
     "--clock",
-    type=click.FloatRange(min=0.1, max=1e9),
+    type=Finite(min=0.1, max=1e9),
     help="Clock period in ns; from the critical path if not given.",
 )
 @click.option(
     "--utilization",
-    type=click.FloatRange(min=1, max=95),
+    type=Finite(min=1, max=95),
     help="Percent of the core that cells may fill.  [default: librelane 50, tinytapeout 65]",
 )
 @click.option("--author", default="", help="tinytapeout: your name, for info.yaml and the module.")

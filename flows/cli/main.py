@@ -1,12 +1,14 @@
 """The ``hwgen`` command. Exit codes: 0 done, 1 an expected failure, 2 wrong usage."""
 
 import contextlib
+import errno
 import importlib
 import json
 import keyword
 import os
 import signal
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -26,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "train": "Train a network for hardware, and check what comes out of it.",
         "study": "Train and quantize in every way that a file lists, as a table and a picture.",
         "info": "Show layers, formats, accumulator widths, parameters and weight bits.",
+        "export": "Write a network as C or numpy that computes the very same integers.",
         "predict": "Run the golden model on data; say the accuracy where classes are known.",
     },
     "Designs": {
@@ -43,7 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Tools": {
         "pdk": "Show the cell libraries: built-in tables, and PDKs installed below $PDK_ROOT.",
-        "cache": "Look at or empty the cache of finished syntheses.",
+        "cache": "Look at or empty the cache of finished syntheses and simulator objects.",
     },
 }
 """Every command with its summary, in the order of a user's way through them."""
@@ -92,6 +95,8 @@ def main() -> None:
     """Run the command line and exit; a signal that asks us to end interrupts, and is cleaned up."""
     _handle_signals(_interrupt)
     sys.unraisablehook = _unraisable
+    if not sys.warnoptions:  # of numpy, say; what is wrong is told in one line
+        warnings.simplefilter("ignore")
     code = run(sys.argv[1:])
     _flush()
     sys.exit(code)
@@ -148,7 +153,7 @@ def run(arguments: list[str]) -> int:
         return stop.exit_code
     except click.UsageError as error:
         with contextlib.suppress(OSError):
-            error.show()
+            click.UsageError(printable(error.format_message(), 400), error.ctx).show()
         _print_error(as_json, HwgenError("usage", error.format_message(), "see --help"))
         return 2
     except BrokenPipeError:
@@ -172,11 +177,22 @@ def _refusal(error: BaseException) -> HwgenError:
         return HwgenError("memory", "not enough of it", "a smaller network is needed")
     if isinstance(error, OSError):
         where = str(error.filename or "output")
-        return HwgenError(where, error.strerror or type(error).__name__, "is the disk full?")
+        return HwgenError(where, error.strerror or type(error).__name__, _remedy(error))
     if os.environ.get("HWGEN_DEBUG") or STATE.verbose:
         raise error
     found = f"{type(error).__name__}: {printable(error, 160)}"
     return HwgenError("internal", found, "a bug; HWGEN_DEBUG=1 shows where")
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about what the system refused."""
+    return {
+        errno.ENOSPC: "is the disk full?",
+        errno.EDQUOT: "a disk with room is needed",
+        errno.ENAMETOOLONG: "a shorter name is needed",
+        errno.EMFILE: "more open files must be allowed",
+        errno.ENOMEM: "more memory is needed",
+    }.get(error.errno or 0, "a file or folder of your own is needed")
 
 
 def _fail(error: HwgenError, as_json: bool) -> int:

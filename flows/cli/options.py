@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import math
 import secrets
 from collections.abc import Callable
 from functools import wraps
@@ -8,12 +9,26 @@ from typing import Any
 
 import click
 
-from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architectures import DEFAULT, families, make
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
+from hwgen.support.errors import HwgenError
 
 Command = Callable[..., Any]
 _PREFIX = "knob_"
+
+
+class Finite(click.FloatRange):
+    """A number on the command line; NaN, which is in every range, and infinity are refused."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number that ``value`` says."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            where = param.opts[-1] if param else "number"
+            raise HwgenError(where, f"found {number}", "a finite number is needed")
+        return number
 
 
 def network_argument(command: Command) -> Command:
@@ -109,7 +124,7 @@ def recipe_options(command: Command) -> Command:
     )
     @click.option(
         "--clock",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         help="Recipe delay: the clock period to aim at, in ns.",
     )
     @click.option(
@@ -121,7 +136,7 @@ def recipe_options(command: Command) -> Command:
     )
     @click.option(
         "--timeout",
-        type=click.FloatRange(min=1),
+        type=Finite(min=1),
         default=1800.0,
         show_default=True,
         help="Seconds for Yosys.",
@@ -133,6 +148,8 @@ def recipe_options(command: Command) -> Command:
     def wrapper(
         recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
     ) -> Any:
+        from hwgen.flows.synthesis import SynthesisOptions
+
         options = SynthesisOptions(recipe, clock, tool, timeout, cache).check()
         return command(options=options, **rest)
 

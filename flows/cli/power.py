@@ -7,6 +7,7 @@ import click
 from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
+    Finite,
     architecture_options,
     data_option,
     json_option,
@@ -45,17 +46,17 @@ _HEAVIEST = 1e6  # fF
 @click.option("--recipe", default="area", show_default=True, help="As hwgen synth has it.")
 @click.option(
     "--clock",
-    type=click.FloatRange(min=0, min_open=True, max=_SLOWEST),
+    type=Finite(min=0, min_open=True, max=_SLOWEST),
     help="Clock period in ns.  [default: the shortest by static timing]",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Inferences a second.  [default: as many as the clock allows]",
 )
 @click.option(
     "--wire-cap",
-    type=click.FloatRange(min=0, max=_HEAVIEST),
+    type=Finite(min=0, max=_HEAVIEST),
     help="fF of the wire to each driven pin.  [default: by library]",
 )
 @click.option(

@@ -21,8 +21,7 @@ def predict(network: Network, data: Path, output: Path | None, as_json: bool) ->
     if as_json:
         emit_json(result.to_json())
         return
-    emit_line(f"{len(result):,} samples")
-    if result.accuracy is not None:
-        emit_line(f"accuracy {result.accuracy:.2%}")
+    for line in result.summary():
+        emit_line(line)
     if output is not None:
         emit_line(f"results in {output}")

@@ -7,6 +7,7 @@ import click
 from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
+    Finite,
     architecture_options,
     json_option,
     library_options,
@@ -32,7 +33,7 @@ from hwgen.synth import open_library
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=1),
+    type=Finite(min=1),
     default=300.0,
     show_default=True,
     help="Seconds for each question.",

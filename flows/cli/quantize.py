@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
-from hwgen.flows.cli.options import json_option, output_option
+from hwgen.flows.cli.options import Finite, json_option, output_option
 from hwgen.flows.quantization import LAYER_HEADER, OutputKind, Quantization, quantize_files
 from hwgen.frontends.quantize import Settings, load_float_model, parse_format
 from hwgen.frontends.quantize.settings import MINIMIZE, Widths
@@ -86,7 +86,9 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="How fraction bits are chosen.",
 )
-@click.option("--percentile", type=float, default=99.9, show_default=True, help="See --fraction.")
+@click.option(
+    "--percentile", type=Finite(), default=99.9, show_default=True, help="See --fraction."
+)
 @click.option(
     "--rounding",
     type=click.Choice(["compensated", "nearest"]),
@@ -137,7 +139,7 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--validation-share",
-    type=float,
+    type=Finite(),
     default=0.3,
     show_default=True,
     help="Share of --data that is held out to measure on.",

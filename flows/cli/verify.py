@@ -30,7 +30,7 @@ from hwgen.synth import open_library
 @data_option(required=False)
 @click.option(
     "--vectors",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=10_000_000),
     default=200,
     show_default=True,
     help="Corner and random vectors, besides every sample of --data.",

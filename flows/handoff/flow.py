@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary, SynthesisReport, synthesize
 from hwgen.synth.libraries.layout import for_layout
 from hwgen.synth.libraries.models import verilog_models
@@ -165,7 +165,7 @@ def hand_over(
     _check_options(to, clock, utilization, author, rtl and clock_gates)
     process = librelane.find_process(library.name)
     check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-handoff-") as name:
+    with temporary_folder("handoff") as name:
         folder = Path(name)
         progress("generating")
         store = SynthesisOptions(cache=cache).to_keywords()

@@ -21,8 +21,10 @@ from hwgen.flows.study.summary import (
     to_text,
 )
 from hwgen.flows.training import need_torch
+from hwgen.support.extras import need
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
+from hwgen.support.workers import without_main
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def run_study(
     HwgenError
         Data that cannot be used, or the extra ``train`` is missing where something is trained.
     """
+    need("matplotlib")
     check_data(study, base)
     check_folder(output)
     from hwgen.flows.study.picture import study_picture
@@ -134,7 +137,8 @@ def _all(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(calls)), mp_context=context)
     try:
-        futures = {pool.submit(call, *rest): name for name, (call, *rest) in calls.items()}
+        with without_main():
+            futures = {pool.submit(call, *rest): name for name, (call, *rest) in calls.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:

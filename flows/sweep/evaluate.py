@@ -23,7 +23,6 @@ from hwgen.flows.power import estimate_power
 from hwgen.flows.prediction import accuracy_of
 from hwgen.flows.sweep.networks import network_of
 from hwgen.flows.sweep.points import Context, Point
-from hwgen.flows.sweep.version import code_hash
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.digits import digit_counts
@@ -34,6 +33,8 @@ from hwgen.spec.data import Data, as_data
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError, printable
+from hwgen.support.fingerprint import fingerprint
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth import synthesize
 from hwgen.synth.mapping.yosys import find_yosys
 
@@ -43,7 +44,7 @@ QUICK_CYCLES = 20_000
 _QUICK = (8, 64)
 _FULL = 200
 _GENERATING = threading.Lock()
-_TEMPORARY = r"hwgen-(?:[a-z]+-)?[a-z0-9_]{8}"
+_TEMPORARY = r"hwgen[.-](?:[a-z]+-)?[a-z0-9_]{8}"
 _MEASURES = (
     *("area_um2", "gate_equivalents", "cells", "sequential_area_um2", "critical_path_ns"),
     *("leakage_nw", "corner", "tool"),
@@ -79,10 +80,9 @@ def evaluate(context: Context, point: Point, proof: dict[str, Any] | None) -> Ou
     )
     work = _Work(context, point, outcome)
     try:
-        if code_hash() != context.code:
-            raise HwgenError(
-                f"worker {platform.node()}", "another version of hwgen", "the same one everywhere"
-            )
+        if fingerprint() != context.code:
+            found = "another version of hwgen or of its tools"
+            raise HwgenError(f"worker {platform.node()}", found, "the same one everywhere")
         work.run()
     except HwgenError as error:
         outcome.row |= {"status": "error", "error": _lasting(str(error))}
@@ -161,7 +161,7 @@ class _Work:
         return (*self._design_key(), library, *settings, _yosys(self.context.checks.tool))
 
     def _design_key(self) -> tuple[object, ...]:
-        return self.sha256, self.point.architecture.to_json(), self.context.code
+        return self.sha256, self.point.architecture.key(), self.context.code
 
     def _data_key(self) -> tuple[object, ...]:
         data, checks = self.context.data, self.context.checks
@@ -178,7 +178,7 @@ class _Work:
 
     def _map(self) -> dict[str, Any]:
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="hwgen-sweep-") as name:
+        with temporary_folder("sweep") as name:
             design = self._design().write(Path(name))
             report = synthesize(Path(design.verilog), design.top, cache=self.cache, **self.mapping)
         path = report.critical_path_ns
@@ -196,7 +196,7 @@ class _Work:
         return {"row": row, "area_by_module": areas, "cells_by_type": report.cells_by_type}
 
     def _make_artefacts(self) -> dict[str, str]:
-        with tempfile.TemporaryDirectory(prefix="hwgen-keep-") as name:
+        with temporary_folder("keep") as name:
             folder = Path(name)
             manifest = self._design().write(folder)
             verilog, top = Path(manifest.verilog), manifest.top
@@ -245,7 +245,7 @@ class _Work:
         full = checks.verify == "full" and self.context.data is not None
         data = self._samples().x if full else None
         stimuli = make_vectors(self.network, count=count, seed=checks.seed, data=data)
-        with tempfile.TemporaryDirectory(prefix="hwgen-sweep-") as name:
+        with temporary_folder("sweep") as name:
             design = self._design().write(Path(name))
             result = simulate(
                 Path(design.verilog),
@@ -294,7 +294,7 @@ def describe(network: Network) -> dict[str, Any]:
     weights = np.concatenate([layer.weight_values.ravel() for layer in network.layers])
     codes, counts = np.unique(weights, return_counts=True)
     digits = int(digit_counts(codes) @ counts)
-    hidden = [layer.output.bits for layer in network.layers[:-1] if layer.output]
+    hidden = [one.bits for layer in network.layers[:-1] for one in layer.output_formats() or []]
     return {
         "weight_bits": max(layer.weight_bits for layer in network.layers),
         "activation_bits": max(hidden, default=network.input.bits),

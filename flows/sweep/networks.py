@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from hwgen.flows.quantization import quantize_model
+from hwgen.flows.quantization import labelled, quantize_model
 from hwgen.flows.sweep.points import Settings, Source
 from hwgen.frontends.quantize import FloatModel, load_float_model, parse_format
 from hwgen.frontends.quantize import Settings as QuantizeSettings
@@ -73,7 +73,8 @@ def read_model(model: Path, samples: Path) -> tuple[FloatModel, Integers, Intege
     floating = load_float_model(model)
     raw, y = read_samples(samples)
     x, _ = as_reals(samples, raw, quantizer_settings(()))
-    checked(floating, x, y)
+    named, classes = labelled(floating, y, f"{samples}: ")
+    checked(named, x, classes)
     return floating, raw, y
 
 
@@ -99,6 +100,7 @@ def _quantize(source: Source, model: FloatModel) -> Any:
     samples = source.calibration
     if samples is None:
         raise HwgenError(source.ref, "no calibration samples", "a model needs some")
-    x, settings = as_reals(Path(samples.name), samples.x, quantizer_settings(source.settings))
-    found = quantize_model(replace(model, name=source.label), x, samples.y, settings)
+    x, settings = as_reals(samples.name, samples.x, quantizer_settings(source.settings))
+    model, y = labelled(replace(model, name=source.label), samples.y, f"{samples.name}: ")
+    found = quantize_model(model, x, y, settings)
     return found.network.model_dump(mode="json")

@@ -16,10 +16,10 @@ from hwgen.flows.sweep.config import SweepFile
 from hwgen.flows.sweep.points import Checks, Context, Mapping, Point
 from hwgen.flows.sweep.sources import Sources, read_data
 from hwgen.flows.sweep.table import Table
-from hwgen.flows.sweep.version import code_hash
 from hwgen.rtl.architecture import Architecture
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.fingerprint import fingerprint
 from hwgen.synth import CellLibrary
 from hwgen.synth.libraries.tables import liberty_text
 
@@ -78,10 +78,10 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> SweepPlan:
         network; else its points fail.
     """
     axes = Table(path, "axes", file.axes)
-    axes.check_values()
     check_names(axes, file)
     if not many:
         _check_count(file, axes)
+    axes.check_values()
     sources, mappings = Sources(file.model), Mappings(energy=bool(file.energy_samples))
 
     def parts_of(table: Table) -> Parts:
@@ -96,7 +96,7 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> SweepPlan:
         libraries=mappings.libraries,
         checks=Checks(**{name: getattr(file, name) for name in Checks.__dataclass_fields__}),
         data=None if file.data is None else read_data(path.parent, file.data),
-        code=code_hash(),
+        code=fingerprint(),
         fingerprints={name: _fingerprint(lib) for name, lib in mappings.libraries.items()},
     )
     known = {context.identity(p) for p in combinations(parts)} if listed else set()

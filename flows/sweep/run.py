@@ -29,6 +29,7 @@ from hwgen.flows.sweep.store import (
 )
 from hwgen.flows.sweep.summary import BestDesigns, best_designs
 from hwgen.support.errors import HwgenError
+from hwgen.support.extras import need
 from hwgen.support.progress import Progress, silent
 
 
@@ -167,6 +168,7 @@ def run_sweep(
         As of :func:`hwgen.flows.sweep.plan.make_plan`; a result that cannot be written. A point
         that fails is a result.
     """
+    need("matplotlib")
     begun = time.monotonic()
     settings = given.settings
     plan = make_plan(settings, given.path, many)

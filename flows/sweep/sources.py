@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.flows.sweep.axes import quantization
-from hwgen.flows.sweep.config import ModelFile, read_bytes
+from hwgen.flows.sweep.config import ModelFile
 from hwgen.flows.sweep.networks import quantizer_settings, read_model
 from hwgen.flows.sweep.points import Samples, Source
 from hwgen.flows.sweep.table import Table
@@ -14,9 +14,11 @@ from hwgen.frontends.quantize import FloatModel
 from hwgen.spec.data import read_arrays
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import read_plain
 from hwgen.support.messages import shown
 
-_MOST_BYTES = 1 << 30
+_MOST_BYTES = 1 << 28
+"""Most bytes of a network, model or data file of a sweep."""
 
 
 class Sources:
@@ -71,7 +73,7 @@ class Sources:
             raise table.refusal(place, f"found {shown(ref)}", "the path of a file")
         path, content, refusal = table.folder / ref, b"", None
         try:
-            content = read_bytes(path, "a network file is needed", limit=_MOST_BYTES)
+            content = read_plain(path, "a network file is needed", _MOST_BYTES)
             load_network(path)
         except HwgenError as error:
             where = error.where.replace(str(path), ref)
@@ -126,4 +128,4 @@ def read_data(folder: Path, name: str) -> Samples:
 
 
 def _digest(path: Path, what: str) -> str:
-    return hashlib.sha256(read_bytes(path, what, limit=_MOST_BYTES)).hexdigest()
+    return hashlib.sha256(read_plain(path, what, _MOST_BYTES)).hexdigest()

@@ -50,10 +50,13 @@ class Table:
                 found = "an empty axis" if self.name == "axes" else "an empty list"
                 allowed = "at least one value is needed" if self.name == "axes" else "one value"
                 raise self.refusal(name, found, allowed)
+            seen = set()
             for index, value in enumerate(values):
-                if value in values[:index]:
+                key = value if isinstance(value, str | int | float) else repr(value)
+                if key in seen:
                     found = f"{shown(value)} stands twice"
                     raise self.refusal(f"{name}[{index}]", found, "each value once")
+                seen.add(key)
 
     @contextmanager
     def naming(self, setting: str) -> Iterator[None]:

@@ -108,7 +108,7 @@ def test_verify_gates_looks_at_the_cells(
 ) -> None:
     """With cells that do not invert, the netlist fails; the RTL would not."""
     monkeypatch.setattr(
-        "hwgen.synth.libraries.models.verilog_models",
+        "hwgen.flows.gates.verilog_models",
         lambda *cells: verilog_models(*cells).replace("~", ""),
     )
     save_network(tiny(), tmp_path / "tiny.json")
@@ -128,9 +128,9 @@ def test_verify_gates_looks_at_the_cells(
             "--liberty: given without --gates, only a netlist is made of cells",
         ),
         (("--recipe", ""), "--recipe: given without --gates, only a netlist is made of cells"),
-        (("--gates", "--pdk", "cmos"), "pdk: 'cmos' is not known, one of asap7"),
-        (("--gates", "--recipe", "fast"), "recipe: 'fast' is not known, one of area"),
-        (("--gates", "--liberty", "none.lib"), "none.lib: cannot be read"),
+        (("--gates", "--pdk", "cmos"), "--pdk: 'cmos' is not known, one of asap7"),
+        (("--gates", "--recipe", "fast"), "--recipe: 'fast' is not known, one of area"),
+        (("--gates", "--liberty", "none.lib"), "none.lib: No such file"),
     ],
 )
 def test_refusals(

@@ -224,12 +224,12 @@ def test_impossible_way(tmp_path: Path, study_file: Path, trained: list[Config])
 def test_too_slow_a_synthesis_leaves_the_estimate(
     study_file: Path, tmp_path: Path, trained: list[Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import synth
+    import hwgen.synth
 
     def slow(*_: Any, **__: Any) -> Any:
         raise HwgenError("yosys", "900 s were not enough", "a longer --timeout")
 
-    monkeypatch.setattr(synth, "synthesize", slow)
+    monkeypatch.setattr(hwgen.synth, "synthesize", slow)
     study = load_study(study_file)
     job = Job(study=study, task=study.task[0], seed=0, base=tmp_path, folder=tmp_path / "out")
     points.compute(job, lambda text: None)
