@@ -1,0 +1,150 @@
+"""The numbers of one neuron whose inputs come digit by digit, lowest digits first.
+
+With S_t the weighted sum of the t-th digits, D bits to a digit and T digits,
+
+    A_0 = start        A_(t+1) = (A_t + S_t) >> D        t = 0 .. T - 1
+
+and the D bits that each shift drops are final: bits t D .. t D + D - 1 of the neuron's sum. A is
+hardly wider than the sum of one digit, whatever T is. Final bits below the rescale shift are not
+kept. A bias that would make A_0 wider than the others is added in part with the last digits.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from hwgen.rtl.requantize import Requantizer, shape_of
+from hwgen.spec.arithmetic import Interval
+from hwgen.spec.formats import signed_width
+from hwgen.spec.network import DenseLayer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence:
+    """How a neuron accumulates.
+
+    Parameters
+    ----------
+    digit, digits
+        D and T.
+    start
+        A_0.
+    late
+        What the last sum has beside its digits.
+    width
+        Bits of A_1 to A_T, and of A_0 where T > 1.
+    center
+        A is stored as the unsigned A + center.
+    """
+
+    digit: int
+    digits: int
+    start: int
+    late: int
+    width: int
+    center: int
+
+    @classmethod
+    def of(cls, constant: int, sums: list[Interval], digit: int) -> "Recurrence":
+        """For sums of digits that lie in ``sums`` [digits], and ``constant`` beside them."""
+        if len(sums) == 1:
+            return cls._with(0, constant, sums, digit)
+        last = (len(sums) - 1) * digit
+        bare = cls._with(0, 0, sums, digit)
+        low = -bare.center
+        nearest = min(max(constant, low), low + (1 << bare.width) - 1)
+        lates = {0, (constant - nearest) >> last, -((nearest - constant) >> last)}
+        return min(
+            (cls._with(constant - (late << last), late, sums, digit) for late in sorted(lates)),
+            key=lambda one: one._cost,
+        )
+
+    @classmethod
+    def _with(cls, start: int, late: int, sums: list[Interval], digit: int) -> "Recurrence":
+        low = high = start
+        ends = [start] if len(sums) > 1 else []
+        for t, (least, most) in enumerate(sums):
+            more = late if t == len(sums) - 1 else 0
+            low, high = (low + least + more) >> digit, (high + most + more) >> digit
+            ends += [low, high]
+        bottom, top = min(ends), max(ends)
+        width = signed_width(bottom, top) if bottom < 0 else max(1, top.bit_length())
+        center = 1 << (width - 1) if bottom < 0 else 0
+        return cls(
+            digit=digit, digits=len(sums), start=start, late=late, width=width, center=center
+        )
+
+    @property
+    def _cost(self) -> int:
+        """A register bit with its adder against an operand's bit in the last clock."""
+        return 5 * self.width + 2 * abs(self.late).bit_count()
+
+    @property
+    def recentering(self) -> int:
+        """What each sum has so that the center stays where it is."""
+        return (self.center << self.digit) - self.center
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neuron:
+    """Neuron ``index`` of ``layer``, whose inputs lie in ``inputs`` and come in digits."""
+
+    layer: DenseLayer
+    index: int
+    inputs: list[Interval]
+    digit: int
+    digits: int
+    requantizer: Requantizer
+
+    @cached_property
+    def recurrence(self) -> Recurrence:
+        """How it accumulates."""
+        return Recurrence.of(self._constant(), self._sums(), self.digit)
+
+    @cached_property
+    def width(self) -> int:
+        """Bits of its output."""
+        return shape_of(*self.requantizer.interval).width
+
+    @cached_property
+    def needless(self) -> int:
+        """Low bits of its sum that do not show in the output, or only whether all are zero."""
+        layer, requantizer = self.layer, self.requantizer
+        if layer.output is None or layer.activation == "leaky_relu" or requantizer.adds:
+            return 0
+        return max(0, requantizer.fraction - layer.output.fraction_bits)
+
+    @property
+    def sticky(self) -> bool:
+        """Whether all of those are zero does show."""
+        target = self.layer.output
+        return self.needless > 0 and target is not None and target.rounding == "half_even"
+
+    @property
+    def kept(self) -> int:
+        """Final bits that are kept."""
+        return max(0, self.digit * self.digits - self.needless)
+
+    @property
+    def passage(self) -> int:
+        """Bits of one register for those that are kept and an output that is read in digits."""
+        early = self.digit if self.needless < self.digit else 0
+        return max(self.width - self.digit + early, self.kept, 0)
+
+    def _constant(self) -> int:
+        """What the sum has beside its digits; a signed input counts from its format's minimum."""
+        shapes = [shape_of(*interval) for interval in self.inputs]
+        least = [-(1 << (shape.width - 1)) if shape.signed else 0 for shape in shapes]
+        weights = self.layer.weight_values[self.index].tolist()
+        products = (weight * low for weight, low in zip(weights, least, strict=True))
+        return int(self.layer.bias[self.index] + self.requantizer.offset + sum(products))
+
+    def _sums(self) -> list[Interval]:
+        """Exact interval of the sum of the t-th digits, for each t."""
+        weights = self.layer.weight_values[self.index].tolist()
+        widths = [shape_of(*interval).width for interval in self.inputs]
+        found = []
+        for t in range(self.digits):
+            bits = [min(self.digit, max(0, width - t * self.digit)) for width in widths]
+            ends = [weight * ((1 << b) - 1) for weight, b in zip(weights, bits, strict=True)]
+            found.append((sum(min(end, 0) for end in ends), sum(max(end, 0) for end in ends)))
+        return found
