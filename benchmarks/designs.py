@@ -17,7 +17,7 @@ from benchmarks.recipes import ROOT, designs
 from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.cli.power import Conditions, estimate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.synth import open_library
 from hwgen.synth.libraries.tables import built_in

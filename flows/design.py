@@ -4,9 +4,8 @@ import functools
 import hashlib
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
@@ -32,7 +31,7 @@ def generated(
         text = Path(manifest.verilog).read_text(encoding="utf-8")
         cache.put(key, {"manifest": manifest.to_json(), "verilog": text})
         return manifest
-    manifest = TypeAdapter(Manifest).validate_python(entry["manifest"]).moved_to(folder)
+    manifest = Manifest.from_json(entry["manifest"]).moved_to(folder)
     verilog = Path(manifest.verilog)
     write_together(
         {verilog: entry["verilog"], verilog.with_name("manifest.json"): manifest.to_text()}

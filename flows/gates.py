@@ -7,7 +7,8 @@ from typing import Any
 
 from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.options import SynthesisOptions
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim.runner import Progress, Simulation, Simulator
 from hwgen.sim.vectors import Vectors, expected_results
 from hwgen.spec.arithmetic import Integers

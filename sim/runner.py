@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 from cocotb_tools.check_results import get_results
 
 import hwgen
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim import icarus, verilator
 from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
 from hwgen.sim.report import Phase

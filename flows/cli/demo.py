@@ -8,14 +8,14 @@ import click
 
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import SynthesisOptions, json_option, output_option
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import families
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
 
-_ARCHITECTURES = (Architecture(name="parallel"), Architecture(name="serial", macs=1))
 _SEED = 1
 _VECTORS = 100
 
@@ -24,7 +24,7 @@ _VECTORS = 100
 @output_option("Folder for everything.  [default: build/demo]", required=False)
 @json_option
 def demo(output: Path | None, as_json: bool) -> None:
-    """Take the digits network to Verilog, proof and area, parallel and serial."""
+    """Take the digits network to Verilog, proof and area in every architecture."""
     folder = output or Path("build/demo")
     with Progress(quiet=as_json) as progress:
         result = run_demo(folder, progress)
@@ -53,7 +53,7 @@ def run_demo(folder: Path, progress: Progress) -> dict[str, Any]:
     accuracy = accuracy_of(network, golden.predict(network, samples.x), samples)
     reports: dict[str, dict[str, Any]] = {}
     designs = []
-    for architecture in _ARCHITECTURES:
+    for architecture in (one() for one in families().values()):
         with progress.under(architecture.name):
             row, report = _design(network, architecture, data, folder, progress)
         designs.append({"accuracy": accuracy, **row})

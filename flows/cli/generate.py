@@ -11,7 +11,7 @@ from hwgen.flows.cli.options import (
     network_argument,
     output_option,
 )
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 
 

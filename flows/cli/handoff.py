@@ -20,7 +20,8 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.flows.handoff import librelane
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architectures import DEFAULT, families, make
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
+from hwgen.support.errors import HwgenError
 
 Command = Callable[..., Any]
+_PREFIX = "knob_"
 
 
 def network_argument(command: Command) -> Command:
@@ -34,33 +36,47 @@ def network_argument(command: Command) -> Command:
 
 
 def architecture_options(command: Command) -> Command:
-    """``--arch`` and its knobs, handed on as ``architecture``."""
+    """``--arch`` and the knobs of every architecture, handed on as ``architecture``.
 
-    @click.option(
-        "--arch",
-        type=click.Choice(["parallel", "serial"]),
-        default="parallel",
-        show_default=True,
-        help="parallel: every weight hard-wired, one inference per clock. "
-        "serial: time-multiplexed MACs, weights in ROM.",
-    )
-    @click.option(
-        "--pipeline",
-        type=int,
-        default=0,
-        show_default=True,
-        help="parallel: at most this many adder levels between registers; 0 for none.",
-    )
-    @click.option("--bare", is_flag=True, help="parallel: no handshake; x in, y out.")
-    @click.option("--macs", type=int, default=1, show_default=True, help="serial: number of MACs.")
+    An error about a knob becomes one about its option.
+    """
+    knobs = [knob.name for one in families().values() for knob in one.knobs()]
+    flags = {name: f"--{name.replace('_', '-')}" for name in knobs}
+
     @wraps(command)
-    def wrapper(
-        arch: Literal["parallel", "serial"], pipeline: int, bare: bool, macs: int, **rest: Any
-    ) -> Any:
-        architecture = Architecture(name=arch, pipeline=pipeline, bare=bare, macs=macs)
-        return command(architecture=architecture, **rest)
+    def wrapper(arch: str, **rest: Any) -> Any:
+        given = {name: rest.pop(_PREFIX + name) for name in flags}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        try:
+            return command(architecture=make(arch, chosen), **rest)
+        except HwgenError as error:
+            if error.where not in flags:
+                raise
+            raise HwgenError(flags[error.where], error.found, error.allowed) from None
 
-    return wrapper
+    result: Command = wrapper
+    for name, flag in reversed(flags.items()):
+        result = _knob_option(name, flag)(result)
+    return click.option(
+        "--arch",
+        type=click.Choice(list(families())),
+        default=DEFAULT.name,
+        show_default=True,
+        help=" ".join(f"{name}: {one.summary}." for name, one in families().items()),
+    )(result)
+
+
+def _knob_option(name: str, flag: str) -> Callable[[Command], Command]:
+    """The option of a knob, which several architectures may have; None where it is not given."""
+    said = []
+    kind: dict[str, Any] = {}
+    for family, one in families().items():
+        for knob in one.knobs():
+            if knob.name == name:
+                default = "" if knob.type is bool else f"  [default: {knob.default}]"
+                said.append(f"{family}: {knob.help}{default}")
+                kind = {"type": int} if knob.type is int else {"is_flag": True, "flag_value": True}
+    return click.option(flag, _PREFIX + name, default=None, help=" ".join(said), **kind)
 
 
 def data_option(required: bool) -> Callable[[Command], Command]:

@@ -21,7 +21,7 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.flows.cli.synth import by_size, short_module
 from hwgen.flows.gates import Gates, make_gates
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError

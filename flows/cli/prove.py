@@ -21,7 +21,8 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.flows.cli.synth import short_module
 from hwgen.flows.gates import Gates, make_gates
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 

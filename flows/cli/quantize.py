@@ -21,12 +21,12 @@ from hwgen.frontends.quantize import (
     parse_format,
     run,
 )
-from hwgen.frontends.quantize.area import estimated_area
 from hwgen.frontends.quantize.bounds import bounds
 from hwgen.frontends.quantize.costs import costs, fixed_costs
 from hwgen.frontends.quantize.flow import checked
 from hwgen.frontends.quantize.samples import as_reals, read_samples
 from hwgen.frontends.quantize.settings import MINIMIZE, Widths
+from hwgen.rtl.architectures import DEFAULT, families
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
@@ -144,8 +144,8 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--area-of",
-    type=click.Choice(["parallel", "serial"]),
-    default="parallel",
+    type=click.Choice(list(families())),
+    default=DEFAULT.name,
     show_default=True,
     help="The architecture whose estimated area --minimize area looks at.",
 )
@@ -271,8 +271,8 @@ def describe(found: Result, tested: Accuracy | None, output: Path) -> dict[str, 
         "fixed_8_bit": {**asdict(fixed), "memory_bits": fixed.memory_bits},
         "saving": own.saving(fixed),
         "estimated_area_um2": {
-            "parallel": round(estimated_area(network, "parallel")),
-            "serial": round(estimated_area(network, "serial")),
+            name: round(one().estimated_area(network.layers, network.input.format))
+            for name, one in families().items()
         },
         "equalized": found.equalized,
         "evaluations": found.evaluations,
@@ -345,9 +345,6 @@ def show(report: dict[str, Any]) -> None:
             ],
         ],
     )
-    area = report["estimated_area_um2"]
-    emit_line(
-        f"estimated area in ihp-sg13g2: parallel {area['parallel']:,} um2, "
-        f"serial {area['serial']:,} um2"
-    )
+    areas = [f"{name} {um2:,} um2" for name, um2 in report["estimated_area_um2"].items()]
+    emit_line(f"estimated area in ihp-sg13g2: {', '.join(areas)}")
     emit_line(f"network in {report['network']}, {report['evaluations']:,} tried")

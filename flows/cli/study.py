@@ -14,9 +14,9 @@ from hwgen.flows.cli.train import need_torch
 from hwgen.flows.study.config import Study, load_study
 from hwgen.flows.study.points import Job, Row, area, check_data, compute
 from hwgen.flows.study.summary import (
-    HEADER,
     cells,
     document,
+    header,
     summarize,
     title,
     to_csv,
@@ -47,7 +47,7 @@ def study(study: Path, jobs: int, no_area: bool, output: Path, as_json: bool) ->
         return
     for task in file.task:
         own = [row for row in rows if row["task"] == task.name]
-        emit_table(title(own), HEADER, map(cells, own))
+        emit_table(title(own), header(), map(cells, own))
     emit_line("~ estimated from the network's integers, not synthesized")
     emit_line(f"everything in {output}")
 

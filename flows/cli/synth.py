@@ -17,7 +17,7 @@ from hwgen.flows.cli.options import (
     output_option,
     recipe_options,
 )
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.support.files import check_folder, write_together
 

@@ -17,7 +17,8 @@ from hwgen.flows.cli.options import (
     library_options,
     network_argument,
 )
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from hwgen import __version__
-from hwgen.flows.study.config import Arch, Study, TaskTable
+from hwgen.flows.study.config import Study, TaskTable
 from hwgen.frontends.quantize import Settings, run
-from hwgen.frontends.quantize.area import estimated_area
 from hwgen.frontends.quantize.costs import costs
 from hwgen.frontends.train.samples import BUNDLED, Samples, load_samples
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architectures import families, family
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from hwgen.spec.network import Network, parse_network
@@ -96,7 +95,7 @@ class _Trainer:
         self._made: dict[tuple[int, bool, int | None], Any] = {}
 
     def trained(self, bits: int, kd: bool, accumulator: int | None = None) -> Any:
-        """A run of :func:`hwgen.frontends.train.flow.train`; its stages are shared by a checkpoint."""
+        """A run of :func:`train_one`; its stages are shared by a checkpoint."""
         if (bits, kd, accumulator) not in self._made:
             job = self.job
             config = job.study.config(job.task, job.seed, bits, kd, accumulator)
@@ -163,7 +162,8 @@ def _measured(network: Network, samples: Samples) -> Row:
         "weight_bits": costs(network).weight_bits,
         "accumulator_bits": [network.accumulator_width(i) for i in range(len(network.layers))],
         "estimated_um2": {
-            arch: round(estimated_area(network, arch)) for arch in ("parallel", "serial")
+            name: round(one().estimated_area(network.layers, network.input.format))
+            for name, one in families().items()
         },
         "network": network.model_dump(mode="json"),
     }
@@ -175,7 +175,7 @@ def check_data(study: Study, base: Path) -> None:
         load_samples(task.data, 0, base)
 
 
-def area(job: Job, way: str, arch: Arch) -> Row:
+def area(job: Job, way: str, arch: str) -> Row:
     """Cell area of a way's network: synthesized (from the cache where it can be), or why not."""
     from hwgen.flows.design import generated
     from hwgen.support.cache import open_cache
@@ -186,7 +186,7 @@ def area(job: Job, way: str, arch: Arch) -> Row:
     cache, library = open_cache(), open_library(table.pdk, ())
     with tempfile.TemporaryDirectory(prefix="hwgen-study-") as name:
         try:
-            draft = generated(network, Architecture(name=arch), Path(name), cache)
+            draft = generated(network, family(arch)(), Path(name), cache)
             report = synthesize(
                 Path(draft.verilog),
                 draft.top,

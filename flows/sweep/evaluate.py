@@ -20,7 +20,7 @@ import numpy as np
 from hwgen.flows.sweep.networks import network_of
 from hwgen.flows.sweep.points import Content, Context, Point, called
 from hwgen.flows.sweep.version import code_hash
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError, printable
@@ -307,11 +307,11 @@ def _lasting(text: str) -> str:
 
 def describe(network: Network) -> dict[str, Any]:
     """Figures of a network, as columns."""
-    from hwgen.rtl.parallel.addergraph import signed_digits
+    from hwgen.rtl.digits import digit_counts
 
     weights = np.concatenate([layer.weight_values.ravel() for layer in network.layers])
     codes, counts = np.unique(weights, return_counts=True)
-    digits = sum(len(signed_digits(int(c))) * int(n) for c, n in zip(codes, counts, strict=True))
+    digits = int(digit_counts(codes) @ counts)
     hidden = [layer.output.bits for layer in network.layers[:-1] if layer.output]
     return {
         "weight_bits": max(layer.weight_bits for layer in network.layers),

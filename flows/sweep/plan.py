@@ -7,7 +7,6 @@ the architectures that have it, a clock for the recipes that aim at one.
 import hashlib
 import itertools
 import math
-import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +25,8 @@ from hwgen.flows.sweep.points import (
     knobs,
 )
 from hwgen.flows.sweep.version import code_hash
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import DEFAULT, make
 from hwgen.spec.network import load_network
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
@@ -156,7 +156,7 @@ class _Reader:
         quantized = self.file.model and (set(axes) & set(quantization()) or "network" not in axes)
         sources = len(axes.get("network", []))
         sources += product(quantization()) if quantized else 0
-        names = axes.get("architecture", ["parallel"])
+        names = axes.get("architecture", [DEFAULT.name])
         architectures = sum(product(knobs().get(str(name), ())) for name in names)
         recipes = axes.get("recipe", ["area"])
         aims = sum(_aims(str(recipe)) for recipe in recipes)
@@ -247,7 +247,7 @@ class _Reader:
         return model, _content(folder, calibration, "samples are needed")
 
     def _architectures(self, axes: dict[str, list[Any]], where: str) -> tuple[Architecture, ...]:
-        names = axes.get("architecture", ["parallel"])
+        names = axes.get("architecture", [DEFAULT.name])
         for index, name in enumerate(names):
             if not isinstance(name, str) or name not in knobs():
                 raise HwgenError(
@@ -268,16 +268,10 @@ class _Reader:
         return tuple(found)
 
     def _architecture(self, name: Any, settings: dict[str, Any], where: str) -> Architecture:
-        hints = typing.get_type_hints(Architecture)
-        for knob, value in settings.items():
-            if type(value) is not hints[knob]:
-                needed = "true or false" if hints[knob] is bool else "an integer"
-                raise self._refuse(where, knob, f"found {shown(value)}", f"must be {needed}")
         try:
-            return Architecture(name=name, **settings)
+            return make(name, settings)
         except HwgenError as error:
-            knob = error.where.removeprefix("--")
-            raise self._refuse(where, knob, error.found, error.allowed) from None
+            raise self._refuse(where, error.where, error.found, error.allowed) from None
 
     def _mappings(self, axes: dict[str, list[Any]], where: str) -> tuple[Mapping, ...]:
         from hwgen.synth.mapping.recipe import RECIPES

@@ -5,25 +5,23 @@ Everything here travels to workers, which need nothing of the machine that the s
 
 import contextlib
 import json
-import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import families
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
 
 Settings = tuple[tuple[str, Any], ...]
 
 
-@cache
 def knobs() -> dict[str, tuple[str, ...]]:
     """The knobs of each architecture."""
-    names = typing.get_args(typing.get_type_hints(Architecture)["name"])
-    return {n: tuple(k for k in Architecture(name=n).to_json() if k != "name") for n in names}
+    return {name: tuple(k.name for k in one.knobs()) for name, one in families().items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.arith import Style

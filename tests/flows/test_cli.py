@@ -206,17 +206,17 @@ def test_refuses_unwritable_output(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--pipeline", "-1"], "--pipeline: found -1, 0 or more adder levels"),
-        (["--macs", "2"], "--macs: given with parallel, only serial has MACs to count"),
+        (["--pipeline", "-1"], "--pipeline: found -1, at least 0 adder levels"),
+        (["--macs", "2"], "--macs: given with parallel, only serial has it"),
         (["--arch", "serial", "--macs", "0"], "--macs: found 0, at least 1 MAC"),
         (["--arch", "serial", "--macs", "9"], "--macs: found 9, at most 3 can be kept busy"),
         (
             ["--arch", "serial", "--bare"],
-            "--bare: given with serial, only parallel has a bare core",
+            "--bare: given with serial, only parallel has it",
         ),
         (
             ["--arch", "serial", "--pipeline", "1"],
-            "--pipeline: given with serial, only parallel is pipelined",
+            "--pipeline: given with serial, only parallel has it",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.main import run
 from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import Gates, make_gates
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.vectors import make_vectors
@@ -148,7 +148,7 @@ def test_cell_named_like_a_module(name: str, tmp_path: Path) -> None:
     with pytest.raises(HwgenError, match=said):
         make_gates(
             tiny(),
-            Architecture(),
+            Parallel(),
             tmp_path,
             library=odd,
             options=SynthesisOptions(),

@@ -15,8 +15,12 @@ from hwgen.flows.handoff import librelane
 from hwgen.flows.handoff.librelane import PROCESSES, Floorplan, constraints_text, pins_text
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
+from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture, Manifest, Port
+from hwgen.rtl.interface import Port
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim import runner
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
@@ -89,8 +93,8 @@ def test_librelane(
 
 
 def test_clock_follows_from_the_critical_path(tmp_path: Path) -> None:
-    clocked = generate(tiny(), Architecture(), tmp_path)
-    combinational = generate(tiny(), Architecture(bare=True), tmp_path)
+    clocked = generate(tiny(), Parallel(), tmp_path)
+    combinational = generate(tiny(), Parallel(bare=True), tmp_path)
     assert default_period(4.0, clocked, "librelane") == 7.5  # 1.5 * 4 / 0.8
     assert default_period(4.0, combinational, "librelane") == 10.0  # 1.5 * 4 / 0.6
     assert default_period(4.01, clocked, "librelane") == 7.6
@@ -128,10 +132,10 @@ def matched(manifest: Manifest) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     "architecture",
     [
-        Architecture(),
-        Architecture(name="serial"),
-        Architecture(bare=True),
-        Architecture(bare=True, pipeline=1),
+        Parallel(),
+        Serial(),
+        Parallel(bare=True),
+        Parallel(bare=True, pipeline=1),
     ],
     ids=str,
 )
@@ -146,7 +150,7 @@ def test_pins(architecture: Architecture, tmp_path: Path) -> None:
 
 
 def with_pins(west: int) -> Manifest:
-    _, manifest = tile_design(tiny(), Architecture(), "tt_um_x")
+    _, manifest = tile_design(tiny(), Parallel(), "tt_um_x")
     return replace(manifest, ports=[Port(name="s_axis_tdata", direction="input", width=west)])
 
 
@@ -205,7 +209,7 @@ class Tcl:
 
 
 def test_constraints(tmp_path: Path) -> None:
-    manifest = generate(tiny(), Architecture(), tmp_path)
+    manifest = generate(tiny(), Parallel(), tmp_path)
     text = constraints_text(manifest, 12.5)
     calls = Tcl().run(text)
     clock = ["-name", "clk", "-period", "12.5", "<get_ports clk>"]
@@ -218,7 +222,7 @@ def test_constraints(tmp_path: Path) -> None:
 
 
 def test_constraints_follow_the_configuration(tmp_path: Path) -> None:
-    manifest = generate(tiny(), Architecture(), tmp_path)
+    manifest = generate(tiny(), Parallel(), tmp_path)
     calls = Tcl(
         CLOCK_PERIOD="40",
         IO_DELAY_CONSTRAINT="10",
@@ -236,7 +240,7 @@ def test_constraints_follow_the_configuration(tmp_path: Path) -> None:
 
 
 def test_constraints_without_a_clock(tmp_path: Path) -> None:
-    manifest = generate(tiny(), Architecture(bare=True), tmp_path)
+    manifest = generate(tiny(), Parallel(bare=True), tmp_path)
     calls = Tcl().run(constraints_text(manifest, 8.0))
     assert calls["create_clock"] == ["-name", "clk", "-period", "8"]
     assert calls["set_input_delay"][-1] == "<all_inputs>"
@@ -501,7 +505,7 @@ def test_nameless_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
 
 def test_packing_in_words() -> None:
-    text, manifest = tile_design(tiny(output="values"), Architecture(name="serial"), "tt_um_x")
+    text, manifest = tile_design(tiny(output="values"), Serial(), "tt_um_x")
     page = tinytapeout.page_text(tiny(output="values"), manifest, True)
     assert "3 features of 4 bits, unsigned, each in a byte of its own; high bits left over" in page
     assert f"2 outputs of {manifest.output.element_bits} bits, signed, each in" in page
@@ -510,9 +514,9 @@ def test_packing_in_words() -> None:
 
 
 def test_process_of_another_architecture() -> None:
-    process = replace(PROCESSES["sky130hd"], resynthesis={"serial": 1.5, "parallel": 2.0})
-    assert process.expected_area(100, Architecture()) == 200
-    assert process.expected_area(100, Architecture(name="serial")) == 150
+    process = replace(PROCESSES["sky130hd"], resynthesis=(2.0, 1.5))
+    assert process.expected_area(100, Parallel()) == 200
+    assert process.expected_area(100, Serial()) == 150
     assert librelane.find_process("gf180mcu").pdk == "gf180mcuD"
 
 

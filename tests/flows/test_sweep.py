@@ -207,7 +207,7 @@ def test_failing_point_is_a_row_and_can_be_tried_again(
     first = json_of(capsys, "sweep", file, "-o", out, "--jobs", 1)
     assert (first["points"], first["failed"]) == (2, 1)
     errors = [row["error"] for row in rows(out).values() if row["status"] != "ok"]
-    assert errors == ["--macs: found 9, at most 2 can be kept busy"]
+    assert errors == ["macs: found 9, at most 2 can be kept busy"]
     assert json_of(capsys, "sweep", file, "-o", out)["kept"] == 2
     assert run(["report", str(out)]) == 0
     assert "failed (1 points)" in capsys.readouterr().out

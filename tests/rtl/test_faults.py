@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 from amaranth.hdl import Module, Value
 
+from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture, Manifest
-from hwgen.rtl.serial import Schedule, SerialArgmax
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
+from hwgen.rtl.serial.argmax import SerialArgmax
+from hwgen.rtl.serial.schedule import Schedule
 from hwgen.sim.runner import SimulationResult, run
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, parse_network
 from tests.networks import dense, network, rescale
 
-ARCHITECTURES = [Architecture(name="parallel"), Architecture(name="serial", macs=2)]
+ARCHITECTURES = [Parallel(), Serial(macs=2)]
 DESIGNS = pytest.mark.parametrize(
     ("architecture", "inputs"),
     [

@@ -11,7 +11,10 @@ import pytest
 from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import make_gates
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.activity import circle, collect
 from hwgen.sim.runner import Simulator
@@ -148,7 +151,7 @@ def test_input_changes_by_hand(simulator: Simulator, tmp_path: Path) -> None:
         inputs=" ".join(f"assign n{i} = x[{i}];" for i in range(16)),
     )
     x = np.array([[15, 0, 1, 8], [0, 0, 1, 9], [15, 3, 1, 8], [0, 3, 1, 8]])
-    manifest = sim_designs.manifest(Architecture(bare=True), 0, 1)
+    manifest = sim_designs.manifest(Parallel(bare=True), 0, 1)
     path = sim_designs.write(tmp_path, text)
     found = collect(path, manifest, sim_designs.NETWORK, x, instance="netlist", simulator=simulator)
     words = [sum(int(v) << 4 * i for i, v in enumerate(row)) for row in x]
@@ -187,8 +190,8 @@ def tiny() -> Network:
 @pytest.mark.parametrize(
     ("architecture", "pdk", "kind"),
     [
-        (Architecture(name="serial", macs=2), "gf180mcu", "saif"),
-        (Architecture(pipeline=1), "asap7", "vcd"),
+        (Serial(macs=2), "gf180mcu", "saif"),
+        (Parallel(pipeline=1), "asap7", "vcd"),
     ],
     ids=["serial", "pipelined"],
 )
@@ -236,7 +239,7 @@ def refuse(path: Path, manifest: Manifest, x: Iterable[object], text: str) -> No
 
 def test_wrong_results_are_refused(tmp_path: Path) -> None:
     text = WIRES.format(names="n0", inputs="assign n0 = x[0];").replace("y2, y1", "y1, y2")
-    manifest = sim_designs.manifest(Architecture(bare=True), 0, 1)
+    manifest = sim_designs.manifest(Parallel(bare=True), 0, 1)
     said = r"^the netlist: activity: vector 0: expected \[.*\], got \[.*\], results of the golden"
     refuse(sim_designs.write(tmp_path, text), manifest, [[1, 2, 3, 9]], said)
 
@@ -255,5 +258,5 @@ def test_stuck_design_is_refused(tmp_path: Path) -> None:
         "    .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid),"
         "    .m_axis_tready(m_axis_tready));\nendmodule\n",
     )
-    manifest = replace(sim_designs.manifest(Architecture(pipeline=1), 2, 1))
+    manifest = replace(sim_designs.manifest(Parallel(pipeline=1), 2, 1))
     refuse(path, manifest, [[1, 2, 3, 9]], r"^the netlist: activity: cycle \d+: vector 2 is not")

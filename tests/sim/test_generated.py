@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.runner import Simulator, run
 from hwgen.sim.vectors import make_vectors
@@ -17,12 +18,12 @@ from tests.networks import networks
 from tests.sim.test_vectors import network
 
 ARCHITECTURES = {
-    "parallel": Architecture(),
-    "pipelined": Architecture(pipeline=1),
-    "bare": Architecture(bare=True),
-    "bare-pipelined": Architecture(bare=True, pipeline=2),
-    "serial": Architecture(name="serial"),
-    "serial-2": Architecture(name="serial", macs=2),
+    "parallel": Parallel(),
+    "pipelined": Parallel(pipeline=1),
+    "bare": Parallel(bare=True),
+    "bare-pipelined": Parallel(bare=True, pipeline=2),
+    "serial": Serial(),
+    "serial-2": Serial(macs=2),
 }
 
 CASES: list[tuple[str, str, Simulator]] = [
@@ -59,10 +60,10 @@ def test_lint(tmp_path: Path, architecture: str) -> None:
 def test_lint_of_random_networks(net: Network) -> None:
     widest = max(layer.outputs for layer in net.layers)
     for architecture in (
-        Architecture(name="parallel"),
-        Architecture(name="parallel", pipeline=1, bare=True),
-        Architecture(name="serial", macs=1),
-        Architecture(name="serial", macs=widest),
+        Parallel(),
+        Parallel(pipeline=1, bare=True),
+        Serial(macs=1),
+        Serial(macs=widest),
     ):
         with tempfile.TemporaryDirectory() as folder:
             manifest = generate(net, architecture, Path(folder))

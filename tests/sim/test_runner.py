@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.sim import runner, verilator
 from hwgen.sim.runner import Simulation, Simulator, run
 from hwgen.sim.vectors import make_vectors
 from hwgen.support.errors import HwgenError
 from tests import sim_designs
 
-PARALLEL = sim_designs.manifest(Architecture(name="parallel", pipeline=1), 2, 1)
+PARALLEL = sim_designs.manifest(Parallel(pipeline=1), 2, 1)
 VECTORS = make_vectors(sim_designs.NETWORK, count=4, seed=0)
 
 
@@ -116,7 +116,7 @@ def test_unknown_simulator(tmp_path: Path) -> None:
 
 
 def test_odd_top(tmp_path: Path) -> None:
-    odd = sim_designs.manifest(Architecture(), 1, 1)
+    odd = sim_designs.manifest(Parallel(), 1, 1)
     object.__setattr__(odd, "top", "a;b")
     with pytest.raises(HwgenError, match=r"^top: found 'a;b', a plain Verilog identifier$"):
         Simulation(tmp_path, odd)

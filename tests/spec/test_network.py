@@ -640,8 +640,8 @@ def test_ten_million_weights(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(
         HwgenError,
-        match=r"large\.json: layers: 10,000,0\d\d weights, about 150 mm2 serial or 3,000 mm2 "
-        r"parallel in a 130 nm process, at most 100,000 are taken \(--max-weights\)$",
+        match=r"large\.json: layers: 10,000,0\d\d weights, about 150 mm2 in a ROM or 3,000 mm2 "
+        r"hard-wired in a 130 nm process, at most 100,000 are taken \(--max-weights\)$",
     ):
         load_network(path)
     assert time.monotonic() - start < 2
@@ -653,7 +653,7 @@ def test_weights_limit_is_exact(tmp_path: Path) -> None:
     load_network(path, max_weights=10)
     refused(
         path,
-        "layers: 10 weights, about 0 mm2 serial or 0 mm2 parallel in a 130 nm process, "
+        "layers: 10 weights, about 0 mm2 in a ROM or 0 mm2 hard-wired in a 130 nm process, "
         "at most 9 are taken (--max-weights)",
         max_weights=9,
     )
@@ -662,7 +662,7 @@ def test_weights_limit_is_exact(tmp_path: Path) -> None:
 def test_weights_limit_is_adjustable(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     write_large(path, 200_000)
-    with pytest.raises(HwgenError, match=r": layers: 200,004 weights, about 3 mm2 serial"):
+    with pytest.raises(HwgenError, match=r": layers: 200,004 weights, about 3 mm2 in a ROM"):
         load_network(path)
     with pytest.raises(HwgenError, match=r": layers\[0\]\.weights\[0\]: 1000 codes, 3 as input"):
         load_network(path, max_weights=200_004)

@@ -14,10 +14,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.parallel.top import ParallelArgmax
 from hwgen.rtl.requantize import Requantizer, lookup
-from hwgen.rtl.serial import MacChain, ShiftMemory
+from hwgen.rtl.serial import Serial
+from hwgen.rtl.serial.macs import MacChain
+from hwgen.rtl.serial.memory import ShiftMemory
 from hwgen.spec.network import load_network
 from hwgen.synth import SynthesisReport, open_library, synthesize
 from tests.networks import dense, network, rescale
@@ -75,10 +77,10 @@ UNIT_AREAS = {
 }
 
 DIGITS = {
-    "parallel": Architecture(name="parallel"),
-    "parallel, pipeline 2": Architecture(name="parallel", pipeline=2),
-    "serial, 1 MAC": Architecture(name="serial", macs=1),
-    "serial, 4 MACs": Architecture(name="serial", macs=4),
+    "parallel": Parallel(),
+    "parallel, pipeline 2": Parallel(pipeline=2),
+    "serial, 1 MAC": Serial(macs=1),
+    "serial, 4 MACs": Serial(macs=4),
 }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from hwgen.flows.handoff.librelane import HIERARCHY, Process
 from hwgen.flows.handoff.tinytapeout.tile import OUTPUTS, PINS, PREFIX, RESET_CYCLES
-from hwgen.rtl.interface import Layout, Manifest
+from hwgen.rtl.interface import Layout
+from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import module_name
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError, printable

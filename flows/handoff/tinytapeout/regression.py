@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim.runner import Bench, Progress, Simulation, SimulationResult, Simulator
 from hwgen.sim.vectors import Vectors
 

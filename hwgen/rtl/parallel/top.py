@@ -17,11 +17,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.argmax import Candidate, tournament
-from hwgen.rtl.interface import Architecture, input_layout, output_layout
+from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.parallel.addergraph import Term, adder_graph
 from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.rtl.simplify import simplify
+from hwgen.rtl.top import Top
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import index_width
 from hwgen.spec.network import Network
@@ -324,7 +325,7 @@ def unpack(packed: Value, ranges: list[Interval]) -> list[Value]:
     return values
 
 
-class ParallelTop(wiring.Component):
+class ParallelTop(Top):
     """A whole network, parallel; the top module.
 
     Streams: a vector is taken and a result is handed on in one beat. Everything stalls while a
@@ -334,21 +335,31 @@ class ParallelTop(wiring.Component):
 
     ``latency`` is 1 for the combinational core behind its output register, else the number of
     pipeline stages (0 for a bare combinational core). ``interval`` is 1.
+
+    Parameters
+    ----------
+    network
+        The network.
+    source, sink
+        Its beats.
+    pipeline, bare
+        The knobs.
     """
 
     interval = 1
 
-    def __init__(self, network: Network, architecture: Architecture):
+    def __init__(
+        self, network: Network, source: Layout, sink: Layout, *, pipeline: int, bare: bool
+    ):
         self._network = network
-        self._architecture = architecture
-        self._input = input_layout(network, architecture)
-        self._output = output_layout(network, architecture)
-        self._parts, self._ranges = _parts(simplify(network), architecture.pipeline)
+        self._pipeline, self._bare = pipeline, bare
+        self._input, self._output = source, sink
+        self._parts, self._ranges = _parts(simplify(network), pipeline)
         stages = sum(part.stages for _, part in self._parts)
-        self.latency = stages if architecture.bare else max(1, stages)
-        if architecture.bare:
+        self.latency = stages if bare else max(1, stages)
+        if bare:
             members = {"x": In(self._input.width), "y": Out(self._output.width)}
-            if architecture.pipeline:
+            if pipeline:
                 members["clk"] = In(1)
         else:
             members = {
@@ -365,15 +376,14 @@ class ParallelTop(wiring.Component):
         """The layers one after the other, and the handshake around them."""
         m = Module()
         enable = Signal()
-        bare, pipeline = self._architecture.bare, self._architecture.pipeline
-        result = self._core(m, self.x if bare else self.s_axis_tdata, enable)
-        if bare:
-            if pipeline:
+        result = self._core(m, self.x if self._bare else self.s_axis_tdata, enable)
+        if self._bare:
+            if self._pipeline:
                 m.domains.sync = ClockDomain(reset_less=True)
                 m.d.comb += ClockSignal().eq(self.clk)
             m.d.comb += [enable.eq(1), self.y.eq(result)]
             return m
-        if not pipeline:
+        if not self._pipeline:
             register = Signal(len(result), name="result", reset_less=True)
             with m.If(enable):
                 m.d.sync += register.eq(result)
@@ -395,7 +405,7 @@ class ParallelTop(wiring.Component):
         for name, part in self._parts:
             m.submodules[name] = part
             m.d.comb += part.x.eq(value)
-            if self._architecture.pipeline:
+            if self._pipeline:
                 m.d.comb += part.enable.eq(enable)
             value = part.y
         if self._network.output == "argmax":
