@@ -8,6 +8,7 @@ from hwgen.rtl.bitserial.neuron import Neuron
 from hwgen.rtl.bitserial.sharing import share
 from hwgen.rtl.bitserial.words import Word, add, of_term
 from hwgen.rtl.parallel.top import packed_width, unpack
+from hwgen.rtl.parallel.addergraph import Term, signed_digits
 from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
@@ -136,16 +137,19 @@ class BitSerialLayer(wiring.Component):
         width, D = own.width, self._digit
         upper = Signal(width, name=f"upper{j}", reset_less=True)
         total = Signal(width + D, name=f"total{j}")
-        words, constant = list(terms), own.recentering + sum(term.offset for term in terms)
+        words, constant = list(terms), own.recentering
         if self._digits > 1:
             before = Mux(self.select[0], Const(own.start + own.center, width), upper)
-            words.insert(0, Word(value=before, high=(1 << width) - 1, offset=0))
-        if self._digits > 1 and own.late:
-            late = Const(own.late % (1 << (width + D)), width + D)
-            value = late & self.select[-1].replicate(width + D)
-            words.append(Word(value=value, high=(1 << (width + D)) - 1, offset=0))
-        if self._digits == 1:
+            last = Word(value=self.select[-1], high=1, offset=0)
+            late = [Term(0, shift, sign < 0) for shift, sign in signed_digits(own.late)]
+            words = [
+                Word(value=before, high=(1 << width) - 1, offset=0),
+                *terms,
+                *(of_term([last], term) for term in late),
+            ]
+        else:
             constant += own.late
+        constant += sum(word.offset for word in words)
         value = add(m, f"sum{j}", words).value
         m.d.comb += total.eq(value + Const(constant % (1 << (width + D)), width + D))
         with m.If(self.select.any()):

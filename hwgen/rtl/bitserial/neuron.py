@@ -12,10 +12,15 @@ kept. A bias that would make A_0 wider than the others is added in part with the
 from dataclasses import dataclass
 from functools import cached_property
 
+from hwgen.rtl.parallel.addergraph import signed_digits
 from hwgen.rtl.requantize import Requantizer, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import DenseLayer
+
+
+_TRIED = 64
+"""Divisions of a bias that are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +55,9 @@ class Recurrence:
             return cls._with(0, constant, sums, digit)
         last = (len(sums) - 1) * digit
         bare = cls._with(0, 0, sums, digit)
-        low = -bare.center
-        nearest = min(max(constant, low), low + (1 << bare.width) - 1)
-        lates = {0, (constant - nearest) >> last, -((nearest - constant) >> last)}
+        low, high = -bare.center, (1 << bare.width) - 1 - bare.center
+        first = -((high - constant) >> last)
+        lates = {0, *range(first, first + min(_TRIED, 1 + ((high - low) >> last)))}
         return min(
             (cls._with(constant - (late << last), late, sums, digit) for late in sorted(lates)),
             key=lambda one: one._cost,
@@ -76,7 +81,7 @@ class Recurrence:
     @property
     def _cost(self) -> int:
         """A register bit with its adder against an operand's bit in the last clock."""
-        return 5 * self.width + 2 * abs(self.late).bit_count()
+        return 12 * self.width + 5 * len(signed_digits(self.late))
 
     @property
     def recentering(self) -> int:

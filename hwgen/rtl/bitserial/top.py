@@ -1,7 +1,6 @@
 """The top module of a bit-serial design."""
 
 from amaranth.hdl import Cat, Module, Shape, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.bitserial.layer import BitSerialLayer
@@ -12,10 +11,11 @@ from hwgen.rtl.names import layer_module
 from hwgen.rtl.parallel.top import ParallelArgmax, unpack
 from hwgen.rtl.requantize import requantizers
 from hwgen.rtl.simplify import simplify
+from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
 
 
-class BitSerialTop(wiring.Component):
+class BitSerialTop(Top):
     """A whole network, bit-serial; the top module.
 
     A vector is worked on while it stands on ``s_axis``, and taken in the clock that looks at its
