@@ -148,7 +148,7 @@ class BitSerialLayer(wiring.Component):
                 *(of_term([last], term) for term in late),
             ]
         else:
-            constant += own.late
+            constant += own.late + own.center
         constant += sum(word.offset for word in words)
         value = add(m, f"sum{j}", words).value
         m.d.comb += total.eq(value + Const(constant % (1 << (width + D)), width + D))
@@ -224,7 +224,9 @@ def _code(value: Value, *, signed: bool) -> Value:
 
 
 def _chosen(parts: list[Value], select: Value, width: int) -> Value:
-    """The part whose bit of ``select`` is set."""
+    """The part whose bit of ``select`` is set; of one digit alone, that one."""
+    if len(select) == 1:
+        return parts[0]
     value: Value = Const(0, width)
     for part, bit in zip(parts, select, strict=False):
         value = value | (part & bit.replicate(len(part)))

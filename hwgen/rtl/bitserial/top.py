@@ -70,7 +70,7 @@ class BitSerialTop(Top):
     def _frames(self, m: Module) -> Value:
         """The handshake; returns a bit for each clock of a frame."""
         frame, groups = self._schedule.frame, self._schedule.groups
-        time = Signal(range(frame), name="time")
+        time = Signal(max(1, (frame - 1).bit_length()), name="time")
         at = Signal(frame, name="at")
         # Bit g, in the first clock of a frame: a vector has left group g; later: it is in group g.
         busy = Signal(groups, name="busy")
