@@ -73,6 +73,10 @@ class Words:
         self._made: dict[tuple[object, ...], tuple[_Made, list[int]]] = {}
         self._owner: dict[int, _Made] = {}
         self._ranges: dict[int, tuple[int, int]] = {}
+        self._numbers: dict[int, _Made] = {}
+        """The words of whole numbers."""
+        self._residues: dict[tuple[object, ...], int] = {}
+        """By what it is a function of: a bit that was noted."""
 
     def number(self, low: int, high: int) -> list[int]:
         """A new number in ``low..high`` as the narrowest word: signed where ``low < 0``."""
@@ -80,7 +84,9 @@ class Words:
             return constant_word(low, signed_width(low, low) if low < 0 else low.bit_length())
         variable = -1 - len(self._ranges)
         self._ranges[variable] = (low, high)
-        return self._word({variable: 1}, 0, (low, high))
+        word = self._word({variable: 1}, 0, (low, high))
+        self._numbers[variable] = self._owner[next(bit for bit in word if bit > TRUE)]
+        return word
 
     def adder(self) -> Add:
         """Makes sums in this form."""
@@ -90,7 +96,11 @@ class Words:
         """The word of a sum, ``total.width`` bits."""
         terms, constant = self.expanded(total)
         terms, constant = self._substituted(terms, constant, 1 << total.width)
-        return self._placed(terms, constant, total.width)
+        below = self._continued(terms)
+        if below is None:
+            return self._placed(terms, constant, total.width)
+        made, missing = below
+        return self._onward(terms, constant, total.width, made, missing)
 
     def expanded(self, total: Sum) -> tuple[Terms, int]:
         """A sum over single bits; a product of bits is their conjunction."""
@@ -137,13 +147,43 @@ class Words:
             constant += scale * made.constant
         return result, constant
 
+    def _continued(self, terms: Terms) -> tuple[_Made, int] | None:
+        """A word of which ``terms`` have all bits but the lowest, the first of these once.
+
+        And how many are missing. It is what an accumulator that shifts to the right adds to.
+        """
+        for bit in terms:
+            made = self._owner.get(bit)
+            if made is None or made.modulus or not self._numbers.keys().isdisjoint(made.terms) and len(made.terms) == 1:
+                continue
+            bits = list(made.weights)
+            missing = next(i for i, b in enumerate(bits) if b in terms)
+            whole = all(terms.get(b, 0) << missing == made.weights[b] for b in bits[missing:])
+            if missing and whole:
+                return made, missing
+        return None
+
+    def _onward(
+        self, terms: Terms, constant: int, width: int, made: _Made, missing: int
+    ) -> list[int]:
+        """The word of ``terms + constant``, from what it goes on from.
+
+        With a the sum that ``made`` is: ``(a >> m) + b = (a + (b << m)) >> m``.
+        """
+        scaled = {bit: factor << missing for bit, factor in terms.items() if bit not in made.weights}
+        constant = (constant << missing) + made.constant
+        for variable, factor in made.terms.items():
+            constant += _add(scaled, variable, factor)
+        whole, constant = self._substituted(scaled, constant, 1 << (width + missing))
+        return self._placed(whole, constant, width + missing)[missing:]
+
     def _placed(self, terms: Terms, constant: int, width: int) -> list[int]:
         """The word of ``terms + constant`` modulo ``2^width``.
 
         A lowest bit that is a constant or a single bit, of the same value or not, is just that.
         """
         lowest: list[int] = []
-        while len(lowest) < width:
+        while len(lowest) < width and not self._known(terms, constant, 1):
             odd = [variable for variable, factor in terms.items() if factor & 1]
             if len(odd) > 1 or (odd and odd[0] < 0):
                 break
@@ -184,7 +224,41 @@ class Words:
             word = self.aig.inputs(max((~low).bit_length(), high.bit_length()) + 1)
             weights = {bit: 1 << i for i, bit in enumerate(word)}
             weights[word[-1]] *= -1
+        known = self._known(terms, key[1], len(weights) - 1)
+        word = [*known, *word[len(known) :]]
+        weights = dict(zip(word, weights.values(), strict=False))
         return self._keep(key, _Made(weights, terms, constant), word)
+
+    def _residue(self, terms: Terms, constant: int, place: int) -> tuple[object, ...]:
+        """What bit ``place`` of ``terms + constant`` is a function of."""
+        modulus = 2 << place
+        found: Terms = {}
+        for variable, factor in terms.items():
+            number = self._numbers.get(variable)
+            constant -= factor * number.constant if number else 0
+            for bit, weight in (number.weights if number else {variable: 1}).items():
+                if factor * weight % modulus:
+                    constant += _add(found, bit, factor * weight)
+        left = ((bit, factor % modulus) for bit, factor in sorted(found.items()))
+        return place, constant % modulus, tuple(one for one in left if one[1])
+
+    def note(self, bits: Iterable[int]) -> None:
+        """Let low bits of later words be these, bits of words, where they are equal to them."""
+        for bit in bits:
+            made = self._owner.get(bit)
+            if made is not None and not made.modulus:
+                place = list(made.weights).index(bit)
+                self._residues[self._residue(made.terms, made.constant, place)] = bit
+
+    def _known(self, terms: Terms, constant: int, most: int) -> list[int]:
+        """The lowest bits of ``terms + constant`` as far as there are noted ones that are equal."""
+        known: list[int] = []
+        while self._residues and len(known) < most:
+            bit = self._residues.get(self._residue(terms, constant, len(known)))
+            if bit is None:
+                break
+            known.append(bit)
+        return known
 
     def _wrapped(self, terms: Terms, constant: int, width: int) -> list[int]:
         modulus, half = 1 << width, 1 << width >> 1
@@ -198,7 +272,8 @@ class Words:
 
     def _keep(self, key: tuple[object, ...], made: _Made, word: list[int]) -> list[int]:
         self._made[key] = made, word
-        self._owner |= dict.fromkeys(made.weights, made)
+        for bit in made.weights:
+            self._owner.setdefault(bit, made)
         return word
 
     def group(self, bit: int) -> Hashable:
@@ -207,9 +282,15 @@ class Words:
         return bit if made is None else normal(made.terms)[0]
 
     def made(self, bit: int) -> tuple[Terms, int, list[int]] | None:
-        """For a bit of a word: terms and constant that its bits, returned too, sum up to."""
+        """For a bit of a word: terms and constant that its bits, returned too, sum up to.
+
+        In place of a bit that first came up in another word stands -1.
+        """
         found = self._owner.get(bit)
-        return (found.terms, found.constant, list(found.weights)) if found else None
+        if found is None:
+            return None
+        bits = [b if self._owner[b] is found else -1 for b in found.weights]
+        return found.terms, found.constant, bits
 
     def grounded(self, roots: Sequence[int]) -> Ground:
         """``roots`` over numbers instead of words."""

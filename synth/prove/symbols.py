@@ -198,6 +198,7 @@ class Symbols:
 
     def _inside(self, label: str, cell: Cell, ports: dict[str, Word]) -> dict[str, Word]:
         y = self._evaluate(cell["type"], ports["x"])
+        self.words.note(self.aig.support(y))
         for index in range(1, self._kept_to + 1):
             if cell["type"] == layer_name(index - 1):
                 return {"y": self._numbers(index, y)}
