@@ -29,7 +29,7 @@ clean:
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable .
+	$(VENV)/bin/pip install --quiet --editable ".[all]"
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run

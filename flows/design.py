@@ -1,7 +1,5 @@
 """A generated design, or the one that an earlier run made from the same network."""
 
-import functools
-import hashlib
 from pathlib import Path
 
 from hwgen.rtl.architecture import Architecture
@@ -9,6 +7,7 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
+from hwgen.support.fingerprint import fingerprint
 
 
 def generated(
@@ -24,7 +23,7 @@ def generated(
     """
     if cache is None:
         return _generate(network, architecture, folder)
-    key = key_of("verilog", network.sha256(), architecture.to_json(), _code())
+    key = key_of("verilog", network.sha256(), architecture.key(), fingerprint())
     entry = cache.get(key)
     if entry is None:
         manifest = _generate(network, architecture, folder)
@@ -43,12 +42,3 @@ def _generate(network: Network, architecture: Architecture, folder: Path) -> Man
     from hwgen.rtl.generate import generate
 
     return generate(network, architecture, folder)
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of the generator."""
-    import hwgen
-
-    files = sorted(Path(hwgen.__file__).parent.glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

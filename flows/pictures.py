@@ -53,7 +53,7 @@ def _panel(axis: Any, title: str, report: dict[str, Any], bars: list[tuple[str, 
     areas = [area for _, area in bars]
     axis.barh(names, areas, color=[_colour(name) for name in names], height=0.72)
     axis.invert_yaxis()
-    axis.set_xlim(0, 1.28 * max(areas))
+    axis.set_xlim(0, 1.28 * max(areas, default=1.0))
     for row, area in enumerate(areas):
         axis.text(area, row, f"  {area:,.0f} µm²  {area / total:.0%}", va="center")
     axis.set_title(

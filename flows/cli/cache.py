@@ -1,4 +1,4 @@
-"""``hwgen cache``: what earlier syntheses left to be used again."""
+"""``hwgen cache``: what earlier work left to be used again."""
 
 import click
 
@@ -8,7 +8,7 @@ from hwgen.flows.cli.options import json_option
 
 @click.group(epilog="Example: hwgen cache info, or hwgen cache clear; each takes --json.")
 def cache() -> None:
-    """Look at or empty the cache of finished syntheses.
+    """Look at or empty the cache of finished syntheses and simulator objects.
 
     It is below $XDG_CACHE_HOME or ~/.cache; $HWGEN_CACHE_LIMIT_MB bounds it (default 1024).
     """

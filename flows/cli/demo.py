@@ -45,7 +45,7 @@ def demo(output: Path | None, as_json: bool) -> None:
 def run_demo(folder: Path, progress: Progress) -> dict[str, Any]:
     """Verify and synthesize the digits network in each architecture; the results as plain data."""
     from hwgen.flows.cli.predict import accuracy_of
-    from hwgen.flows.pictures import area_picture
+    from hwgen.flows.cli.synth import draw_areas
 
     network = load_network(example("digits.json"))
     data = example("digits-test.npz")
@@ -58,8 +58,13 @@ def run_demo(folder: Path, progress: Progress) -> dict[str, Any]:
             row, report = _design(network, architecture, data, folder, progress)
         designs.append({"accuracy": accuracy, **row})
         reports[str(architecture)] = report
-    area_picture(reports, folder / "area")
-    return {"network": network.name, "parameters": network.parameter_count, "designs": designs}
+    drawn = draw_areas(reports, folder, progress)
+    return {
+        "network": network.name,
+        "parameters": network.parameter_count,
+        "designs": designs,
+        "picture": str(folder / "area.png") if drawn else None,
+    }
 
 
 def _design(
@@ -123,7 +128,8 @@ def _show(result: dict[str, Any], folder: Path) -> None:
             for row in result["designs"]
         ),
     )
-    emit_line(f"Verilog, netlists and the picture area.png in {folder}")
+    picture = " and the picture area.png" if result["picture"] else ""
+    emit_line(f"Verilog, netlists{picture} in {folder}")
 
 
 def example(name: str) -> Path:

@@ -3,7 +3,6 @@
 import json
 import math
 import secrets
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ import click
 
 from hwgen.flows.cli.console import Progress, emit_json, emit_line
 from hwgen.flows.cli.options import (
+    Finite,
     SynthesisOptions,
     architecture_options,
     json_option,
@@ -25,6 +25,7 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
+from hwgen.support.temporary import temporary_folder
 
 Target = Literal["librelane", "tinytapeout"]
 
@@ -97,12 +98,12 @@ class Package:
 )
 @click.option(
     "--clock",
-    type=click.FloatRange(min=0.1, max=1e9),
+    type=Finite(min=0.1, max=1e9),
     help="Clock period in ns; from the critical path if not given.",
 )
 @click.option(
     "--utilization",
-    type=click.FloatRange(min=1, max=95),
+    type=Finite(min=1, max=95),
     help="Percent of the core that cells may fill.  [default: librelane 50, tinytapeout 65]",
 )
 @click.option("--author", default="", help="tinytapeout: your name, for info.yaml and the module.")
@@ -204,7 +205,7 @@ def hand_over(
 
     process = librelane.find_process(library.name)
     check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-handoff-") as name:
+    with temporary_folder("handoff") as name:
         progress("generating")
         store = SynthesisOptions(cache=cache).to_keywords()
         manifest = _design(network, architecture, to, author, Path(name), store["cache"])

@@ -7,7 +7,7 @@ import numpy as np
 
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option, network_argument
-from hwgen.rtl.parallel.addergraph import signed_digits
+from hwgen.rtl.digits import digit_counts
 from hwgen.spec.network import Network
 
 
@@ -63,7 +63,6 @@ def _layer(network: Network, index: int) -> dict[str, Any]:
     layer = network.layers[index]
     intervals = network.accumulator_intervals(index)
     book = "" if layer.codebook is None else f" of {layer.codebook_bits}-bit values"
-    values = layer.weight_values.ravel().tolist()
     return {
         "name": layer.name,
         "inputs": layer.fan_in,
@@ -73,7 +72,7 @@ def _layer(network: Network, index: int) -> dict[str, Any]:
         "codebook_bits": layer.codebook_bits,
         "weight_format": f"{layer.weight_bits} bits{book}",
         "zero_weights": int(np.count_nonzero(layer.weight_values == 0)),
-        "signed_digits": sum(len(signed_digits(value)) for value in values),
+        "signed_digits": int(digit_counts(layer.weight_values).sum()),
         "accumulator_bits": network.accumulator_width(index),
         "accumulator_bits_given": layer.accumulator_bits,
         "accumulator_overflow": layer.accumulator_overflow,

@@ -1,11 +1,13 @@
 """The ``hwgen`` command. Exit codes: 0 done, 1 an expected failure, 2 wrong usage."""
 
 import contextlib
+import errno
 import importlib
 import keyword
 import os
 import signal
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -13,26 +15,27 @@ import click
 from hwgen import __version__
 from hwgen.support.errors import HwgenError, printable
 
-_COMMANDS = (
-    "demo",
-    "import",
-    "quantize",
-    "train",
-    "study",
-    "info",
-    "predict",
-    "generate",
-    "verify",
-    "synth",
-    "prove",
-    "power",
-    "handoff",
-    "sweep",
-    "report",
-    "compare",
-    "pdk",
-    "cache",
-)
+_COMMANDS = {
+    "demo": "All of it on a digits network: Verilog, regression, area.",
+    "import": "Read a QONNX or QDQ ONNX model as a network.",
+    "quantize": "Turn a float ONNX model into a network, without training.",
+    "train": "Train the network that a TOML file describes.",
+    "study": "Train and quantize in every way that a TOML file lists.",
+    "info": "Layers, formats, accumulator widths, parameters.",
+    "predict": "Run the golden model on data.",
+    "generate": "Write Verilog, and a manifest of ports and cycles.",
+    "verify": "Simulate the Verilog against the golden model.",
+    "synth": "Map to standard cells: netlist and area report.",
+    "prove": "Prove the netlist equal to the RTL and to the arithmetic.",
+    "power": "Estimate the energy of an inference.",
+    "handoff": "Write a project for a layout flow.",
+    "sweep": "Map, check and measure the designs that a TOML file lists.",
+    "report": "Show the results of a sweep.",
+    "compare": "Compare the points that two sweeps share.",
+    "pdk": "Show the cell libraries.",
+    "cache": "Look at or empty the cache.",
+}
+"""In the order of a user's way through them; listed without importing any."""
 
 
 class Interrupted(BaseException):
@@ -43,8 +46,13 @@ class _Lazy(click.Group):
     """A group whose commands are imported when they are called: starting stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order of a user's way through them."""
+        """Their names."""
         return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command ``name``."""
@@ -71,6 +79,8 @@ def main() -> None:
     """Run the command line and exit; a signal that asks us to end interrupts, and is cleaned up."""
     _listen(_interrupt)
     sys.unraisablehook = _unraisable
+    if not sys.warnoptions:  # of numpy, say; what is wrong is told in one line
+        warnings.simplefilter("ignore")
     code = run(sys.argv[1:])
     _settle()
     sys.exit(code)
@@ -125,7 +135,7 @@ def run(arguments: list[str]) -> int:
         return stop.exit_code
     except click.UsageError as error:
         with contextlib.suppress(OSError):
-            error.show()
+            click.UsageError(printable(error.format_message(), 400), error.ctx).show()
         return 2
     except Interrupted as interrupt:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -138,13 +148,24 @@ def run(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         where = str(error.filename or "output")
-        return _fail(where, error.strerror or type(error).__name__, "is the disk full?")
+        return _fail(where, error.strerror or type(error).__name__, _remedy(error))
     except Exception as error:
         if os.environ.get("HWGEN_DEBUG"):
             raise
         found = f"{type(error).__name__}: {printable(error, 160)}"
         return _fail("internal", found, "a bug; HWGEN_DEBUG=1 shows where")
     return 0
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about what the system refused."""
+    return {
+        errno.ENOSPC: "is the disk full?",
+        errno.EDQUOT: "a disk with room is needed",
+        errno.ENAMETOOLONG: "a shorter name is needed",
+        errno.EMFILE: "more open files must be allowed",
+        errno.ENOMEM: "more memory is needed",
+    }.get(error.errno or 0, "a file or folder of your own is needed")
 
 
 def _fail(where: str, found: str, allowed: str) -> int:

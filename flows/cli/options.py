@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -14,6 +15,20 @@ from hwgen.support.errors import HwgenError
 
 Command = Callable[..., Any]
 _PREFIX = "knob_"
+
+
+class Finite(click.FloatRange):
+    """A number on the command line; NaN, which is in every range, and infinity are refused."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number that ``value`` says."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            where = param.opts[-1] if param else "number"
+            raise HwgenError(where, f"found {number}", "a finite number is needed")
+        return number
 
 
 def network_argument(command: Command) -> Command:
@@ -134,7 +149,7 @@ def recipe_options(command: Command) -> Command:
     )
     @click.option(
         "--clock",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         help="Recipe delay: the clock period to aim at, in ns.",
     )
     @click.option(
@@ -146,7 +161,7 @@ def recipe_options(command: Command) -> Command:
     )
     @click.option(
         "--timeout",
-        type=click.FloatRange(min=1),
+        type=Finite(min=1),
         default=1800.0,
         show_default=True,
         help="Seconds for Yosys.",

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import click
 
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
+    Finite,
     SynthesisOptions,
     architecture_options,
     data_option,
@@ -26,6 +26,7 @@ from hwgen.spec.data import load_data
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
+from hwgen.support.temporary import temporary_folder
 
 _SEED = 1
 _STEP_NS = 0.01
@@ -110,17 +111,17 @@ class Conditions:
 @click.option("--recipe", default="area", show_default=True, help="As hwgen synth has it.")
 @click.option(
     "--clock",
-    type=click.FloatRange(min=0, min_open=True, max=_SLOWEST),
+    type=Finite(min=0, min_open=True, max=_SLOWEST),
     help="Clock period in ns.  [default: the shortest by static timing]",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Inferences a second.  [default: as many as the clock allows]",
 )
 @click.option(
     "--wire-cap",
-    type=click.FloatRange(min=0, max=_HEAVIEST),
+    type=Finite(min=0, max=_HEAVIEST),
     help="fF of the wire to each driven pin.  [default: by library]",
 )
 @click.option(
@@ -198,7 +199,7 @@ def estimate(
         raise HwgenError(library.name, "no supply voltage", "a library with nom_voltage")
     if output is not None:
         check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-power-") as name:
+    with temporary_folder("power") as name:
         folder = Path(name)
         gates = make_gates(
             network, architecture, folder, library=library, options=options, progress=progress

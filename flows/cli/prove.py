@@ -1,7 +1,5 @@
 """``hwgen prove``: a netlist is its RTL, the RTL is the arithmetic, and no sum overflows."""
 
-import math
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
+    Finite,
     SynthesisOptions,
     architecture_options,
     json_option,
@@ -25,6 +24,7 @@ from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from hwgen.synth.mapping.arith import Style
@@ -53,7 +53,7 @@ _SHOWN = 8
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=1),
+    type=Finite(min=1),
     default=300.0,
     show_default=True,
     help="Seconds for each question.",
@@ -76,8 +76,6 @@ def prove(
     """
     from hwgen.synth import open_library
 
-    if not math.isfinite(time_limit):
-        raise HwgenError("--time-limit", f"found {time_limit}", "a finite number is needed")
     with Progress(quiet=as_json) as progress:
         report = answer(
             network,
@@ -108,7 +106,7 @@ def answer(
 ) -> dict[str, Any]:
     """Generate, synthesize unless there is a ``netlist``, ask; the report as plain data."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+    with temporary_folder("prove") as name:
         design = _design(network, architecture, Path(name), library, options, netlist, progress)
         questions = _ask(network, design, library, options, time_limit, progress)
     return {
@@ -142,7 +140,7 @@ def _design(
     progress: Progress,
 ) -> _Design:
     from hwgen.synth.mapping.netlist import Netlist
-    from hwgen.synth.prove.given import read_netlist
+    from hwgen.synth.prove.netlist_file import read_netlist
 
     if netlist is not None:
         from hwgen.flows.design import generated

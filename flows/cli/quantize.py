@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
-from hwgen.flows.cli.options import json_option, output_option
+from hwgen.flows.cli.options import Finite, json_option, output_option
 from hwgen.frontends.quantize import (
     Accuracy,
     FloatModel,
@@ -100,7 +100,9 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="How fraction bits are chosen.",
 )
-@click.option("--percentile", type=float, default=99.9, show_default=True, help="See --fraction.")
+@click.option(
+    "--percentile", type=Finite(), default=99.9, show_default=True, help="See --fraction."
+)
 @click.option(
     "--rounding",
     type=click.Choice(["compensated", "nearest"]),
@@ -151,7 +153,7 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--validation-share",
-    type=float,
+    type=Finite(),
     default=0.3,
     show_default=True,
     help="Share of --data that is held out to measure on.",

@@ -9,6 +9,7 @@ import click
 from hwgen.flows.cli.console import emit_json, emit_line, emit_note, emit_table
 from hwgen.flows.cli.options import json_option
 from hwgen.support.errors import printable
+from hwgen.support.extras import need
 
 _MOST = 40
 
@@ -21,6 +22,7 @@ def report(folder: Path, as_json: bool) -> None:
 
     While a sweep is at work there, only show what is finished.
     """
+    need("matplotlib")
     from hwgen.flows.sweep.finish import figures, write_report
     from hwgen.flows.sweep.store import (
         BusyError,

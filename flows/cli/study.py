@@ -23,6 +23,7 @@ from hwgen.flows.study.summary import (
     to_json,
     to_text,
 )
+from hwgen.support.extras import need
 from hwgen.support.files import check_folder, write_together
 
 
@@ -37,6 +38,7 @@ def study(study: Path, jobs: int, no_area: bool, output: Path, as_json: bool) ->
 
     A study that was stopped goes on where it was when it is started again.
     """
+    need("matplotlib")
     file = load_study(study)
     check_data(file, study.parent)
     check_folder(output)

@@ -10,6 +10,7 @@ import click
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option, output_option
 from hwgen.support.errors import HwgenError
+from hwgen.support.extras import need
 
 
 @click.command(
@@ -53,6 +54,7 @@ def sweep(
     if dry_run:
         _foretell(plan, settings, output, jobs, retry_failed, as_json)
         return
+    need("matplotlib")
     result = _run(plan, settings, file, output, jobs, scheduler, retry_failed, as_json)
     result["seconds"] = round(time.monotonic() - begun, 3)
     first_error = result.pop("first_error")

@@ -1,7 +1,6 @@
 """``hwgen synth``: standard cells, and their area."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
+from hwgen.support.extras import hint, installed
 from hwgen.support.files import check_folder, write_together
+from hwgen.support.temporary import temporary_folder
 
 
 @click.command(
@@ -66,6 +67,18 @@ def synth(
     emit_line(f"everything in {output}")
 
 
+def draw_areas(reports: dict[str, dict[str, Any]], folder: Path, progress: Progress) -> bool:
+    """Write the picture ``area`` into ``folder``; whether it could be drawn."""
+    if not installed("matplotlib"):
+        progress(f"no picture: matplotlib is not installed, {hint('matplotlib')}")
+        return False
+    from hwgen.flows.pictures import area_picture
+
+    progress("drawing")
+    area_picture(reports, folder / "area")
+    return True
+
+
 def map_to_cells(
     network: Network,
     architecture: Architecture,
@@ -78,11 +91,10 @@ def map_to_cells(
 ) -> dict[str, Any]:
     """Generate and synthesize into ``output``, all files at once; the report as plain data."""
     from hwgen.flows.design import generated
-    from hwgen.flows.pictures import area_picture
     from hwgen.synth import synthesize
 
     check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
+    with temporary_folder("synth") as name:
         folder = Path(name)
         progress("generating")
         keywords = options.to_keywords()
@@ -113,8 +125,7 @@ def map_to_cells(
                 folder / "report.json": json.dumps(report, indent=2) + "\n",
             }
         )
-        progress("drawing")
-        area_picture({str(architecture): report}, folder / "area")
+        draw_areas({str(architecture): report}, folder, progress)
         write_together({output / file.name: file.read_bytes() for file in folder.iterdir()})
     return report
 

@@ -1,7 +1,6 @@
 """``hwgen verify``: the generated design against the golden model, in a real simulator."""
 
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,6 +21,7 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 
 
 @click.command(
@@ -32,7 +32,7 @@ from hwgen.support.errors import HwgenError
 @data_option(required=False)
 @click.option(
     "--vectors",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=10_000_000),
     default=200,
     show_default=True,
     help="Corner and random vectors, besides every sample of --data.",
@@ -118,7 +118,7 @@ def check(
     from hwgen.sim.vectors import make_vectors
 
     samples = None if data is None else load_data(data, network).x
-    with tempfile.TemporaryDirectory(prefix="hwgen-verify-") as folder:
+    with temporary_folder("verify") as folder:
         design = _design(network, architecture, Path(folder), cells, progress)
         progress("making vectors")
         stimuli = make_vectors(network, count=vectors, seed=seed, data=samples)

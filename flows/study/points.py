@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from hwgen import __version__
 from hwgen.flows.study.config import Study, TaskTable
 from hwgen.frontends.quantize import Settings, run
 from hwgen.frontends.quantize.costs import costs
@@ -21,6 +19,8 @@ from hwgen.spec.data import quantize
 from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
+from hwgen.support.fingerprint import fingerprint, versions
+from hwgen.support.temporary import temporary_folder
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -50,7 +50,8 @@ class Job:
     def key(self, way: str) -> str:
         """What stands for all that a result depends on."""
         study, task = self.study, self.task
-        parts: list[object] = [_FORMAT, __version__, way, self.seed, task.model_dump(mode="json")]
+        parts: list[object] = [_FORMAT, fingerprint(), versions("torch"), way, self.seed]
+        parts.append(task.model_dump(mode="json"))
         parts += [study.teacher.model_dump(mode="json"), study.training.model_dump(mode="json")]
         for source in (task.data.source, task.data.test):
             if source is not None and source not in BUNDLED:
@@ -184,7 +185,7 @@ def area(job: Job, way: str, arch: str) -> Row:
     row, table = job.stored(way), job.study.area
     network = parse_network((row or {})["network"])
     cache, library = open_cache(), open_library(table.pdk, ())
-    with tempfile.TemporaryDirectory(prefix="hwgen-study-") as name:
+    with temporary_folder("study") as name:
         try:
             draft = generated(network, family(arch)(), Path(name), cache)
             report = synthesize(

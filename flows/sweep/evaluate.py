@@ -19,11 +19,12 @@ import numpy as np
 
 from hwgen.flows.sweep.networks import network_of
 from hwgen.flows.sweep.points import Content, Context, Point, called
-from hwgen.flows.sweep.version import code_hash
 from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError, printable
+from hwgen.support.fingerprint import fingerprint
+from hwgen.support.temporary import temporary_folder
 
 QUICK_CYCLES = 20_000
 """About how many clock cycles a quick verification simulates at full speed."""
@@ -31,7 +32,7 @@ QUICK_CYCLES = 20_000
 _QUICK = (8, 64)
 _FULL = 200
 _GENERATING = threading.Lock()
-_TEMPORARY = r"hwgen-(?:[a-z]+-)?[a-z0-9_]{8}"
+_TEMPORARY = r"hwgen[.-](?:[a-z]+-)?[a-z0-9_]{8}"
 _MEASURES = (
     *("area_um2", "gate_equivalents", "cells", "sequential_area_um2", "critical_path_ns"),
     *("leakage_nw", "corner", "tool"),
@@ -67,10 +68,9 @@ def evaluate(context: Context, point: Point, proof: dict[str, Any] | None) -> Ou
     )
     work = _Work(context, point, outcome)
     try:
-        if code_hash() != context.code:
-            raise HwgenError(
-                f"worker {platform.node()}", "another version of hwgen", "the same one everywhere"
-            )
+        if fingerprint() != context.code:
+            found = "another version of hwgen or of its tools"
+            raise HwgenError(f"worker {platform.node()}", found, "the same one everywhere")
         work.run()
     except HwgenError as error:
         outcome.row |= {"status": "error", "error": _lasting(str(error))}
@@ -149,7 +149,7 @@ class _Work:
         return (*self._design_key(), library, *settings, _yosys(self.context.checks.tool))
 
     def _design_key(self) -> tuple[object, ...]:
-        return self.sha256, self.point.architecture.to_json(), self.context.code
+        return self.sha256, self.point.architecture.key(), self.context.code
 
     def _data_key(self) -> tuple[object, ...]:
         data, checks = self.context.data, self.context.checks
@@ -170,7 +170,7 @@ class _Work:
         from hwgen.synth import synthesize
 
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="hwgen-sweep-") as name:
+        with temporary_folder("sweep") as name:
             with _GENERATING:
                 design = generated(self.network, self.point.architecture, Path(name), self.cache)
             report = synthesize(Path(design.verilog), design.top, cache=self.cache, **self.mapping)
@@ -192,7 +192,7 @@ class _Work:
         from hwgen.flows.design import generated
         from hwgen.synth import synthesize
 
-        with tempfile.TemporaryDirectory(prefix="hwgen-keep-") as name:
+        with temporary_folder("keep") as name:
             folder = Path(name)
             with _GENERATING:
                 manifest = generated(self.network, self.point.architecture, folder, self.cache)
@@ -251,7 +251,7 @@ class _Work:
         full = checks.verify == "full" and self.context.data is not None
         data = self._samples().x if full else None
         stimuli = make_vectors(self.network, count=count, seed=checks.seed, data=data)
-        with tempfile.TemporaryDirectory(prefix="hwgen-sweep-") as name:
+        with temporary_folder("sweep") as name:
             with _GENERATING:
                 design = generated(self.network, self.point.architecture, Path(name), self.cache)
             result = run(

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hwgen.spec.network import Network, parse_network
 from hwgen.support import jsontext
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 
 
 @functools.lru_cache(maxsize=256)
@@ -102,7 +102,7 @@ def _quantize(source: Source) -> Network:
     samples = source.calibration
     if samples is None:
         raise HwgenError(source.ref, "no calibration samples", "a model needs some")
-    with tempfile.TemporaryDirectory(prefix="hwgen-quantize-") as name:
+    with temporary_folder("quantize") as name:
         with called(_written(source.file, Path(name) / "model"), source.file.name) as model:
             floating = load_float_model(model)
         with called(_written(samples, Path(name) / "samples"), samples.name) as data:

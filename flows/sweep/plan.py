@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hwgen.flows.sweep.config import SweepFile, nearest, read_bytes
+from hwgen.flows.sweep.config import SweepFile, nearest
 from hwgen.flows.sweep.points import (
     Checks,
     Content,
@@ -24,16 +24,20 @@ from hwgen.flows.sweep.points import (
     called,
     knobs,
 )
-from hwgen.flows.sweep.version import code_hash
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import DEFAULT, make
 from hwgen.spec.network import load_network
 from hwgen.support.cache import key_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import read_plain
+from hwgen.support.fingerprint import fingerprint
 from hwgen.support.messages import shown
 
 MOST = 10_000
 """Points that a sweep may have unless more are asked for."""
+
+_MAX_INPUT_BYTES = 1 << 28
+"""Most bytes of a network, model or data file of a sweep."""
 
 T = TypeVar("T")
 _FIXED = ("network", "architecture", "library", "recipe", "clock", "flatten")
@@ -90,10 +94,12 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
         network; else its points fail.
     """
     reader = _Reader(file, path)
-    axes = {name: _values(path, name, values) for name, values in file.axes.items()}
+    axes = file.axes
     reader.check_names(axes, "axes")
     if not many:
         _check_count(file, path, reader.sizes(axes) if axes else (0, 0, 0))
+    for name, values in axes.items():
+        _check_values(path, name, values)
     parts = reader.parts(axes, "axes") if axes else ((), (), ())
     listed = [p for i, point in enumerate(file.point) for p in reader.listed(point, f"point[{i}]")]
     reader.check_sources()
@@ -103,7 +109,7 @@ def make_plan(file: SweepFile, path: Path, many: bool = False) -> Plan:
         libraries=reader.libraries,
         checks=Checks(**{name: getattr(file, name) for name in Checks.__dataclass_fields__}),
         data=data,
-        code=code_hash(),
+        code=fingerprint(),
         fingerprints={name: _fingerprint(lib) for name, lib in reader.libraries.items()},
     )
     known = {context.identity(p) for p in Plan(context, *parts)} if listed else set()
@@ -121,15 +127,18 @@ def _check_count(file: SweepFile, path: Path, sizes: tuple[int, int, int]) -> No
         )
 
 
-def _values(path: Path, name: str, values: list[Any]) -> list[Any]:
+def _check_values(path: Path, name: str, values: list[Any]) -> None:
+    """Refuse an axis without values, or with one that stands twice."""
     if not values:
         raise HwgenError(f"{path}: axes.{name}", "an empty axis", "at least one value is needed")
+    seen = set()
     for index, value in enumerate(values):
-        if value in values[:index]:
+        key = value if isinstance(value, str | int | float) else repr(value)
+        if key in seen:
             raise HwgenError(
                 f"{path}: axes.{name}[{index}]", f"{shown(value)} stands twice", "each value once"
             )
-    return values
+        seen.add(key)
 
 
 class _Reader:
@@ -359,7 +368,7 @@ def _works(call: Callable[[], object]) -> bool:
 
 
 def _content(folder: Path, name: str, what: str) -> Content:
-    data = read_bytes(folder / name, what, limit=1 << 30)
+    data = read_plain(folder / name, what, _MAX_INPUT_BYTES)
     suffix = Path(name).suffix.lower()
     return Content(data=data, sha256=hashlib.sha256(data).hexdigest(), suffix=suffix, name=name)
 

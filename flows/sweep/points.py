@@ -109,7 +109,7 @@ class Context:
     data
         Samples to measure accuracy on, or None.
     code
-        Hash of hwgen's own code; a worker with another is refused.
+        The fingerprint of hwgen and its tools; a worker with another is refused.
     """
 
     sources: tuple[Source, ...]
@@ -145,7 +145,7 @@ class Context:
     def design(self, point: Point) -> str:
         """Stands for the point's Verilog, which several points may share."""
         source = self.sources[point.source].stamp
-        return key_of("design", source, point.architecture.to_json(), self.code)
+        return key_of("design", source, point.architecture.key(), self.code)
 
     def proof(self, point: Point) -> str:
         """Stands for the verification of the point's Verilog."""

@@ -6,9 +6,12 @@ else that differs from one architecture to the other from what is below. A new o
 a class like this and a line in :mod:`hwgen.rtl.architectures` (docs/extending-architectures.md).
 """
 
+import hashlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hwgen.rtl.interface import Layout, input_layout, output_layout
@@ -110,9 +113,21 @@ class Architecture(ABC):
         """The name and the knobs; :func:`hwgen.rtl.architectures.from_json` reads it."""
         return {"name": self.name, **{one.name: getattr(self, one.name) for one in self.knobs()}}
 
+    def key(self) -> dict[str, Any]:
+        """What stands for it in the key of kept work, beside the fingerprint of this package.
+
+        The JSON, and the text of its module where that is not of this package.
+        """
+        own = {} if type(self).__module__.startswith("hwgen.") else {"code": _code(type(self))}
+        return {**self.to_json(), **own}
+
     def __str__(self) -> str:
         words = [self.name]
         for one in self.knobs():
             value = getattr(self, one.name)
             words += [f"{one.name} {value}"] if one.type is int else [one.name] * value
         return ", ".join(words)
+
+
+def _code(family: type[Architecture]) -> str:
+    return hashlib.sha256(Path(inspect.getfile(family)).read_bytes()).hexdigest()

@@ -32,7 +32,7 @@ def register(family: type[Architecture]) -> type[Architecture]:
         The name is taken.
     """
     if _FAMILIES.setdefault(family.name, family) is not family:
-        raise HwgenError("arch", f"{family.name!r} again", "a name that is not taken")
+        raise HwgenError("arch", f"{shown(family.name)} again", "a name that is not taken")
     return family
 
 

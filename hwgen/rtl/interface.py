@@ -22,6 +22,16 @@ class Layout:
     beats: int
     width: int
 
+    def __str__(self) -> str:
+        beats = "one beat" if self.beats == 1 else f"{self.beats} beats"
+        kind = "two's complement" if self.signed else "unsigned"
+        element = (
+            f"{self.per_beat} x {self.element_bits} bits"
+            if self.per_beat > 1
+            else (f"{self.element_bits} bits")
+        )
+        return f"{beats} of {element}, {kind}, the first in the low bits"
+
     @property
     def per_beat(self) -> int:
         """Elements in one beat."""

@@ -6,6 +6,9 @@ from typing import Any
 from hwgen.support.errors import HwgenError
 from hwgen.support.messages import shown
 
+MOST = 1_000_000
+"""The largest integer that any knob takes: no design has as many of anything."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Knob:
@@ -62,7 +65,9 @@ class Knob:
         number = int(value)  # type: ignore[call-overload]  # mypy does not see the test above
         low = self.least is not None and number < self.least
         if low or (self.most is not None and number > self.most):
-            raise HwgenError(self.name, f"found {value}", self.allowed)
+            raise HwgenError(self.name, f"found {shown(value)}", self.allowed)
+        if number > MOST:
+            raise HwgenError(self.name, f"found {shown(value)}", f"at most {MOST:,}")
 
 
 def knob(

@@ -1,10 +1,15 @@
 """Data files: samples for inference and verification, as codes of a network's input format."""
 
 import csv
+import io
+import math
 import zipfile
 import zlib
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -12,6 +17,21 @@ from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import open_plain
+
+MAX_ARRAY_BYTES = 1 << 28
+"""Most bytes of an ``.npz`` file, and of each array in it, packed or not."""
+
+MAX_CSV_BYTES = 1 << 27
+"""Most bytes of a ``.csv`` file."""
+
+_ALLOWED = "an .npz or .csv file is needed"
+_HEADERS = {  # how an .npy of each version says its shape
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_INT64 = 1 << 62
+"""No format holds more than 32 bits: a code that is clipped to this is refused all the same."""
 
 _UNREADABLE = (
     *(ValueError, EOFError, AttributeError, MemoryError),
@@ -106,72 +126,104 @@ def _classes(path: Path, y: Integers | None, samples: int, network: Network) -> 
 
 def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
     try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+        with open_plain(path, _ALLOWED, MAX_ARRAY_BYTES) as stream:
+            if stream.read(6) == b"\x93NUMPY":
                 raise HwgenError(str(path), "a single array", "an .npz with x is needed")
-            with archive:
-                if "x" not in archive:
-                    names = ", ".join(archive.files) or "nothing"
+            with zipfile.ZipFile(stream) as archive:
+                arrays = [name.removesuffix(".npy") for name in archive.namelist()]
+                if "x" not in arrays:
+                    names = ", ".join(arrays) or "nothing"
                     raise HwgenError(str(path), f"holds {names}", "an array named x is needed")
-                return archive["x"], archive.get("y")
-    except OSError as error:
-        reason = error.strerror or "not a data file"
-        raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
+                x = _array(path, archive, "x")
+                return x, _array(path, archive, "y") if "y" in arrays else None
     except _UNREADABLE:
-        raise HwgenError(
-            str(path), "not an .npz of plain numbers", "an .npz or .csv file is needed"
-        ) from None
+        raise HwgenError(str(path), "not an .npz of plain numbers", _ALLOWED) from None
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str) -> Integers:
+    """An array of an ``.npz``, whose size is looked at before memory is taken for it."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        shape, _, dtype = _HEADERS[version](stream)
+    size = math.prod(shape) * dtype.itemsize
+    if max(size, info.file_size) > MAX_ARRAY_BYTES:
+        found = f"{max(size, info.file_size):,} bytes"
+        raise HwgenError(f"{path}: {name}", found, f"at most {MAX_ARRAY_BYTES:,}")
+    if size > info.file_size:
+        raise ValueError("more is declared than there is")
+    with archive.open(info) as stream:
+        found_array: Integers = np.lib.format.read_array(stream, allow_pickle=False)
+    return found_array
 
 
 def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except OSError as error:
-        reason = error.strerror or "unreadable"
-        raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
-    except UnicodeDecodeError:
-        raise HwgenError(str(path), "not text", "a .csv with a header is needed") from None
-    except csv.Error:  # its only complaint outside strict mode
-        limit = f"{csv.field_size_limit():,} characters"
-        raise HwgenError(
-            f"{path}: line {reader.line_num}",
-            f"a cell of more than {limit}",
-            "numbers are shorter (is a quote left open?)",
-        ) from None
-    if not rows or all(_is_number(cell) for cell in rows[0][1]):
-        raise HwgenError(str(path), "no header line", "the first line names the columns")
-    (_, header), *body = rows
-    for number, row in body:
-        if len(row) != len(header):
-            raise HwgenError(
-                f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
-            )
-        for name, cell in zip(header, row, strict=True):
-            if not _is_number(cell):
+    with open_plain(path, _ALLOWED, MAX_CSV_BYTES) as stream:
+        rows = _rows(path, stream)
+        _, header = next(rows, (0, []))
+        if all(_is_number(cell) for cell in header):
+            raise HwgenError(str(path), "no header line", "the first line names the columns")
+        has_y = header[-1].strip() == "y"
+        features = len(header) - has_y
+        x, y = _Column(), _Column()
+        samples = 0
+        for number, row in rows:
+            samples += 1
+            if len(row) != len(header):
                 raise HwgenError(
-                    f"{path}: line {number}, column {name!r}",
-                    f"found {cell!r}",
-                    "a number is needed",
+                    f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
                 )
-    has_y = header[-1].strip() == "y"
-    x = _numbers([row[:-1] if has_y else row for _, row in body], len(header) - has_y)
-    return x, _numbers([[row[-1]] for _, row in body], 1)[:, 0] if has_y else None
+            for place, cell in enumerate(row):
+                if not _is_number(cell):
+                    raise HwgenError(
+                        f"{path}: line {number}, column {header[place]!r}",
+                        f"found {cell!r}",
+                        "a number is needed",
+                    )
+                (x if place < features else y).add(cell)
+    return x.values.reshape(samples, features), y.values if has_y else None
 
 
-def _numbers(rows: list[list[str]], columns: int) -> Integers:
-    """An int64 array if every cell is an integer, else float64; [rows, columns]."""
-    try:
-        codes = [[int(cell) for cell in row] for row in rows]
-    except ValueError:
-        values = [[float(cell) for cell in row] for row in rows]
-        return np.array(values, np.float64).reshape(len(rows), columns)
-    # No format holds more than 32 bits: what is clipped here is refused as a code all the same.
-    limit = 1 << 62
-    bounded = np.clip(np.array(codes, object), -limit, limit)
-    return np.array(bounded, np.int64).reshape(len(rows), columns)
+def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty, each with the number of its line."""
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text)
+        try:
+            for row in reader:
+                if text.buffer.tell() > MAX_CSV_BYTES:
+                    raise HwgenError(str(path), "too long", f"at most {MAX_CSV_BYTES:,} bytes")
+                if row:
+                    yield reader.line_num, row
+        except UnicodeDecodeError:
+            raise HwgenError(str(path), "not text", "a .csv with a header is needed") from None
+        except csv.Error:  # its only complaint outside strict mode
+            raise HwgenError(
+                f"{path}: line {reader.line_num}",
+                f"a cell of more than {csv.field_size_limit():,} characters",
+                "numbers are shorter (is a quote left open?)",
+            ) from None
+
+
+class _Column:
+    """Numbers of cells: codes as long as every one is an integer, real values from then on."""
+
+    def __init__(self) -> None:
+        self._codes: array[int] | None = array("q")
+        self._reals: array[float] = array("d")
+
+    def add(self, cell: str) -> None:
+        """Take a cell that :func:`_is_number` takes."""
+        self._reals.append(float(cell))
+        if self._codes is not None:
+            try:
+                self._codes.append(min(max(int(cell), -_INT64), _INT64))
+            except ValueError:
+                self._codes = None
+
+    @property
+    def values(self) -> Integers:
+        """Int64 or float64, one-dimensional."""
+        return np.array(self._reals if self._codes is None else self._codes)
 
 
 def _is_number(cell: str) -> bool:
@@ -179,4 +231,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell
+    return "_" not in cell and cell.isascii()

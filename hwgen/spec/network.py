@@ -33,7 +33,7 @@ from hwgen.spec.arithmetic import (
 from hwgen.spec.formats import Format, signed_width
 from hwgen.support import jsontext
 from hwgen.support.errors import HwgenError, printable
-from hwgen.support.files import write_atomic
+from hwgen.support.files import open_plain, write_atomic
 from hwgen.support.messages import refusal, shown
 
 MAX_WEIGHTS = 100_000
@@ -315,17 +315,13 @@ def _read_bytes(path: Path, max_weights: int) -> bytes:
     most = 1_000_000 + 8 * max_weights
     commas = size = 0
     chunks: list[bytes] = []
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                commas, size = commas + chunk.count(b","), size + len(chunk)
-                if size > _MAX_FILE_BYTES:
-                    raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
-                if commas <= most:
-                    chunks.append(chunk)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "unreadable"
-        raise HwgenError(str(path), reason, "a network file is needed") from None
+    with open_plain(path, "a network file is needed", _MAX_FILE_BYTES) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            commas, size = commas + chunk.count(b","), size + len(chunk)
+            if size > _MAX_FILE_BYTES:
+                raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
+            if commas <= most:
+                chunks.append(chunk)
     if commas > most:
         raise HwgenError(f"{path}: layers", *_too_many(commas, max_weights))
     return b"".join(chunks)

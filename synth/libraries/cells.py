@@ -180,7 +180,7 @@ class _Reader:
 
     def _floats(self, group: Group, texts: Sequence[str]) -> tuple[float, ...]:
         try:
-            return tuple(float(w) for text in texts for w in text.replace(",", " ").split())
+            return tuple(_real(w) for text in texts for w in text.replace(",", " ").split())
         except ValueError:
             raise self._refuse(group, "a table entry that is no number", "numbers") from None
 
@@ -190,7 +190,7 @@ class _Reader:
         if text is None:
             return default
         try:
-            value = float(text)
+            value = _real(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -201,7 +201,10 @@ class _Reader:
         found = re.fullmatch(r"\s*([\d.eE+-]*?)\s*([a-z]+)\s*", text.lower())
         if found is None or found.group(2) not in units:
             raise HwgenError(self.where, f"unit {text!r}", f"one of {', '.join(units)}")
-        return float(found.group(1) or 1) * units[found.group(2)]
+        try:
+            return _real(found.group(1) or "1") * units[found.group(2)]
+        except ValueError:
+            raise HwgenError(self.where, f"unit {text!r}", "a number in front") from None
 
     def _refuse(self, group: Group, found: str, allowed: str) -> HwgenError:
         return HwgenError(f"{self.where}:{group.line}", found, allowed)
@@ -260,3 +263,16 @@ def _maximum(a: Table | None, b: Table | None) -> Table | None:
         return a or b
     rows = zip(a.values, b.values, strict=True)
     return Table(a.rows, a.cols, tuple(tuple(map(max, x, y)) for x, y in rows))
+
+
+def _real(text: str) -> float:
+    """The number ``text``; Python takes ``1_0`` and digits of all scripts, Liberty does not.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)

@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import read_plain
 
 Net = int | str
+
+MAX_NETLIST_BYTES = 1 << 30
+"""Largest file of a netlist or of Verilog that is read."""
+
+_NEEDED = "a file of Yosys' write_json"
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,9 @@ class Netlist:
             It cannot be read or is not such a file.
         """
         try:
-            return cls(json.loads(path.read_text(encoding="utf-8")), top)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise HwgenError(
-                str(path), f"not a netlist ({error})", "a file of Yosys' write_json"
-            ) from None
+            return cls(json.loads(read_plain(path, _NEEDED, MAX_NETLIST_BYTES)), top)
+        except (ValueError, KeyError, AttributeError) as error:
+            raise HwgenError(str(path), f"not a netlist ({error})", _NEEDED) from None
 
     def own_cells(self, module: str) -> Counter[str]:
         """Cells of a module by type, without those of its submodules."""

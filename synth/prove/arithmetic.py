@@ -12,7 +12,6 @@ replacement is an obligation, to be proved for all values of the accumulators it
 """
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from hwgen.spec import golden
 from hwgen.spec.checker import TOP, Reference, write_reference
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.mapping.netlist import Net
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
@@ -196,7 +196,7 @@ class ArithmeticProof:
         """
         started = time.monotonic()
         find_abc()
-        with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+        with temporary_folder("prove") as name:
             folder = Path(name)
             reference = write_reference(self.network, self.manifest.output)
             progress("reading the design and the arithmetic")

@@ -6,6 +6,14 @@ what they stand for remembered. An operand that is such a word, whole and scaled
 what it stands for, as long as intervals show that nothing was cut off. So
 ``((a + b) + c) + d`` and ``(d + b) + (c + a)`` come out as one word, of whatever adders they are.
 
+With unsigned words ``a``, ``b``, ``c`` of two bits::
+
+    s = a + b        3 new inputs, which stand for  a0 + 2 a1 + b0 + 2 b1             in 0..6
+    t = s + c        s0 + 2 s1 + 4 s2 + c0 + 2 c1; s is in it whole, with factor 1, so
+                     4 new inputs for  a0 + 2 a1 + b0 + 2 b1 + c0 + 2 c1              in 0..9
+    u = (c + b) + a  comes to the same combination: it is the word t, bit for bit
+    v = s[1:0] + c   has s without its highest bit: s0 and s1 stay variables, and v is no t
+
 What is proved for all values of these inputs holds for the values that they really take.
 :meth:`Words.grounded` puts back as much as is needed: words of one combination that differ in a
 constant or a shift become functions of one number, and that number lies in its exact interval.

@@ -409,3 +409,72 @@ def test_clock_refused(
 ) -> None:
     assert refusal(capsys, "synth", tiny, "-o", tmp_path / "out", *settings) == message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("synth", "--timeout", "nan"), "--timeout: found nan, a finite number is needed"),
+        (("synth", "--timeout", "1e400"), "--timeout: found inf, a finite number is needed"),
+        (("prove", "--time-limit", "nan"), "--time-limit: found nan, a finite number is needed"),
+        (("power", "--clock", "nan"), "--clock: found nan, a finite number is needed"),
+        (
+            ("generate", "--pipeline", "9" * 23),
+            "--pipeline: found an integer of 77 bits, at most 1,000,000",
+        ),
+        (
+            ("generate", "--arch", "serial", "--macs", "9" * 23),
+            "--macs: found an integer of 77 bits, at most 1,000,000",
+        ),
+    ],
+)
+def test_numbers_out_of_all_ranges(
+    arguments: tuple[str, ...],
+    said: str,
+    tiny: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command, *options = arguments
+    if command in ("synth", "generate"):
+        options += ["-o", str(tmp_path / "out")]
+    if command == "power":
+        options += ["--data", IMAGES]
+    assert refusal(capsys, command, tiny, *options) == said
+
+
+def test_yosys_that_prints_nonsense(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes no part in writing Verilog, and where it is asked for, it is found out."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "yosys"
+    program.write_text("#!/bin/sh\nprintf '\\377 nonsense'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert run(["generate", str(tiny), "-o", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    synth = ("synth", tiny, "-o", tmp_path / "out", "--tool", "path", "--no-cache")
+    wrote_none = "Yosys: wrote no front.json, a Yosys that runs scripts is needed"
+    assert refusal(capsys, *synth) == wrote_none
+
+
+def test_refusal_is_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\N{SNOWMAN}\a" * 60
+    long = tmp_path / ("x" * 200) / ("y" * 200) / f"{name}.json"
+    assert len(refusal(capsys, "info", long)) < 600
+    assert run(["generate", "net.json", "-o", "out", "--pipeline", "nine\a" * 400]) == 2
+    said = capsys.readouterr().err
+    assert len(said) < 700
+    assert said.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("place", ["-o", "net"])
+def test_name_that_is_too_long(
+    place: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = tmp_path / ("n" * 300)
+    net, out = (tiny, long) if place == "-o" else (long, tmp_path / "out")
+    said = refusal(capsys, "generate", net, "-o", out)
+    assert "File name too long" in said
+    assert "disk" not in said

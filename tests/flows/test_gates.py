@@ -130,7 +130,7 @@ def test_verify_gates_looks_at_the_cells(
         (("--recipe", ""), "--recipe: given without --gates, only a netlist is made of cells"),
         (("--gates", "--pdk", "cmos"), "pdk: 'cmos' is not known, one of asap7"),
         (("--gates", "--recipe", "fast"), "recipe: 'fast' is not known, one of area"),
-        (("--gates", "--liberty", "none.lib"), "none.lib: cannot be read"),
+        (("--gates", "--liberty", "none.lib"), "none.lib: No such file"),
     ],
 )
 def test_refusals(

@@ -250,7 +250,7 @@ def test_no_samples(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("--pdk", "cmos"), r"pdk: 'cmos' is not known, one of asap7"),
         (("--recipe", "fast"), r"recipe: 'fast' is not known, one of area"),
-        (("--liberty", "none.lib"), r"none.lib: cannot be read"),
+        (("--liberty", "none.lib"), r"none.lib: No such file"),
         (("--macs", "2"), r"--macs: given with parallel"),
         (("--clock", "nan"), r"--clock: found nan, a finite number is needed"),
         (("--rate", "inf"), r"--rate: found inf, a finite number is needed"),

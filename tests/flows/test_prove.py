@@ -391,7 +391,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("n.v", None, "cannot be read (No such file or directory)"),
+        ("n.v", None, "No such file or directory"),
         ("n.v", "module", "cannot be read (syntax error"),
         ("n.json", '{"modules": {}}', "no module hwgen_tiny"),
         ("n.txt", "", "found .txt"),

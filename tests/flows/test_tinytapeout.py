@@ -24,7 +24,7 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.schedule import Schedule
 from hwgen.sim import runner, verilator
-from hwgen.sim.runner import SimulationResult
+from hwgen.sim.result import SimulationResult
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
 from hwgen.spec.network import Network

@@ -67,7 +67,7 @@ def blobs(path: Path, samples: int = 90, features: int = 5, seed: int = 0) -> Pa
             "[data]\nsource = 'iris'\n[student]\nhidden = [4]\nweight_bits = [4]\n",
             r"student: found an object, weight_bits: 1 widths where 2 are needed",
         ),
-        ("x = \n", r": not TOML \("),
+        ("x = \n", ": not TOML: "),
         (
             "[data]\nsource = 'iris'\ntest_share = 1.0\n[student]\nhidden = [4]\n",
             r"data\.test_share: found 1\.0, must be less than 1",

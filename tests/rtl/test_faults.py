@@ -18,7 +18,8 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.argmax import SerialArgmax
 from hwgen.rtl.serial.schedule import Schedule
-from hwgen.sim.runner import SimulationResult, run
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import run
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, parse_network
 from tests.networks import dense, network, rescale

@@ -16,6 +16,7 @@ from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
+from hwgen.sim import verilator
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
 from tests.networks import dense, network, rescale
@@ -41,19 +42,22 @@ def named(network_name: str, layer_name: str) -> Network:
     return network(layers, name=network_name)
 
 
+def fitting(architecture: Architecture, net: Network) -> Architecture:
+    """``architecture`` with no more MACs than ``net`` has use for."""
+    if not isinstance(architecture, Serial):
+        return architecture
+    return Serial(macs=min(architecture.macs, max(layer.outputs for layer in net.layers)))
+
+
 def modules(verilog: str) -> list[str]:
     return re.findall(r"^module (\S+?) ?\(", verilog, re.MULTILINE)
 
 
 def declared_ports(verilog: str, top: str) -> set[tuple[str, str, int]]:
-    """Ports of module ``top`` by its header and declarations."""
-    body = verilog[verilog.index(f"module {top}(") :].split("endmodule")[0]
-    header = body[body.index("(") + 1 : body.index(")")]
-    ports = set()
-    for name in re.split(r",\s*", header):
-        direction, high = re.search(rf"(input|output) (?:\[(\d+):0\] )?{name};", body).groups()
-        ports.add((name, direction, int(high or 0) + 1))
-    return ports
+    """Ports of module ``top`` by its header."""
+    header = verilog[verilog.index(f"module {top} (") :].split(");")[0]
+    found = re.findall(r"(input|output) +(?:wire|reg) (?:\[(\d+):0\] )?(\w+)", header)
+    return {(name, direction, int(high or 0) + 1) for direction, high, name in found}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
@@ -119,11 +123,11 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
     assert len(texts) == 1
 
 
-def test_no_banner_and_no_version(tmp_path: Path) -> None:
+def test_header(tmp_path: Path) -> None:
     verilog = Path(generate(NET, Parallel(), tmp_path).verilog).read_text("ascii")
     lines = verilog.splitlines()
-    assert lines[0] == "// hwgen_net: parallel, pipeline 0"
-    assert lines[1] == f"// network sha256 {NET.sha256()}"
+    assert lines[0].startswith("// Network net, parallel, pipeline 0; written by hwgen ")
+    assert lines[1] == f"// Network sha256 {NET.sha256()}"
     assert "Yosys" not in verilog
     assert "src =" not in verilog
 
@@ -152,8 +156,10 @@ def test_hostile_names(tmp_path: Path, name: str) -> None:
         identifier = re.compile(r"[a-z][a-z0-9_]*")
         assert all(identifier.fullmatch(module) for module in modules(verilog))
         assert max(map(len, verilog.splitlines())) < 4000
-        # Only the two lines of ours are comments, and nothing is a directive but no-change ones.
-        assert verilog.count("//") == 2
+        # Names stand in comments as words, and nothing is a directive but no-change ones.
+        for comment in re.findall(r"//.*", verilog):
+            assert re.fullmatch(r"// (Network|Input|Output|Latency|This|Layer|\().*", comment)
+            assert re.fullmatch(r"[A-Za-z0-9 _.+,:;()\'/-]*", comment)
         for directive in re.findall(r"`\w+", verilog):
             assert directive in ("`timescale", "`default_nettype")
 
@@ -163,16 +169,36 @@ def test_icarus_reads_it(tmp_path: Path, architecture: Architecture) -> None:
     if shutil.which("iverilog") is None:
         pytest.skip("iverilog is not installed")
     for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
-        fitting = architecture
-        if isinstance(architecture, Serial):
-            widest = max(layer.outputs for layer in net.layers)
-            fitting = Serial(macs=min(architecture.macs, widest))
-        manifest = generate(net, fitting, tmp_path / str(number))
+        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
         command = ["iverilog", "-g2005", "-t", "null", "-Wall", manifest.verilog]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         warnings = [line for line in done.stderr.splitlines() if "timescale" not in line]
         assert warnings == []
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_verilator_has_no_warning(tmp_path: Path, architecture: Architecture) -> None:
+    found = verilator.find()
+    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
+        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
+        command = [str(found.binary), "--lint-only", "-Wall", manifest.verilog]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=found.environment(),
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_nothing_depends_on_initial_values(tmp_path: Path, architecture: Architecture) -> None:
+    verilog = Path(generate(NET, architecture, tmp_path).verilog).read_text("ascii")
+    assert "initial" not in verilog
+    assert not re.search(r"^\s*reg\b[^;]*=", verilog, re.MULTILINE)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)

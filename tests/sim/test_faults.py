@@ -9,7 +9,8 @@ import pytest
 
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
-from hwgen.sim.runner import Simulation, SimulationResult
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import Simulation
 from hwgen.sim.vectors import make_vectors
 from hwgen.support.errors import HwgenError
 from tests import sim_designs

@@ -9,6 +9,7 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.sim import runner, verilator
 from hwgen.sim.runner import Simulation, Simulator, run
 from hwgen.sim.vectors import make_vectors
+from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
 from tests import sim_designs
 
@@ -193,3 +194,21 @@ def test_lint_finds(tmp_path: Path) -> None:
     text = "module dut(input [1:0] a, output b);\nassign b = a;\nendmodule\n"
     [finding, *_] = verilator.lint(sim_designs.write(tmp_path, text), "dut")
     assert finding.startswith("%Warning-WIDTHTRUNC: ")
+
+
+def test_damaged_run_time_objects_are_built_anew(tmp_path: Path) -> None:
+    """What is kept has a digest, and is cleared with the rest of the cache."""
+    cache, key = Cache(tmp_path / "cache"), key_of("library")
+    for name in ("made", "next", "later"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "made" / "verilated.o").write_bytes(b"\x7fELF")
+    (tmp_path / "made" / "Vtop.o").write_bytes(b"the design's own")
+    verilator._keep_runtime(tmp_path / "made", cache, key)
+    assert verilator._restore_runtime(tmp_path / "next", cache, key) == ["verilated.o"]
+    assert (tmp_path / "next" / "verilated.o").read_bytes() == b"\x7fELF"
+    (entry,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    entry.write_bytes(entry.read_bytes()[:-1] + b"?")
+    assert verilator._restore_runtime(tmp_path / "later", cache, key) == []
+    assert not list((tmp_path / "later").iterdir())
+    verilator._keep_runtime(tmp_path / "made", cache, key)
+    assert cache.clear() == 1

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import resource
 import time
@@ -716,3 +717,9 @@ def test_weight_values() -> None:
     np.testing.assert_array_equal(layer.codes, [[0, 3, 3, 2]])
     np.testing.assert_array_equal(layer.weight_values, [[0, 100, 100, -100]])
     assert (layer.weight_value_bits, layer.fan_in, layer.outputs) == (8, 4, 1)
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.json")
+    with pytest.raises(HwgenError, match=r"net\.json: is no plain file, a network file is needed"):
+        load_network(tmp_path / "net.json")

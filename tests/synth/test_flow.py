@@ -224,7 +224,7 @@ def test_wrong_recipe(tmp_path):
 
 
 def test_missing_verilog(tmp_path):
-    with pytest.raises(HwgenError, match=r"none\.v: cannot be read"):
+    with pytest.raises(HwgenError, match=r"none\.v: No such file"):
         synthesize(tmp_path / "none.v", "top", library=open_library())
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwgen.rtl.manifest import Manifest
-from hwgen.sim.runner import Bench, Progress, Simulation, SimulationResult, Simulator
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import Bench, Progress, Simulation, Simulator
 from hwgen.sim.vectors import Vectors
 
 TILE = Bench("hwgen.flows.handoff.tinytapeout.bench", ("full speed", "stalls", "reset"))

@@ -296,7 +296,7 @@ class _Run:
         return cost
 
     def _filling(self) -> Plan:
-        """The best of the plans that use the accumulator fully (paper 5).
+        """The best of the plans that use the accumulator fully (de Bruin et al., [5]).
 
         A width of a layer's input leaves one finest fraction for its weights, so the plans are as
         many as the widths of input and hidden values. All are tried, or, where these are too many,

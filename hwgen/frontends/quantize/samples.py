@@ -37,7 +37,8 @@ def as_reals(path: Path, x: Integers, settings: Settings) -> tuple[Floats, Setti
     Without a format they stand for themselves: no fraction bits, and as many bits as they need.
     """
     if x.dtype.kind == "f":
-        return x.astype(np.float64), settings
+        with np.errstate(over="ignore"):  # beyond a double is infinite, and refused as that
+            return x.astype(np.float64), settings
     if settings.input_format is None:
         settings = replace(settings, input_format=_format_of(path, x))
     target = settings.input_format

@@ -1,6 +1,7 @@
 """Samples to train with: read or taken from scikit-learn, split by class, scaled."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.quantize.samples import read_samples
 from hwgen.frontends.train.settings import INSTALL, DataTable
 from hwgen.spec.arithmetic import Integers
+from hwgen.spec.data import MAX_CSV_BYTES
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import read_plain
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
@@ -113,13 +116,14 @@ def _headless(path: Path) -> tuple[Floats, Floats] | None:
     if path.suffix.lower() != ".csv":
         return None
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            first = next(csv.reader(stream), [])
-            [float(cell) for cell in first]
-            if len(first) < 2:
-                return None
-        table = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
-    except (OSError, ValueError, csv.Error):
+        content = read_plain(path, "a data file is needed", MAX_CSV_BYTES)
+        text = content.decode("utf-8-sig")
+        first = next(csv.reader(text.splitlines()), [])
+        [float(cell) for cell in first]
+        if len(first) < 2:
+            return None
+        table = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
+    except (ValueError, csv.Error):
         return None  # what is wrong is said by the reader of files with a header
     return table[:, :-1], table[:, -1]
 
