@@ -23,6 +23,7 @@ _COMMANDS = {
     "study": "Train and quantize in every way that a TOML file lists.",
     "info": "Layers, formats, accumulator widths, parameters.",
     "predict": "Run the golden model on data.",
+    "plan": "Estimate every design, and name the one to take.",
     "generate": "Write Verilog, and a manifest of ports and cycles.",
     "verify": "Simulate the Verilog against the golden model.",
     "synth": "Map to standard cells: netlist and area report.",

@@ -88,6 +88,7 @@ def map_to_cells(
     output: Path,
     progress: Progress,
     flatten: bool = False,
+    picture: bool = True,
 ) -> dict[str, Any]:
     """Generate and synthesize into ``output``, all files at once; the report as plain data."""
     from hwgen.flows.design import generated
@@ -125,7 +126,8 @@ def map_to_cells(
                 folder / "report.json": json.dumps(report, indent=2) + "\n",
             }
         )
-        draw_areas({str(architecture): report}, folder, progress)
+        if picture:
+            draw_areas({str(architecture): report}, folder, progress)
         write_together({output / file.name: file.read_bytes() for file in folder.iterdir()})
     return report
 

@@ -1,10 +1,68 @@
-"""Cell area of a bit-serial design, estimated from a network's integers."""
+"""Cell area of a bit-serial design, estimated from a network's integers.
+
+Sums of what a design is made of, each at a price in um2 that was fitted to ``hwgen synth``
+(ihp-sg13g2, recipe ``area``); docs/plan.md has the errors.
+"""
 
 from collections.abc import Sequence
 
+from hwgen.rtl.bitserial.neuron import neurons
+from hwgen.rtl.bitserial.schedule import Schedule, sources
+from hwgen.rtl.digits import digit_counts
+from hwgen.rtl.requantize import shape_of
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer
+from hwgen.spec.network import DenseLayer, InputFormat, Network
+
+PRICES = (36.0, 66.0, 50.0, 8.0, 14.0, 30.0, 500.0)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format, digit: int) -> float:
-    return 1.0
+def estimated_area(
+    layers: Sequence[DenseLayer], source: Format, digit: int, stages: int
+) -> float:
+    """Estimated um2 of ``layers`` that read inputs of the format ``source``."""
+    found = parts(layers, source, digit, stages)
+    return sum(price * part for price, part in zip(PRICES, found, strict=True))
+
+
+def parts(
+    layers: Sequence[DenseLayer], source: Format, digit: int, stages: int
+) -> tuple[float, ...]:
+    """What a design is made of.
+
+    Bits added in a clock; bits of accumulators; other flip-flops; bits that are selected from; bits
+    of outputs of hidden layers; bits of the result; one.
+    """
+    network = _network(layers, source)
+    schedule = Schedule.of(network, digit, stages)
+    added = upper = stored = selected = handed = result = 0.0
+    ranges = sources(network)
+    reads = [schedule.reads(network, index) for index in range(len(layers))]
+    for index, layer in enumerate(layers):
+        widths = [shape_of(*interval).width for interval in ranges[index]]
+        counts = digit_counts(layer.weight_values).sum(axis=0)
+        added += sum(int(n) * min(digit, w) for n, w in zip(counts, widths, strict=True))
+        selected += sum(widths) if schedule.digits[index] > 1 else 0
+        serves = index + 1 < len(layers) and reads[index + 1] == "digits"
+        for one in neurons(network, index, ranges[index], digit):
+            upper += one.recurrence.width
+            stored += one.passage if serves else one.kept
+            if index == len(layers) - 1:
+                result += one.width
+            else:
+                handed += one.width
+        if reads[index] == "stored":
+            stored += sum(max(0, width - digit) for width in widths)
+    return added, upper, stored, selected, handed, result, 1.0
+
+
+def _network(layers: Sequence[DenseLayer], source: Format) -> Network:
+    """A network of checked layers."""
+    numbers = InputFormat.model_construct(
+        features=layers[0].fan_in,
+        bits=source.bits,
+        signed=source.signed,
+        fraction_bits=source.fraction_bits,
+    )
+    return Network.model_construct(
+        name="estimate", input=numbers, layers=list(layers), output="values", labels=None
+    )

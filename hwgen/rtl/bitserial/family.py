@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.bitserial.estimate import estimated_area
+from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.knobs import knob
+from hwgen.rtl.requantize import shape_of
+from hwgen.rtl.simplify import simplify
 from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer, Network
 
@@ -51,6 +54,32 @@ class BitSerial(Architecture):
             stages=self.stages,
         )
 
+    @classmethod
+    def choices(cls, network: Network) -> Sequence[Architecture]:
+        """Of digits and groups that make the same interval, one, with the smallest estimate.
+
+        A larger digit makes more adders, more groups more registers.
+        """
+        simplified = simplify(network)
+        widest = max(shape_of(*one).width for ranges in sources(simplified) for one in ranges)
+        digits = sorted({-(-widest // count) for count in range(1, widest + 1)})
+        best: dict[int, tuple[float, BitSerial]] = {}
+        for digit in digits:
+            for stages in range(1, len(network.layers) + 1):
+                interval = Schedule.of(simplified, digit, stages).frame
+                if stages > 1 and interval == Schedule.of(simplified, digit, stages - 1).frame:
+                    break
+                one = cls(digit=digit, stages=stages)
+                area = one.estimated_area(simplified.layers, network.input.format)
+                if interval not in best or area < best[interval][0]:
+                    best[interval] = area, one
+        return [one for _, one in best.values()]
+
+    def cycles(self, network: Network) -> Cycles:
+        """Those of its schedule."""
+        schedule = Schedule.of(simplify(network), self.digit, self.stages)
+        return Cycles(latency=schedule.latency, interval=schedule.frame)
+
     def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
-        """With digits of this size, and as many groups as make the shortest interval."""
-        return estimated_area(layers, source, self.digit)
+        """With all of its knobs."""
+        return estimated_area(layers, source, self.digit, self.stages)

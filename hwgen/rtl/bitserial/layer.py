@@ -4,12 +4,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.bitserial.neuron import Neuron
+from hwgen.rtl.bitserial.neuron import neurons
+from hwgen.rtl.bitserial.schedule import Reads
 from hwgen.rtl.bitserial.sharing import share
 from hwgen.rtl.bitserial.words import Word, add, of_term
 from hwgen.rtl.parallel.top import packed_width, unpack
 from hwgen.rtl.parallel.addergraph import Term, signed_digits
-from hwgen.rtl.requantize import requantizers, shape_of
+from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
 
@@ -23,8 +24,8 @@ class BitSerialLayer(wiring.Component):
         The layer.
     ranges
         Exact interval of each of its inputs.
-    digit, digits
-        Bits of a digit; digits of the widest input.
+    digit
+        Bits of a digit.
     reads
         ``held``: the inputs stay as they are while they are read. ``stored``: they are there in the
         first clock alone. ``digits``: they come as digits, counted from their formats' minimum.
@@ -36,7 +37,7 @@ class BitSerialLayer(wiring.Component):
     -------
     x : In
         The inputs, each in the shape of its interval, or the digits; the first in the low bits.
-    select : In(digits)
+    select : In
         Bit t: the t-th digit is looked at.
     y : Out
         The outputs, each in the shape of its interval in :attr:`ranges`, from the clock behind the
@@ -49,31 +50,20 @@ class BitSerialLayer(wiring.Component):
         index: int,
         ranges: list[Interval],
         digit: int,
-        digits: int,
-        reads: str,
+        reads: Reads,
         serves: int,
     ):
         self._layer = network.layers[index]
         self._inputs = ranges
         self._digit = digit
-        self._digits = digits
         self._reads = reads
         self._serves = serves
-        self._neurons = [
-            Neuron(
-                layer=self._layer,
-                index=j,
-                inputs=ranges,
-                digit=digit,
-                digits=digits,
-                requantizer=requantizer,
-            )
-            for j, requantizer in enumerate(requantizers(network, index, ranges))
-        ]
+        self._neurons = neurons(network, index, ranges, digit)
         self.ranges = [neuron.requantizer.interval for neuron in self._neurons]
+        self._digits = self._neurons[0].digits
         x = packed_width(ranges) if reads != "digits" else digit * len(ranges)
         y = packed_width(self.ranges) if not serves else digit * len(self.ranges)
-        super().__init__({"x": In(x), "select": In(digits), "y": Out(y)})
+        super().__init__({"x": In(x), "select": In(self._digits), "y": Out(y)})
 
     def elaborate(self, platform: object) -> Module:
         """Digits, shared sums, neurons."""

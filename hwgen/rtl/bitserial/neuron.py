@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hwgen.rtl.parallel.addergraph import signed_digits
-from hwgen.rtl.requantize import Requantizer, shape_of
+from hwgen.rtl.requantize import Requantizer, requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
-from hwgen.spec.network import DenseLayer
+from hwgen.spec.network import DenseLayer, Network
 
 
 _TRIED = 64
@@ -153,3 +153,19 @@ class Neuron:
             ends = [weight * ((1 << b) - 1) for weight, b in zip(weights, bits, strict=True)]
             found.append((sum(min(end, 0) for end in ends), sum(max(end, 0) for end in ends)))
         return found
+
+
+def neurons(network: Network, index: int, ranges: list[Interval], digit: int) -> list[Neuron]:
+    """Those of layer ``index``, whose inputs lie in ``ranges`` and come in digits of that size."""
+    widest = max(shape_of(*interval).width for interval in ranges)
+    return [
+        Neuron(
+            layer=network.layers[index],
+            index=j,
+            inputs=ranges,
+            digit=digit,
+            digits=-(-widest // digit),
+            requantizer=requantizer,
+        )
+        for j, requantizer in enumerate(requantizers(network, index, ranges))
+    ]

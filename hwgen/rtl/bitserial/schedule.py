@@ -7,10 +7,19 @@ other: what the last layer of a group hands on is stored at the start of a frame
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
+from hwgen.rtl.bitserial.neuron import neurons
 from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
+
+
+_FLOP, _LOAD, _SELECT = 49, 16, 8
+"""Areas (um2, ihp-sg13g2) of a flip-flop, of loading and shifting a bit, of selecting a bit."""
+
+Reads = Literal["held", "stored", "digits"]
+"""How a layer gets its inputs: from what stands still, from what it stores, digit by digit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +49,8 @@ class Schedule:
 
         The shortest frame, of those the fewest groups.
         """
-        digits = [
-            -(-max(shape_of(*interval).width for interval in source) // digit)
-            for source in sources(network)
-        ]
+        widths = [max(shape_of(*one).width for one in source) for source in sources(network)]
+        digits = [-(-width // digit) for width in widths]
         most = min(stages or len(digits), len(digits))
         frame = min(f for f in range(max(digits), sum(digits) + 1) if _count(digits, f) <= most)
         return cls(
@@ -67,18 +74,27 @@ class Schedule:
         """Layer ``index`` is the first of a group, behind another group."""
         return index > 0 and self.offsets[index] == 0
 
-    def hands_over(self, index: int) -> bool:
-        """What layer ``index`` hands on can leave through the register of its own low bits.
+    def reads(self, network: Network, index: int) -> Reads:
+        """How layer ``index`` of ``network`` gets its inputs.
 
-        It is read digit by digit while the layer shifts the bits of the next input in.
+        What the layer before hands on can leave through the register of that one's own low bits,
+        digit by digit, while it shifts the bits of the next input in: if both read as often, and
+        that is smaller than two registers.
         """
-        following = index + 1
-        return (
-            following < len(self.digits)
-            and self.opens(following)
-            and self.offsets[index] == 0
-            and 1 < self.digits[following] <= self.digits[index]
-        )
+        if not self.opens(index):
+            return "held"
+        before, own = self.digits[index - 1 : index + 1]
+        if self.offsets[index - 1] or not 1 < own <= before:
+            return "stored"
+        costs = [
+            (
+                _FLOP * one.passage + _LOAD * max(one.width, self.digit),
+                _FLOP * (one.kept + max(0, one.width - self.digit)) + _SELECT * one.width,
+            )
+            for one in neurons(network, index - 1, sources(network)[index - 1], self.digit)
+        ]
+        shared, apart = (sum(part) for part in zip(*costs, strict=True))
+        return "digits" if shared < apart else "stored"
 
 
 def sources(network: Network) -> list[list[Interval]]:

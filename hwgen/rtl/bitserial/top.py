@@ -4,12 +4,10 @@ from amaranth.hdl import Cat, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.bitserial.layer import BitSerialLayer
-from hwgen.rtl.bitserial.neuron import Neuron
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.parallel.top import ParallelArgmax, unpack
-from hwgen.rtl.requantize import requantizers
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
@@ -78,7 +76,7 @@ class BitSerialTop(Top):
         m.d.comb += [
             *(at[t].eq(time == t) for t in range(frame)),
             waits.eq(busy[-1] & ~self.m_axis_tready),
-            begins.eq(at[0] & (self.s_axis_tvalid | busy[:-1].any()) & ~waits),
+            begins.eq(at[0] & Cat(self.s_axis_tvalid, busy[:-1]).any() & ~waits),
             self.m_axis_tvalid.eq(at[0] & busy[-1]),
         ]
         with m.If(begins):
@@ -113,37 +111,12 @@ class BitSerialTop(Top):
 
 def layers(network: Network, schedule: Schedule) -> list[BitSerialLayer]:
     """The layers of ``network`` (simplified)."""
-    serves = [0] * len(network.layers)
-    reads = ["held"] * len(network.layers)
-    ranges = sources(network)
-    for index in range(1, len(network.layers)):
-        if not schedule.opens(index):
-            continue
-        shared = schedule.hands_over(index - 1) and _passage_is_smaller(network, schedule, index - 1)
-        reads[index] = "digits" if shared else "stored"
-        serves[index - 1] = schedule.digits[index] if shared else 0
-    return [
-        BitSerialLayer(
-            network, i, ranges[i], schedule.digit, schedule.digits[i], reads[i], serves[i]
-        )
-        for i in range(len(network.layers))
+    reads = [schedule.reads(network, index) for index in range(len(network.layers))]
+    serves = [
+        digits if read == "digits" else 0
+        for digits, read in zip(schedule.digits[1:], reads[1:], strict=True)
     ]
-
-
-def _passage_is_smaller(network: Network, schedule: Schedule, index: int) -> bool:
-    """Whether one register for final bits and outputs of layer ``index`` is smaller than two."""
-    ranges = sources(network)[index]
-    ours = theirs = 0.0
-    for j, requantizer in enumerate(requantizers(network, index, ranges)):
-        neuron = Neuron(
-            layer=network.layers[index],
-            index=j,
-            inputs=ranges,
-            digit=schedule.digit,
-            digits=schedule.digits[index],
-            requantizer=requantizer,
-        )
-        rest = max(0, neuron.width - schedule.digit)
-        ours += 49 * neuron.passage + 16 * (rest + schedule.digit)
-        theirs += 49 * (neuron.kept + rest) + 8 * neuron.width
-    return ours < theirs
+    return [
+        BitSerialLayer(network, index, ranges, schedule.digit, reads[index], served)
+        for index, (ranges, served) in enumerate(zip(sources(network), [*serves, 0], strict=True))
+    ]
