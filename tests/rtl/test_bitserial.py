@@ -83,7 +83,7 @@ def test_shared_sums_are_the_product(bits: int, width: int) -> None:
 def test_sharing_saves() -> None:
     rows = np.array([[1, -1, 1, 0, 3], [1, -1, 1, 5, 0], [-2, 2, -2, 0, 0]])
     graph = share(rows, [1] * 5)
-    assert [len(terms) for terms in graph.nodes] == [3]
+    assert [len(terms) for terms in graph.nodes if len(terms) > 1] == [3]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_sharing_saves() -> None:
         ([8, 4, 4], 1, 0, [0, 0, 4], 8, 2),
         ([8, 4, 4], 1, 1, [0, 8, 12], 16, 1),
         ([4, 4, 4], 1, 2, [0, 4, 0], 8, 2),
-        ([5, 8, 2], 3, 0, [0, 0, 0], 3, 3),
+        ([5, 8, 2], 3, 0, [0, 0, 0], 2, 3),
         ([4, 4], 4, 0, [0, 0], 1, 2),
     ],
 )

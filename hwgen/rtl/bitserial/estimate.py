@@ -13,7 +13,7 @@ from hwgen.rtl.requantize import shape_of
 from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer, InputFormat, Network
 
-PRICES = (36.0, 66.0, 50.0, 8.0, 14.0, 30.0, 500.0)
+PRICES = (29.9, 120.5, 33.5, 14.3)
 
 
 def estimated_area(
@@ -26,15 +26,15 @@ def estimated_area(
 
 def parts(
     layers: Sequence[DenseLayer], source: Format, digit: int, stages: int
-) -> tuple[float, ...]:
+) -> tuple[int, ...]:
     """What a design is made of.
 
-    Bits added in a clock; bits of accumulators; other flip-flops; bits that are selected from; bits
-    of outputs of hidden layers; bits of the result; one.
+    Bits added in a clock; bits of accumulators; other bits that are stored; bits of inputs of which
+    a digit is selected.
     """
     network = _network(layers, source)
     schedule = Schedule.of(network, digit, stages)
-    added = upper = stored = selected = handed = result = 0.0
+    added = upper = stored = selected = 0
     ranges = sources(network)
     reads = [schedule.reads(network, index) for index in range(len(layers))]
     for index, layer in enumerate(layers):
@@ -46,13 +46,9 @@ def parts(
         for one in neurons(network, index, ranges[index], digit):
             upper += one.recurrence.width
             stored += one.passage if serves else one.kept
-            if index == len(layers) - 1:
-                result += one.width
-            else:
-                handed += one.width
         if reads[index] == "stored":
             stored += sum(max(0, width - digit) for width in widths)
-    return added, upper, stored, selected, handed, result, 1.0
+    return added, upper, stored, selected
 
 
 def _network(layers: Sequence[DenseLayer], source: Format) -> Network:

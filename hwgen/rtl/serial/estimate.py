@@ -14,7 +14,7 @@ from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer
 
 PRICES = (0.974, 65.4, 40.6, 806.0)
-FURTHER = (40.6, 20.0)
+FURTHER = (33.0, 62.0)
 
 
 def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> float:
