@@ -149,7 +149,7 @@ def _ticks(axis: Any, areas: list[float]) -> None:
     """Round areas, about as many as there is room for."""
     low, high = min(areas) / 1.15, max(areas) * 1.15
     axis.set_ylim(low, high)
-    steps = [s * 10**p for p in range(9) for s in (1, 1.5, 2, 3, 5, 7)]
+    steps = [s * 10**p for p in range(9) for s in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
     axis.set_yticks([step for step in steps if low <= step <= high])
 
 
