@@ -5,23 +5,42 @@ Those that no other beats in interval and area are the front. The ones that matt
 then the mapped areas decide.
 """
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hwgen.flows.results import html_line, html_table
+from hwgen.flows.synthesis import SynthesisOptions, synthesize_design
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import DEFAULT, families
 from hwgen.rtl.simplify import simplify
+from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.extras import hint, installed
+from hwgen.support.files import check_folder, write_together
+from hwgen.support.progress import Progress, silent, under
+from hwgen.synth import CellLibrary
 
 NAND2 = 7.2576
 """Area in um2 of the smallest NAND of the library that estimates were fitted to, ihp-sg13g2."""
 
-Map = Callable[[Architecture], dict[str, Any]]
-"""Maps a design; returns the report of ``hwgen synth``, with ``energy_pj`` where it is known."""
+
+@dataclass(frozen=True, kw_only=True)
+class Mapped:
+    """A design in cells: um2, critical path in ns, cycles, pJ of an inference where measured."""
+
+    area: float
+    path_ns: float
+    latency: int
+    interval: int
+    energy_pj: float | None = None
+
+
+Map = Callable[[Architecture], Mapped]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +71,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.rate is not None and self.clock is None:
-            raise HwgenError("--rate", "given without --clock", "a clock period is needed")
+            raise HwgenError("rate", "given without a clock", "a clock period is needed")
         if self.clocks is not None and self.clocks < 1:
             found = f"{self.rate:g} inferences a second at {self.clock:g} ns"
-            raise HwgenError("--rate", found, "at most one in a clock")
+            raise HwgenError("rate", found, "at most one in a clock")
 
     @property
     def clocks(self) -> int | None:
@@ -67,7 +86,7 @@ class Limits:
 
     def fit(self, point: "Point") -> bool:
         """Whether a design keeps to them, as far as is known of it."""
-        slow = point.path_ns is not None and self.clock is not None and point.path_ns > self.clock
+        slow = self.clock is not None and (point.path_ns or 0.0) > self.clock
         late = self.clocks is not None and point.interval > self.clocks
         return not slow and not late and (self.max_area is None or point.area <= self.max_area)
 
@@ -85,22 +104,29 @@ class Point:
     estimate
         um2.
     mapped
-        um2 of the netlist, the critical path in ns, the energy of an inference in pJ; None where
-        not known.
+        What became of it in cells; None where that is not known.
     """
 
     architecture: Architecture
     latency: int | None
     interval: int
     estimate: float
-    mapped: float | None = None
-    path_ns: float | None = None
-    energy_pj: float | None = None
+    mapped: Mapped | None = None
 
     @property
     def area(self) -> float:
-        """Mapped, or estimated."""
-        return self.estimate if self.mapped is None else self.mapped
+        """um2, mapped or else estimated."""
+        return self.estimate if self.mapped is None else self.mapped.area
+
+    @property
+    def path_ns(self) -> float | None:
+        """Critical path, where mapped."""
+        return self.mapped and self.mapped.path_ns
+
+    @property
+    def energy_pj(self) -> float | None:
+        """Of an inference, where measured."""
+        return self.mapped and self.mapped.energy_pj
 
     @property
     def options(self) -> str:
@@ -121,7 +147,7 @@ class Point:
             "latency_cycles": self.latency,
             "interval_cycles": self.interval,
             "estimated_area_um2": round(self.estimate),
-            "area_um2": self.mapped,
+            "area_um2": self.mapped and self.mapped.area,
             "critical_path_ns": self.path_ns,
             "energy_pj": self.energy_pj,
         }
@@ -133,29 +159,73 @@ class Plan:
 
     Parameters
     ----------
+    name, pdk
+        The network and the library.
     points
-        All of them, by interval.
-    front
-        Those that no other beats.
+        All designs, by interval.
     chosen
         The one to take; None where none keeps to the limits.
     limits
         What it had to keep to.
     """
 
+    name: str
+    pdk: str
     points: list[Point]
-    front: list[Point]
     chosen: Point | None
     limits: Limits
+
+    @property
+    def front(self) -> list[Point]:
+        """Those that no other beats."""
+        return front(self.points)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "network": self.name,
+            "pdk": self.pdk,
+            "limits": vars(self.limits),
+            "chosen": self.chosen and self.chosen.to_json(),
+            "front": [one.to_json() for one in self.front],
+            "points": [one.to_json() for one in self.points],
+        }
+
+    def table(self) -> tuple[list[str], list[list[object]]]:
+        """Header and rows of the front."""
+        header = ["design", "interval", "latency", "estimated um2", "mapped um2", "path ns", "pJ"]
+        rows: list[list[object]] = [
+            [
+                str(one.architecture),
+                one.interval,
+                one.latency,
+                round(one.estimate),
+                one.mapped and round(one.mapped.area),
+                one.path_ns,
+                one.energy_pj,
+            ]
+            for one in self.front
+        ]
+        used = [i for i in range(len(header)) if i < 4 or any(row[i] is not None for row in rows)]
+        return [header[i] for i in used], [[row[i] for i in used] for row in rows]
+
+    def title(self) -> str:
+        """What :meth:`table` shows."""
+        return f"{len(self.front)} designs of {len(self.points)} that no other beats"
+
+    def _repr_html_(self) -> str:
+        chosen = str(self.chosen.architecture) if self.chosen else "none keeps to the limits"
+        return html_table(self.title(), *self.table()) + html_line(f"to take: {chosen}")
 
 
 def plan(
     network: Network,
-    limits: Limits,
+    library: CellLibrary,
+    limits: Limits | None = None,
     *,
-    nand2_area: float = NAND2,
     count: int = 0,
     mapper: Map | None = None,
+    progress: Progress = silent,
 ) -> Plan:
     """The front of ``network``, and the design to take.
 
@@ -164,26 +234,31 @@ def plan(
 
     Parameters
     ----------
-    nand2_area
-        Of the library, in um2: estimates are scaled by it.
+    library
+        Estimates are scaled by its smallest NAND.
     count
-        How many designs may be mapped: the best ones first, until the choice is mapped.
+        How many designs are mapped: those that may be the choice first, then others of the front.
     mapper
-        Maps a design.
+        Maps a design; see :func:`cells_of`.
     """
-    points = candidates(network, nand2_area / NAND2)
-    left = count if mapper is not None else 0
-    while left and mapper is not None:
-        ranked = sorted(filter(limits.fit, points), key=lambda one: _rank(one, limits))
-        following = next((one for one in [*ranked, *front(points)] if one.mapped is None), None)
-        if following is None:
+    limits = limits or Limits()
+    progress("estimating")
+    points = candidates(network, library.nand2_area / NAND2)
+    for _ in range(count if mapper is not None else 0):
+        following = next(
+            (one for one in [*_ranked(points, limits), *front(points)] if one.mapped is None), None
+        )
+        if following is None or mapper is None:
             break
-        points[points.index(following)] = _mapped(following, mapper)
-        left -= 1
-    ranked = sorted(filter(limits.fit, points), key=lambda one: _rank(one, limits))
+        found = mapper(following.architecture)
+        points[points.index(following)] = replace(
+            following, mapped=found, latency=found.latency, interval=found.interval
+        )
+    ranked = _ranked(points, limits)
     return Plan(
+        name=network.name,
+        pdk=library.name,
         points=points,
-        front=front(points),
         chosen=ranked[0] if ranked else None,
         limits=limits,
     )
@@ -216,27 +291,66 @@ def front(points: Sequence[Point]) -> list[Point]:
     return best
 
 
-def _rank(point: Point, limits: Limits) -> tuple[float, float]:
-    """The best comes first."""
-    if limits.max_area is None:
-        return point.area, point.interval
-    return point.interval, point.area
+def _ranked(points: Sequence[Point], limits: Limits) -> list[Point]:
+    """Those that keep to the limits, the best first."""
+
+    def order(point: Point) -> tuple[float, float]:
+        if limits.max_area is None:
+            return point.area, point.interval
+        return point.interval, point.area
+
+    return sorted(filter(limits.fit, points), key=order)
 
 
-def _mapped(point: Point, mapper: Map) -> Point:
-    report = mapper(point.architecture)
-    return replace(
-        point,
-        mapped=report["area_um2"],
-        path_ns=report["critical_path_ns"],
-        latency=report["latency_cycles"],
-        interval=report["interval_cycles"],
-        energy_pj=report.get("energy_pj"),
-    )
+def cells_of(
+    network: Network,
+    library: CellLibrary,
+    options: SynthesisOptions,
+    x: Integers | None = None,
+    progress: Progress = silent,
+) -> Map:
+    """Maps designs of ``network``; with ``x`` [samples, features] their energy is measured too."""
+
+    def run(architecture: Architecture) -> Mapped:
+        said = under(progress, str(architecture))
+        report = synthesize_design(
+            network, architecture, library=library, options=options, progress=said
+        )
+        energy = None
+        if x is not None:
+            from hwgen.flows.power import estimate_power
+
+            measured = estimate_power(
+                network, architecture, x, library=library, options=options, progress=said
+            )
+            energy = measured.energy_pj
+        return Mapped(
+            area=report.area_um2,
+            path_ns=report.critical_path_ns,
+            latency=report.latency_cycles,
+            interval=report.interval_cycles,
+            energy_pj=energy,
+        )
+
+    return run
 
 
-def command(net: Path, point: Point, pdk: str | None) -> str:
-    """The command that makes the design."""
+def write_plan(plan: Plan, output: Path, progress: Progress = silent) -> None:
+    """``plan.json``, and the picture where matplotlib is installed."""
+    check_folder(output)
+    files: dict[str, str | bytes] = {"plan.json": json.dumps(plan.to_json(), indent=2) + "\n"}
+    if installed("matplotlib"):
+        from hwgen.flows.pictures import picture_files
+        from hwgen.flows.plan_picture import plan_figure
+
+        files |= picture_files("plan", plan_figure(plan))
+    else:
+        progress(f"no picture: matplotlib is not installed, {hint('matplotlib')}")
+    write_together({output / name: content for name, content in files.items()})
+
+
+def command_of(net: Path, point: Point, pdk: str | None) -> str:
+    """The command line that makes a design."""
     library = ["--pdk", pdk] if pdk else []
     words = ["hwgen", "synth", str(net), *shlex.split(point.options), *library, "-o", "build/synth"]
     return shlex.join(words)

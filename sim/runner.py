@@ -85,7 +85,7 @@ class Simulation:
         progress: Progress | None = None,
     ):
         if simulator not in ("verilator", "icarus"):
-            raise HwgenError("--simulator", f"found {simulator!r}", "verilator or icarus is needed")
+            raise HwgenError("simulator", f"found {simulator!r}", "verilator or icarus is needed")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", manifest.top):
             raise HwgenError("top", f"found {manifest.top!r}", "a plain Verilog identifier")
         self._sources = [verilog, *extra_sources]
@@ -157,7 +157,7 @@ class Simulation:
     def _new_run(self, vectors: Vectors, seed: int) -> Path:
         """The folder of a run that may begin."""
         if seed < 0:
-            raise HwgenError("--seed", f"found {seed}", "0 or more")
+            raise HwgenError("seed", f"found {seed}", "0 or more")
         if not len(vectors):
             raise HwgenError("vectors", "none", "at least 1 is needed")
         work = self._folder / f"run{len(list(self._folder.glob('run*')))}"

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import click
-
+from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
     architecture_options,
@@ -11,11 +10,13 @@ from hwgen.flows.cli.options import (
     network_argument,
     output_option,
 )
+from hwgen.flows.design import make_design
 from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
+from hwgen.support.files import check_folder
 
 
-@click.command(
+@command(
     epilog="Example: hwgen generate examples/digits.json -o build/digits --arch serial --macs 4"
 )
 @network_argument
@@ -24,9 +25,8 @@ from hwgen.spec.network import Network
 @json_option
 def generate(network: Network, architecture: Architecture, output: Path, as_json: bool) -> None:
     """Write NET as Verilog, and a manifest of its ports and cycles."""
-    from hwgen.rtl.generate import generate as write_design
-
-    manifest = write_design(network, architecture, output)
+    check_folder(output)
+    manifest = make_design(network, architecture).write(output)
     if as_json:
         emit_json(manifest.to_json())
         return

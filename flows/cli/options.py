@@ -1,14 +1,15 @@
 """Arguments and options that several commands share."""
 
 import math
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architectures import DEFAULT, families, make
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
 from hwgen.support.errors import HwgenError
@@ -51,10 +52,7 @@ def network_argument(command: Command) -> Command:
 
 
 def architecture_options(command: Command) -> Command:
-    """``--arch`` and the knobs of every architecture, handed on as ``architecture``.
-
-    An error about a knob becomes one about its option.
-    """
+    """``--arch`` and the knobs of every architecture, handed on as ``architecture``."""
     knobs = [knob.name for one in families().values() for knob in one.knobs()]
     flags = {name: f"--{name.replace('_', '-')}" for name in knobs}
 
@@ -62,12 +60,7 @@ def architecture_options(command: Command) -> Command:
     def wrapper(arch: str, **rest: Any) -> Any:
         given = {name: rest.pop(_PREFIX + name) for name in flags}
         chosen = {name: value for name, value in given.items() if value is not None}
-        try:
-            return command(architecture=make(arch, chosen), **rest)
-        except HwgenError as error:
-            if error.where not in flags:
-                raise
-            raise HwgenError(flags[error.where], error.found, error.allowed) from None
+        return command(architecture=make(arch, chosen), **rest)
 
     result: Command = wrapper
     for name, flag in reversed(flags.items()):
@@ -120,23 +113,6 @@ def library_options(command: Command) -> Command:
     return pdk(liberty(command))
 
 
-@dataclass(frozen=True)
-class SynthesisOptions:
-    """How to map: what :func:`recipe_options` ask for."""
-
-    recipe: str = "area"
-    clock: float | None = None
-    tool: str = "auto"
-    timeout: float = 1800.0
-    cache: bool = True
-
-    def to_keywords(self) -> dict[str, Any]:
-        """Arguments for :func:`synth.synthesize`."""
-        from hwgen.support.cache import open_cache
-
-        return {**vars(self), "cache": open_cache() if self.cache else None}
-
-
 def recipe_options(command: Command) -> Command:
     """``--recipe`` and what else decides how Yosys runs, handed on as ``options``."""
 
@@ -173,12 +149,29 @@ def recipe_options(command: Command) -> Command:
     def wrapper(
         recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
     ) -> Any:
-        from hwgen.synth.mapping.recipe import find_recipe
-        from hwgen.synth.mapping.yosys import find_yosys
+        options = SynthesisOptions(recipe, clock, tool, timeout, cache).check()
+        return command(options=options, **rest)
 
-        find_recipe(recipe, clock)
-        find_yosys(tool)
-        return command(options=SynthesisOptions(recipe, clock, tool, timeout, cache), **rest)
+    return wrapper
+
+
+def simulator_options(command: Command) -> Command:
+    """``--simulator`` and ``--seed``, a fresh one where none is given."""
+
+    @click.option(
+        "--simulator",
+        type=click.Choice(["verilator", "icarus"]),
+        default="verilator",
+        show_default=True,
+    )
+    @click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Of vectors and stalls; a fresh one if not given.",
+    )
+    @wraps(command)
+    def wrapper(seed: int | None, **rest: Any) -> Any:
+        return command(seed=secrets.randbelow(1 << 31) if seed is None else seed, **rest)
 
     return wrapper
 

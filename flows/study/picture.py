@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from hwgen.flows.pictures import _STYLE, _save
+from hwgen.flows.pictures import STYLE, save_picture
 from hwgen.flows.study.config import Study
 from hwgen.flows.study.points import Row
 from hwgen.rtl.architectures import DEFAULT
@@ -28,7 +28,7 @@ _WIDE, _HIGH = 0.15, 0.065
 
 def study_picture(study: Study, rows: list[Row], path: Path) -> None:
     """Write ``path`` with the endings ``.png`` and ``.svg``: a row of two panels for each task."""
-    style: dict[str, Any] = {**_STYLE, "axes.spines.left": True}
+    style: dict[str, Any] = {**STYLE, "axes.spines.left": True}
     with mpl.rc_context(style):
         figure = Figure(figsize=(9.6, 2.9 * len(study.task)))
         figure.set_layout_engine("constrained", hspace=0.08)
@@ -41,7 +41,7 @@ def study_picture(study: Study, rows: list[Row], path: Path) -> None:
             _accumulators(right, own)
             heading = next((row["topology"] for row in own if row["topology"]), "")
             left.set_title(f"{task.name} {heading}", loc="left", weight="bold", fontsize=10)
-        _save(figure, path)
+    save_picture(figure, path)
 
 
 def _mark(way: str) -> tuple[str, str]:

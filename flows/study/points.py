@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
 from hwgen.support.fingerprint import fingerprint, versions
+from hwgen.support.progress import Progress, silent
 from hwgen.support.temporary import temporary_folder
 
 Row = dict[str, Any]
-Say = Callable[[str], None]
 
 _FORMAT = 1
 
@@ -79,7 +78,7 @@ def _content(path: Path) -> str:
         raise HwgenError(str(path), error.strerror or "unreadable", "data are needed") from None
 
 
-def compute(job: Job, say: Say) -> None:
+def compute(job: Job, say: Progress = silent) -> None:
     """Make what is missing, and keep each as a file."""
     trainer = _Trainer(job, say)
     for way in job.missing():
@@ -91,7 +90,7 @@ def compute(job: Job, say: Say) -> None:
 class _Trainer:
     """Networks of one task and seed; those that several ways start from are made once."""
 
-    def __init__(self, job: Job, say: Say):
+    def __init__(self, job: Job, say: Progress):
         self.job, self._say = job, say
         self._made: dict[tuple[int, bool, int | None], Any] = {}
 
@@ -113,7 +112,7 @@ class _Trainer:
         return self.trained(bits, kd)
 
 
-def train_one(config: Any, base: Path, checkpoint: Path, say: Say) -> Any:
+def train_one(config: Any, base: Path, checkpoint: Path, say: Progress) -> Any:
     """:func:`hwgen.frontends.train.flow.train`, imported when it is called: it needs torch."""
     from hwgen.frontends.train.flow import train
 
@@ -178,7 +177,7 @@ def check_data(study: Study, base: Path) -> None:
 
 def area(job: Job, way: str, arch: str) -> Row:
     """Cell area of a way's network: synthesized (from the cache where it can be), or why not."""
-    from hwgen.flows.design import generated
+    from hwgen.flows.design import make_design
     from hwgen.support.cache import open_cache
     from hwgen.synth import open_library, synthesize
 
@@ -187,7 +186,7 @@ def area(job: Job, way: str, arch: str) -> Row:
     cache, library = open_cache(), open_library(table.pdk, ())
     with temporary_folder("study") as name:
         try:
-            draft = generated(network, family(arch)(), Path(name), cache)
+            draft = make_design(network, family(arch)(), cache).write(Path(name))
             report = synthesize(
                 Path(draft.verilog),
                 draft.top,

@@ -84,6 +84,17 @@ def load_sweep(path: Path) -> SweepFile:
         is not allowed.
     """
     content = toml_values(path, "a sweep file is TOML", _MAX_BYTES)
+    return parse_sweep(content, path)
+
+
+def parse_sweep(content: dict[str, Any], path: Path) -> SweepFile:
+    """A sweep from plain data; refusals name ``path``.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`load_sweep`, but for what is about a file.
+    """
     try:
         file = SweepFile.model_validate(content)
     except ValidationError as error:

@@ -28,6 +28,7 @@ from hwgen.flows.sweep.points import Context
 from hwgen.support.errors import HwgenError
 from hwgen.support.extras import hint
 from hwgen.support.temporary import temporary_folder
+from hwgen.support.workers import without_main
 
 INSTALL = hint("distributed")
 _WAIT_SECONDS = 60
@@ -81,7 +82,7 @@ class LocalExecutor:
         """See :class:`Executor`."""
         if self._pool is None:
             self._pool = self._new_pool()
-        with _uninterrupted():  # workers that start now leave Ctrl-C to us
+        with _uninterrupted(), without_main():  # workers that start now leave Ctrl-C to us
             try:
                 return self._pool.submit(_call_locally, function, *arguments)
             except BrokenExecutor as error:  # a worker died while nobody looked
@@ -166,7 +167,7 @@ class DaskExecutor:
         try:
             distributed = importlib.import_module("distributed")
         except ImportError:
-            raise HwgenError("--scheduler", "distributed is not installed", INSTALL) from None
+            raise HwgenError("scheduler", "distributed is not installed", INSTALL) from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._distributed = distributed
         self._packed = zlib.compress(pickle.dumps(context), 1)

@@ -196,15 +196,26 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def to_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
     """The rows as Parquet; None without pyarrow."""
     try:
-        arrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
+        table = to_table(rows)
     except ImportError:
         return None
-    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-    table = arrow.table({name: _typed(values) for name, values in columns.items()})
     content = io.BytesIO()
     parquet.write_table(table, content)
     return content.getvalue()
+
+
+def to_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The rows as a :class:`pyarrow.Table`.
+
+    Raises
+    ------
+    ImportError
+        pyarrow is not installed.
+    """
+    arrow = importlib.import_module("pyarrow")
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    return arrow.table({name: _typed(values) for name, values in columns.items()})
 
 
 def _typed(values: list[Any]) -> list[Any]:

@@ -39,14 +39,28 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
         The folder cannot be written, or the network holds something too large for hardware.
     """
     check_folder(directory)
+    text, manifest = generate_text(network, architecture)
+    manifest = manifest.moved_to(Path(directory))
+    path = Path(manifest.verilog)
+    write_together({path: text, path.with_name("manifest.json"): manifest.to_text()})
+    return manifest
+
+
+def generate_text(network: Network, architecture: Architecture) -> tuple[str, Manifest]:
+    """The Verilog of a design, and its manifest; no file is written.
+
+    Raises
+    ------
+    HwgenError
+        The network holds something too large for hardware.
+    """
     top = top_module(network.name)
     component = build(network, architecture)
     text = verilog_text(component, top, network, architecture)
-    path = Path(directory) / f"{top}.v"
     modules = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
-    manifest = Manifest(
+    return text, Manifest(
         top=top,
-        verilog=str(path),
+        verilog=f"{top}.v",
         arch=architecture,
         latency_cycles=component.latency,
         interval_cycles=component.interval,
@@ -57,8 +71,6 @@ def generate(network: Network, architecture: Architecture, directory: Path) -> M
         network_sha256=network.sha256(),
         layer_modules=[f"{top}_{module}" for module in modules],
     )
-    write_together({path: text, path.with_name("manifest.json"): manifest.to_text()})
-    return manifest
 
 
 def verilog_text(component: Top, top: str, network: Network, architecture: Architecture) -> str:

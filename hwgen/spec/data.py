@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import Network
@@ -49,18 +50,23 @@ class Data:
         Input codes, int64 [samples, features].
     y
         Class indices, int64 [samples], or None where the file has none.
+    targets
+        Of a ``values`` network, the reals that its outputs should be, float64 [samples, outputs];
+        None where they are not known.
     """
 
     x: Integers
     y: Integers | None
+    targets: Integers | None = None
 
 
 def load_data(path: Path, network: Network) -> Data:
     """Read an ``.npz`` (arrays ``x`` and, where known, ``y``) or a ``.csv`` with a header.
 
     A floating ``x`` holds real values and is quantized (half to even, saturate); an integer ``x``
-    holds codes. A ``.csv`` column counts as ``y`` if it is the last and bears that name; its
-    features are codes if every one of them is an integer.
+    holds codes. A ``.csv`` column counts as ``y`` if it is the last and is called ``y``, ``class``
+    or ``label``; its features are codes if every one of them is an integer. ``y`` may hold the
+    network's labels instead of indices and, of a ``values`` network, real targets.
 
     Raises
     ------
@@ -68,15 +74,42 @@ def load_data(path: Path, network: Network) -> Data:
         Unreadable, not numbers, NaN or infinite, wrong number of features, a code outside the
         input format, a class index outside the network's outputs.
     """
+    x, y = read_arrays(path)
+    return as_data(x, y, network, f"{path}: ")
+
+
+def read_arrays(path: Path) -> tuple[Integers, Integers | None]:
+    """``x`` and, where the file has it, ``y`` as they stand in an ``.npz`` or ``.csv``.
+
+    Raises
+    ------
+    HwgenError
+        Unreadable, or a ``.csv`` with cells that are no numbers.
+    """
     path = Path(path)
-    x, y = _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+    return _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+
+
+def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "") -> Data:
+    """Arrays as samples of ``network``: reals [samples, features] are quantized, codes checked.
+
+    ``prefix`` stands before what is refused.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`load_data`.
+    """
     features = network.input.features
     if x.ndim != 2 or x.shape[1] != features:
         shape = " x ".join(map(str, x.shape)) or "a single number"
-        raise HwgenError(
-            f"{path}: x", f"shape {shape}", f"samples x {features} features are needed"
-        )
-    return Data(x=_codes(path, x, network.input.format), y=_classes(path, y, x.shape[0], network))
+        allowed = f"samples x {features} features are needed"
+        raise HwgenError(f"{prefix}x", f"shape {shape}", allowed)
+    codes = _codes(prefix, x, network.input.format)
+    targets = None if y is None else _targets(prefix, y, x.shape[0], network)
+    if targets is not None and y is not None and y.dtype.kind == "f":
+        y = None
+    return Data(x=codes, y=_classes(prefix, y, x.shape[0], network), targets=targets)
 
 
 def quantize(values: Integers, target: Format) -> Integers:
@@ -86,42 +119,57 @@ def quantize(values: Integers, target: Format) -> Integers:
     return np.clip(scaled, target.minimum, target.maximum).astype(np.int64)
 
 
-def _codes(path: Path, x: Integers, target: Format) -> Integers:
+def _codes(prefix: str, x: Integers, target: Format) -> Integers:
     if x.dtype.kind == "f":
         if not np.isfinite(x).all():
             sample, feature = np.argwhere(~np.isfinite(x))[0]
             raise HwgenError(
-                f"{path}: x[{sample}][{feature}]",
+                f"{prefix}x[{sample}][{feature}]",
                 f"found {x[sample, feature]}",
                 "every value must be finite",
             )
         return quantize(x, target)
     if x.dtype.kind not in "iub":
-        raise HwgenError(f"{path}: x", f"type {x.dtype}", "integers or floats are needed")
+        raise HwgenError(f"{prefix}x", f"type {x.dtype}", "integers or floats are needed")
     outside = (x < target.minimum) | (x > target.maximum)
     if outside.any():
         sample, feature = np.argwhere(outside)[0]
         raise HwgenError(
-            f"{path}: x[{sample}][{feature}]",
+            f"{prefix}x[{sample}][{feature}]",
             f"code {x[sample, feature]}",
             f"{target.minimum}..{target.maximum} in the input format",
         )
     return x.astype(np.int64)
 
 
-def _classes(path: Path, y: Integers | None, samples: int, network: Network) -> Integers | None:
+def _classes(prefix: str, y: Integers | None, samples: int, network: Network) -> Integers | None:
     if y is None:
         return None
+    if labels.is_text(y) and y.shape == (samples,):
+        y = labels.indices(y, network.labels, prefix)
+    if labels.is_regression(y) and network.output == "argmax":
+        raise HwgenError(f"{prefix}y", "real values", "the network hands out classes")
     if y.shape != (samples,) or y.dtype.kind not in "iu":
         raise HwgenError(
-            f"{path}: y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
+            f"{prefix}y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
         )
     classes = network.layers[-1].outputs
     if samples and network.output == "argmax" and (y.min() < 0 or y.max() >= classes):
         raise HwgenError(
-            f"{path}: y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
+            f"{prefix}y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
         )
     return y.astype(np.int64)
+
+
+def _targets(prefix: str, y: Integers, samples: int, network: Network) -> Integers | None:
+    """Real targets of a network that hands out values; None where ``y`` holds none."""
+    outputs = network.layers[-1].outputs
+    shapes = [(samples, outputs), *([(samples,)] if outputs == 1 else [])]
+    if network.output != "values" or y.dtype.kind not in "fiu" or y.shape not in shapes:
+        return None
+    if not np.isfinite(y).all():
+        raise HwgenError(f"{prefix}y", "NaN or infinity", "every value must be finite")
+    return y.astype(np.float64).reshape(samples, outputs)
 
 
 def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
@@ -161,11 +209,11 @@ def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
     with open_plain(path, _ALLOWED, MAX_CSV_BYTES) as stream:
         rows = _rows(path, stream)
         _, header = next(rows, (0, []))
-        if all(_is_number(cell) for cell in header):
+        if all(map(_is_number, header)) or (len(header) > 1 and _is_unnamed(header)):
             raise HwgenError(str(path), "no header line", "the first line names the columns")
-        has_y = header[-1].strip() == "y"
+        has_y = labels.is_label_column(header[-1])
         features = len(header) - has_y
-        x, y = _Column(), _Column()
+        x, y = _Column(), labels.LabelColumn(_Column())
         samples = 0
         for number, row in rows:
             samples += 1
@@ -174,14 +222,22 @@ def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
                     f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
                 )
             for place, cell in enumerate(row):
+                if place == features:
+                    y.add(cell, _is_number(cell))
+                    continue
                 if not _is_number(cell):
                     raise HwgenError(
                         f"{path}: line {number}, column {header[place]!r}",
                         f"found {cell!r}",
                         "a number is needed",
                     )
-                (x if place < features else y).add(cell)
+                x.add(cell)
     return x.values.reshape(samples, features), y.values if has_y else None
+
+
+def _is_unnamed(first: list[str]) -> bool:
+    """Whether a first line is a sample with the name of its class, and no header."""
+    return all(map(_is_number, first[:-1])) and not labels.is_label_column(first[-1])
 
 
 def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:

@@ -74,7 +74,21 @@ def toml_values(path: Path, allowed: str, limit: int = _MOST_BYTES) -> dict[str,
         raise HwgenError(str(path), "a number out of all ranges", "at most 64 bits") from None
 
 
-def _refusal(path: Path, error: ValidationError) -> HwgenError:
+def parse_table(content: dict[str, Any], model: type[Model], where: str) -> Model:
+    """Plain data as ``model``, refused like a file called ``where``.
+
+    Raises
+    ------
+    HwgenError
+        An unknown key, a value that is not allowed.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(where, error) from None
+
+
+def _refusal(path: Path | str, error: ValidationError) -> HwgenError:
     findings = error.errors(include_url=False)
     unknown = [one for one in findings if one["type"] == "extra_forbidden"]
     first = (unknown or findings)[0]  # a key that is misspelt is missing too

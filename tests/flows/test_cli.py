@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from hwgen.flows.cli.main import _COMMANDS, run
+from hwgen.flows.cli.main import COMMANDS, SECTIONS, run
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network, load_network, save_network
@@ -56,7 +56,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return lines[0].removeprefix("hwgen: error: ")
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     text = capsys.readouterr().out
@@ -67,7 +67,7 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(command in text for command in _COMMANDS)
+    assert all(command in text for command in COMMANDS)
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("hwgen 0.")
 
@@ -85,6 +85,100 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
     assert capsys.readouterr().out == ""
+
+
+def test_help_is_whole_and_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    words = " ".join(text.split())
+    assert all(summary in words for section in SECTIONS.values() for summary in section.values())
+    assert [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line[-1] == ":"] == [
+        *("Options", *SECTIONS)
+    ]
+    assert "..." not in text.partition("[ARGS]...")[2]
+    assert run(["cache", "--help"]) == 0
+    assert "Remove everything from the cache." in capsys.readouterr().out
+
+
+def test_mistyped_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["synht", DIGITS]) == 2
+    assert "No such command 'synht'. Did you mean synth?" in capsys.readouterr().err
+    assert run(["pdk", "lst"]) == 2
+    assert "Did you mean list?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "where"),
+    [
+        (["info", "/nonexistent"], 1, "/nonexistent"),
+        (["generate", DIGITS, "-o", "/dev/null/x"], 1, "/dev/null"),
+        (["generate", DIGITS, "-o", "x", "--macs", "2"], 1, "--macs"),
+        (["synth", DIGITS, "-o", "x", "--pdk", "none"], 1, "--pdk"),
+        (["info", DIGITS, "--colour"], 2, "usage"),
+        (["nonsense"], 2, "usage"),
+    ],
+)
+def test_json_of_a_failure(
+    arguments: list[str], code: int, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*arguments, "--json"]) == code
+    captured = capsys.readouterr()
+    error = json.loads(captured.out)["error"]
+    assert set(error) == {"where", "found", "allowed"}
+    assert error["where"] == where
+    if code == 1:
+        line = f"hwgen: error: {error['where']}: {error['found']}, {error['allowed']}\n"
+        assert captured.err == line
+
+
+def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path) -> None:
+    for options, told in ((["-q"], False), (["-v"], True), ([], True)):
+        assert run(["synth", str(tiny), "-o", str(tmp_path / "out"), *options]) == 0
+        assert ("generating" in capsys.readouterr().err) is told
+    assert run(["--quiet", "synth", str(tiny), "-o", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_tables_are_not_cut(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    done = process("pdk", "list", COLUMNS="80")
+    text = done.stdout.decode()
+    assert done.returncode == 0
+    assert "\u2026" not in text
+    assert "..." not in text
+    for name in ("asap7", "gf180mcu", "ihp-sg13g2", "sky130hd"):
+        assert f"{name} " in text
+
+
+def test_shell_completion() -> None:
+    done = process(_HWGEN_COMPLETE="bash_source")
+    assert done.returncode == 0
+    assert b"_HWGEN_COMPLETE=bash_complete" in done.stdout
+    done = process(_HWGEN_COMPLETE="bash_complete", COMP_WORDS="hwgen gen", COMP_CWORD="1")
+    assert done.stdout == b"plain,generate\n"
+
+
+def test_predict_with_labels_and_targets(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    layer = dense([[1, 0], [0, 1]], name="out")
+    named = network([layer], output="argmax").model_copy(update={"labels": ["ant", "bee"]})
+    save_network(named, tmp_path / "named.json")
+    data = tmp_path / "data.csv"
+    data.write_text("a,b,Class\n3,1,ant\n1,3,bee\n3,1,bee\n2,1,ant\n")
+    arguments = ["predict", tmp_path / "named.json", "--data", data]
+    assert json_of(capsys, *arguments)["accuracy"] == 0.75
+    data.write_text("a,b,label\n3,1,wasp\n")
+    assert refusal(capsys, *arguments) == f"{data}: y[0]: found 'wasp', one of ant, bee"
+    save_network(network([layer]), tmp_path / "values.json")
+    np.savez(tmp_path / "reals.npz", x=[[1, 2], [3, 4]], y=[[1.0, 2.5], [3.0, 4.0]])
+    arguments = ["predict", tmp_path / "values.json", "--data", tmp_path / "reals.npz"]
+    found = json_of(capsys, *arguments)
+    scale = 2.0 ** -named.layers[0].accumulator_fraction(named.input.fraction_bits)[0]
+    if scale == 1:
+        assert found["mean_absolute_error"] == 0.125
+        assert found["r2"] == pytest.approx(1 - 0.25 / 3.125)
+    assert run([str(one) for one in arguments]) == 0
+    assert "mean absolute error" in capsys.readouterr().out
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,9 +325,9 @@ def test_refuses_unknown_library_and_recipe(
     capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert refusal(capsys, "synth", tiny, "-o", out, "--pdk", "tsmc7").startswith("pdk: 'tsmc7' ")
+    assert refusal(capsys, "synth", tiny, "-o", out, "--pdk", "tsmc7").startswith("--pdk: 'tsmc7' ")
     assert refusal(capsys, "synth", tiny, "-o", out, "--recipe", "luck").startswith(
-        "recipe: 'luck'"
+        "--recipe: 'luck'"
     )
     assert not out.exists()
 

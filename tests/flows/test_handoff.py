@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hwgen.flows.cli.handoff import default_period
 from hwgen.flows.cli.main import run
 from hwgen.flows.handoff import librelane
+from hwgen.flows.handoff.flow import default_period
 from hwgen.flows.handoff.librelane import PROCESSES, Floorplan, constraints_text, pins_text
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
@@ -402,7 +402,7 @@ def test_unsupported_library(capsys: pytest.CaptureFixture[str], net: Path, tmp_
     for target in ("librelane", "tinytapeout"):
         line = refusal(capsys, net, "--to", target, "--pdk", "asap7", "-o", tmp_path / "out")
         assert line == (
-            "pdk: 'asap7' cannot be made with LibreLane, one of ihp-sg13g2, sky130hd, gf180mcu"
+            "--pdk: 'asap7' cannot be made with LibreLane, one of ihp-sg13g2, sky130hd, gf180mcu"
         )
 
 
@@ -413,7 +413,7 @@ def test_bare_tile(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path
 
 def test_author_of_a_block(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:
     line = refusal(capsys, net, "--to", "librelane", "--author", "J", "-o", tmp_path / "out")
-    assert line == "--author: given with --to librelane, only tinytapeout names one"
+    assert line == "--author: given with librelane, only tinytapeout names one"
 
 
 @pytest.mark.parametrize("option", ["--clock", "--utilization"])

@@ -2,15 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from hwgen.flows.cli.main import hwgen, run
-from hwgen.flows.plan import Limits, Plan, Point, candidates, front, plan
-from hwgen.flows.planned import draw
+from hwgen.flows.plan import Limits, Mapped, Plan, Point, candidates, front, plan, write_plan
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
@@ -18,9 +16,11 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
+from hwgen.synth import open_library
 from tests.networks import dense, network, rescale
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples/digits.json"
+LIBRARY = open_library("ihp-sg13g2")
 RNG = np.random.default_rng(1)
 NET = network(
     [
@@ -37,9 +37,12 @@ def point(interval: int, area: float, mapped: float | None = None, path: float |
         latency=1,
         interval=interval,
         estimate=area,
-        mapped=mapped,
-        path_ns=path,
+        mapped=None if mapped is None else made(mapped, path or 1.0, interval),
     )
+
+
+def made(area: float, path_ns: float = 1.0, interval: int = 1) -> Mapped:
+    return Mapped(area=area, path_ns=path_ns, latency=1, interval=interval)
 
 
 def test_front() -> None:
@@ -51,13 +54,13 @@ def test_candidates_state_their_cycles(tmp_path: Path) -> None:
     points = candidates(NET)
     assert {type(one.architecture) for one in points} >= {Parallel, BitSerial, Serial}
     for one in points:
-        made = generate(NET, one.architecture, tmp_path)
-        assert one.interval == made.interval_cycles
-        assert one.latency in (None, made.latency_cycles)
+        manifest = generate(NET, one.architecture, tmp_path)
+        assert one.interval == manifest.interval_cycles
+        assert one.latency in (None, manifest.latency_cycles)
 
 
 def test_smallest_within_an_interval() -> None:
-    found = plan(NET, Limits(max_cycles=10))
+    found = plan(NET, LIBRARY, Limits(max_cycles=10))
     assert found.chosen is not None
     fitting = [one for one in found.points if one.interval <= 10]
     assert found.chosen.area == min(one.area for one in fitting)
@@ -65,22 +68,22 @@ def test_smallest_within_an_interval() -> None:
 
 
 def test_fastest_within_an_area() -> None:
-    middle = plan(NET, Limits()).front[1].area
-    found = plan(NET, Limits(max_area=middle))
+    middle = plan(NET, LIBRARY, Limits()).front[1].area
+    found = plan(NET, LIBRARY, Limits(max_area=middle))
     assert found.chosen is not None
     assert found.chosen.interval == min(one.interval for one in found.points if one.area <= middle)
 
 
 def test_nothing_fits() -> None:
-    assert plan(NET, Limits(max_cycles=1, max_area=10)).chosen is None
+    assert plan(NET, LIBRARY, Limits(max_cycles=1, max_area=10)).chosen is None
 
 
 def test_rate_and_clock() -> None:
     assert Limits(clock=10, rate=1e6).clocks == 100
     assert Limits(clock=10, rate=1e6, max_cycles=7).clocks == 7
-    with pytest.raises(HwgenError, match=r"^--rate: given without --clock, a clock period"):
+    with pytest.raises(HwgenError, match=r"^rate: given without a clock, a clock period"):
         Limits(rate=10)
-    with pytest.raises(HwgenError, match=r"^--rate: 2e\+08 inferences a second at 10 ns, at most"):
+    with pytest.raises(HwgenError, match=r"^rate: 2e\+08 inferences a second at 10 ns, at most"):
         Limits(clock=10, rate=2e8)
 
 
@@ -88,17 +91,12 @@ def test_mapped_areas_decide() -> None:
     """The best by estimate is mapped, turns out larger, and the next one is taken."""
     mapped: list[Architecture] = []
 
-    def mapper(architecture: Architecture) -> dict[str, Any]:
+    def mapper(architecture: Architecture) -> Mapped:
         mapped.append(architecture)
-        cycles = architecture.cycles(NET)
-        return {
-            "area_um2": 1e9 if len(mapped) == 1 else 10.0,
-            "critical_path_ns": 1.0,
-            "latency_cycles": cycles.latency,
-            "interval_cycles": cycles.interval,
-        }
+        area = 1e9 if len(mapped) == 1 else 10.0
+        return made(area, interval=architecture.cycles(NET).interval)
 
-    found = plan(NET, Limits(max_cycles=50), count=2, mapper=mapper)
+    found = plan(NET, LIBRARY, Limits(max_cycles=50), count=2, mapper=mapper)
     assert len(mapped) == 2
     assert found.chosen is not None
     assert found.chosen.architecture == mapped[1]
@@ -112,8 +110,8 @@ def test_too_slow_for_the_clock() -> None:
 
 
 def test_options_make_the_design() -> None:
-    made = Point(architecture=BitSerial(digit=2, stages=1), latency=1, interval=1, estimate=1)
-    assert made.options == "--arch bit-serial --digit 2 --stages 1"
+    one = Point(architecture=BitSerial(digit=2, stages=1), latency=1, interval=1, estimate=1)
+    assert one.options == "--arch bit-serial --digit 2 --stages 1"
     assert point(1, 1).options == ""
 
 
@@ -148,5 +146,6 @@ def test_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     points = [point(1, 100), point(4, 50, mapped=52), point(90, 20)]
     limits = Limits(max_cycles=10, max_area=90)
-    draw(Plan(points=points, front=points, chosen=points[1], limits=limits), tmp_path / "p", "n", "l")
-    assert {path.name for path in tmp_path.iterdir()} == {"p.png", "p.svg"}
+    found = Plan(name="n", pdk="l", points=points, chosen=points[1], limits=limits)
+    write_plan(found, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.json", "plan.png", "plan.svg"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwgen.flows.cli import power as flow
+from hwgen.flows import power as flow
 from hwgen.flows.cli.main import run
 from hwgen.spec.network import save_network
 from hwgen.support.errors import HwgenError
@@ -248,8 +248,8 @@ def test_no_samples(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--pdk", "cmos"), r"pdk: 'cmos' is not known, one of asap7"),
-        (("--recipe", "fast"), r"recipe: 'fast' is not known, one of area"),
+        (("--pdk", "cmos"), r"--pdk: 'cmos' is not known, one of asap7"),
+        (("--recipe", "fast"), r"--recipe: 'fast' is not known, one of area"),
         (("--liberty", "none.lib"), r"none.lib: No such file"),
         (("--macs", "2"), r"--macs: given with parallel"),
         (("--clock", "nan"), r"--clock: found nan, a finite number is needed"),
@@ -282,11 +282,11 @@ def test_wrong_usage(
 
 
 def test_clock_is_rounded_up() -> None:
-    assert [flow._rounded_up(t) for t in (5.241, 5.25, 0.001, 1.2164)] == [5.25, 5.25, 0.01, 1.22]
+    assert [flow.rounded_up(t) for t in (5.241, 5.25, 0.001, 1.2164)] == [5.25, 5.25, 0.01, 1.22]
 
 
 @pytest.mark.parametrize(
     ("pico", "text"), [(0.0123, "12.3 f"), (28.49, "28.5 p"), (6170.0, "6.17 n"), (2.6e9, "2.6 m")]
 )
 def test_prefixes(pico: float, text: str) -> None:
-    assert flow._si(pico) == text
+    assert flow.si(pico) == text

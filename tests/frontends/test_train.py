@@ -305,3 +305,18 @@ def test_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = config_file(tmp_path, "max_parameters = 50")
     assert run(["train", str(path), "-o", str(tmp_path / "out")]) == 1
     assert "4-8-3 has 67 parameters, at most 50" in capsys.readouterr().err
+
+
+def test_labels_by_name_and_no_regression(tmp_path: Path) -> None:
+    """Names become the classes; real targets are refused, and not taken for as many classes."""
+    rows = [f"{i},{i % 7},{('red', 'blue')[i % 2]}" for i in range(60)]
+    (tmp_path / "named.csv").write_text("\n".join(["a,b,class", *rows]) + "\n")
+    found = load_samples(DataTable(source="named.csv"), 0, tmp_path)
+    assert found.labels == ("blue", "red")
+    rows = [f"{i},{i % 7},{i / 8}" for i in range(60)]
+    (tmp_path / "real.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+    with pytest.raises(HwgenError, match=r"real.csv: y: found 0.125, classes: training is for"):
+        load_samples(DataTable(source="real.csv"), 0, tmp_path)
+    (tmp_path / "bare.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(HwgenError, match=r"bare.csv: y: found 0.125, classes"):
+        load_samples(DataTable(source="bare.csv"), 0, tmp_path)

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.flows.cli.console import Progress
-from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import make_gates
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
@@ -21,6 +20,7 @@ from hwgen.sim.runner import Simulator
 from hwgen.sim.trace import Tracer, saif_toggles, vcd_toggles
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.libraries.models import NETLIST, flat_verilog, net_name
 from hwgen.synth.mapping.netlist import Netlist
@@ -171,7 +171,7 @@ def flat(
         folder,
         library=open_library(pdk),
         options=SynthesisOptions(),
-        progress=Progress(quiet=True),
+        progress=silent,
     )
     netlist = Netlist.read(folder / "netlist.json", gates.manifest.top)
     text = flat_verilog(netlist.flat(), gates.library, netlist.top)

@@ -111,7 +111,7 @@ def test_build_space_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unknown_simulator(tmp_path: Path) -> None:
     with pytest.raises(
-        HwgenError, match=r"^--simulator: found 'spice', verilator or icarus is needed$"
+        HwgenError, match=r"^simulator: found 'spice', verilator or icarus is needed$"
     ):
         build(tmp_path, simulator="spice")  # type: ignore[arg-type]
 
@@ -124,7 +124,7 @@ def test_odd_top(tmp_path: Path) -> None:
 
 
 def test_negative_seed(tmp_path: Path) -> None:
-    with pytest.raises(HwgenError, match=r"^--seed: found -1, 0 or more$"):
+    with pytest.raises(HwgenError, match=r"^seed: found -1, 0 or more$"):
         Simulation(tmp_path, PARALLEL).run(VECTORS, seed=-1)
 
 

@@ -113,7 +113,7 @@ def test_corners_distinct_and_limited() -> None:
 
 
 def test_make_vectors_none() -> None:
-    with pytest.raises(HwgenError, match=r"^--vectors: found 0, at least 1 vector$"):
+    with pytest.raises(HwgenError, match=r"^vectors: found 0, at least 1 vector$"):
         make_vectors(network(), count=0, seed=0)
 
 

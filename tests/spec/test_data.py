@@ -121,7 +121,7 @@ def test_csv_no_samples(tmp_path: Path) -> None:
             f"a,b\n1,{10**40}\n",
             f": x[0][1]: code {1 << 62}, 0..15 in the input format",
         ),
-        ("a,b,y\n1,2,0.5\n", ": y: float64 of shape (1,), 1 class indices are needed"),
+        ("a,b,y\n1,2,0.5\n", ": y: real values, the network hands out classes"),
         ("a,b,y\n1,2,3\n", ": y: classes 3..3, the network has 0..2"),
         ("a,b,y\n1,2,-1\n", ": y: classes -1..-1, the network has 0..2"),
         (b"a,b\n\xff,1\n", ": not text, a .csv with a header is needed"),
@@ -167,7 +167,10 @@ def test_csv_missing(tmp_path: Path) -> None:
         ({"x": [[1, 2]], "y": [1, 2]}, ": y: int64 of shape (2,), 1 class indices are needed"),
         ({"x": [[1, 2]], "y": [[1]]}, ": y: int64 of shape (1, 1), 1 class indices are needed"),
         ({"x": [[1, 2]], "y": [1.0]}, ": y: float64 of shape (1,), 1 class indices are needed"),
-        ({"x": [[1, 2]], "y": ["a"]}, ": y: <U1 of shape (1,), 1 class indices are needed"),
+        (
+            {"x": [[1, 2]], "y": ["a"]},
+            ": y: found 'a', class indices, as the network has no labels",
+        ),
     ],
 )
 def test_npz_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:

@@ -1,0 +1,178 @@
+"""A network with what can be done with it."""
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from hwgen.flows.api.design import Design
+from hwgen.flows.api.samples import Samples, samples_of
+from hwgen.flows.design import make_design
+from hwgen.flows.network_info import NetworkInfo, describe_network
+from hwgen.flows.prediction import Prediction, predict
+from hwgen.rtl.architectures import DEFAULT, make
+from hwgen.spec import network as spec
+from hwgen.spec.network import MAX_WEIGHTS, load_network, save_network
+
+
+class Network(spec.Network):
+    """A quantized feed-forward network of integers (docs/network-file.md).
+
+    It is a :class:`hwgen.spec.network.Network` with what the rest of hwgen does for one. Made by
+    :func:`hwgen.load`, :func:`hwgen.from_arrays` and their like; never changed afterwards.
+    """
+
+    @classmethod
+    def of(cls, network: spec.Network) -> "Network":
+        """The same network with these methods.
+
+        Parameters
+        ----------
+        network
+            A validated network.
+
+        Returns
+        -------
+        Network
+            With the same layers; nothing is copied.
+        """
+        if isinstance(network, Network):
+            return network
+        return cls(**{name: getattr(network, name) for name in type(network).model_fields})
+
+    def design(self, arch: str = DEFAULT.name, **knobs: int | bool) -> Design:
+        """Verilog of the network.
+
+        Parameters
+        ----------
+        arch
+            ``"parallel"``, ``"serial"`` or another architecture (docs/architectures.md).
+        knobs
+            What the architecture has: ``pipeline`` (adder levels between registers) and ``bare`` of
+            ``parallel``, ``macs`` (multipliers that work at a time) of ``serial``.
+
+        Returns
+        -------
+        Design
+            Verilog-2005 text and manifest; to be verified, synthesized and so on.
+
+        Raises
+        ------
+        HwgenError
+            An unknown architecture or knob, a value out of range, a network that does not fit it.
+        """
+        architecture = make(arch, knobs)
+        rtl = make_design(self, architecture)
+        return Design(network=self, architecture=architecture, rtl=rtl)
+
+    def predict(self, x: Samples, y: ArrayLike | None = None) -> Prediction:
+        """Run the golden model: the very integers that every design of the network computes.
+
+        Parameters
+        ----------
+        x
+            Samples [samples, features]: reals, which are quantized to the input format (half to
+            even, saturating), or integers, which are codes of it; or the name of a data file.
+        y
+            Classes [samples], indices or labels; of a ``values`` network real targets [samples] or
+            [samples, outputs]; None where unknown.
+
+        Returns
+        -------
+        Prediction
+            ``results``: class indices [samples], or integers [samples, outputs]; ``accuracy`` or
+            ``r2`` and ``mean_absolute_error`` where ``y`` is known.
+
+        Raises
+        ------
+        HwgenError
+            Another number of features, a value that is not finite, a code out of range, a class
+            that the network does not have.
+        """
+        return predict(self, samples_of(self, x, y))
+
+    def info(self) -> NetworkInfo:
+        """Layers, formats, accumulator widths, parameters and weight bits.
+
+        Returns
+        -------
+        NetworkInfo
+            Figures of the whole and of each layer; a table in a notebook.
+        """
+        return describe_network(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            Where, such as ``digits.json``.
+
+        Returns
+        -------
+        Path
+            The same.
+
+        Raises
+        ------
+        HwgenError
+            It cannot be written.
+        """
+        save_network(self, Path(path))
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        return self.info()._repr_html_()
+
+    def __repr__(self) -> str:
+        sizes = [self.input.features, *(layer.outputs for layer in self.layers)]
+        shape = "-".join(map(str, sizes))
+        return f"<hwgen.Network {self.name!r}: {shape}, {self.parameter_count:,} parameters>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def load(path: str | Path, max_weights: int = MAX_WEIGHTS) -> Network:
+    """Read a network file.
+
+    Parameters
+    ----------
+    path
+        The file (docs/network-file.md).
+    max_weights
+        Networks with more weights are refused before anything is built.
+
+    Returns
+    -------
+    Network
+        Validated: every accumulator is wide enough for any input.
+
+    Raises
+    ------
+    HwgenError
+        Naming the file, the path inside it, what was found and what is allowed.
+    """
+    return Network.of(load_network(Path(path), max_weights))
+
+
+def network_of(content: dict[str, Any]) -> Network:
+    """A network from the content of a network file.
+
+    Parameters
+    ----------
+    content
+        Plain data as JSON has it.
+
+    Returns
+    -------
+    Network
+        Validated.
+
+    Raises
+    ------
+    HwgenError
+        Naming the path, what was found and what is allowed.
+    """
+    return Network.of(spec.parse_network(content))
