@@ -12,6 +12,7 @@ from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import Data
 from hwgen.spec.formats import signed_width
+from hwgen.spec.models import each
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
@@ -96,11 +97,15 @@ def real_outputs(network: Network, results: Integers) -> Integers:
     """What the integers [samples, outputs] of a ``values`` network stand for, float64."""
     last = len(network.layers) - 1
     layer = network.layers[last]
-    if layer.output is not None:
-        fractions = [layer.output.fraction_bits] * layer.outputs
+    formats = layer.output_formats()
+    if formats is not None:
+        fractions = [one.fraction_bits for one in formats]
     else:
         fractions = layer.accumulator_fraction(network.input_format(last).fraction_bits)
-    reals: Integers = results.astype(np.float64) * np.exp2(-np.array(fractions, np.float64))
+    steps = np.exp2(-np.array(fractions, np.float64))
+    if layer.output is not None and layer.output.scale is not None:
+        steps = np.array(each(layer.output.scale, layer.outputs))
+    reals: Integers = results.astype(np.float64) * steps
     return reals
 
 

@@ -17,39 +17,58 @@ def predict(network: dict[str, Any], x: list[int]) -> int | list[int]:
 
 def infer(network: dict[str, Any], x: list[int]) -> list[int]:
     """The last layer's integers for one sample."""
-    fraction = network["input"]["fraction_bits"]
+    fractions = [network["input"]["fraction_bits"]] * len(x)
     for layer in network["layers"]:
-        x = [neuron(layer, j, x, fraction) for j in range(len(layer["weights"]))]
-        fraction = layer["output"] and layer["output"]["fraction_bits"]
+        x = [neuron(layer, j, x, fractions) for j in range(len(layer["weights"]))]
+        fractions = [one_of(layer["output"] or {}, "fraction_bits", j) for j in range(len(x))]
     return x
 
 
-def neuron(layer: dict[str, Any], j: int, x: list[int], fraction: int) -> int:
-    own = layer["weight_fraction_bits"]
-    weight_unit = two_to(-(own[j] if isinstance(own, list) else own))
-    unit = weight_unit * two_to(-fraction)
+def one_of(part: dict[str, Any], key: str, j: int, default: Any = None) -> Any:
+    """The value of ``key`` for output j, where it may be a list."""
+    value = part.get(key, default)
+    return value[j] if isinstance(value, list) else value
+
+
+def neuron(layer: dict[str, Any], j: int, x: list[int], fractions: list[int]) -> int:
+    weight_unit = two_to(-one_of(layer, "weight_fraction_bits", j))
+    unit = weight_unit * two_to(-max(fractions) - layer.get("weight_shift", 0))
     total = layer["bias"][j] * unit
-    for code, value in zip(layer["weights"][j], x, strict=True):
-        total += weight(layer, code) * weight_unit * (value * two_to(-fraction))
+    for i, (code, value) in enumerate(zip(layer["weights"][j], x, strict=True)):
+        kept = without_low_bits(value, layer.get("dropped_bits"), j, i)
+        total += weight(layer, code) * weight_unit * (kept * two_to(-fractions[i]))
     if layer["accumulator_overflow"] == "wrap":
         total = wrapped(integer(total / unit), layer["accumulator_bits"], True) * unit
     total = activated(layer, total, unit)
     output = layer["output"]
     if output is None:
         return integer(total / unit)
-    scaled = total / two_to(-output["fraction_bits"])
+    bits, fraction = one_of(output, "bits", j), one_of(output, "fraction_bits", j)
+    low = -(2 ** (bits - 1)) if output["signed"] else 0
+    if "thresholds" in output:
+        return low + sum(total >= t * unit for t in output["thresholds"][j])
+    scaled = total / two_to(-fraction)
+    if one_of(output, "shift", j) is not None:
+        scaled = total / unit * two_to(-one_of(output, "shift", j))
+    scaled *= one_of(output, "multiplier", j, 1)
     rounded = {
         "floor": lambda: math.floor(scaled),
         "half_up": lambda: math.floor(scaled + Fraction(1, 2)),
         "half_even": lambda: round(scaled),
     }[output["rounding"]]()
     if layer["activation"] in ("sigmoid", "tanh"):
-        rounded = curve(layer["activation"], rounded, output["fraction_bits"])
+        rounded = curve(layer["activation"], rounded, fraction)
     elif output["overflow"] == "wrap":
-        return wrapped(rounded, output["bits"], output["signed"])
-    low = -(2 ** (output["bits"] - 1)) if output["signed"] else 0
-    high = low + 2 ** output["bits"] - 1
-    return min(max(rounded, low), high)
+        return wrapped(rounded, bits, output["signed"])
+    return min(max(rounded, low), low + 2**bits - 1)
+
+
+def without_low_bits(value: int, dropped: Any, j: int, i: int) -> int:
+    """``value`` rounded down to a multiple of 2^d."""
+    if dropped is None:
+        return value
+    step = 2 ** (dropped[j][i] if isinstance(dropped[0], list) else dropped[i])
+    return math.floor(Fraction(value, step)) * step
 
 
 def weight(layer: dict[str, Any], code: int) -> int:

@@ -11,7 +11,6 @@ from hwgen.flows.api.quantize import quantize
 from hwgen.flows.api.samples import Samples, array_of
 from hwgen.frontends.quantize import FloatLayer, FloatModel, parse_format
 from hwgen.spec.formats import Format, signed_width
-from hwgen.spec.network import Activation
 from hwgen.support.errors import HwgenError
 
 Each = str | Sequence[str]
@@ -151,7 +150,7 @@ def _input(first: Any, text: str | None) -> dict[str, Any]:
 def _integer_layers(
     arrays: list[Any],
     biases: list[Any],
-    activations: list[Activation],
+    activations: list[str],
     bits: list[int | None],
     fractions: list[int],
     hidden: Each | None,

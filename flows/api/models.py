@@ -15,7 +15,6 @@ import numpy as np
 from hwgen.flows.api.samples import array_of
 from hwgen.frontends.quantize import FloatLayer, FloatModel, load_float_model
 from hwgen.frontends.quantize.floatmodel import Floats
-from hwgen.spec.network import Activation
 from hwgen.support.errors import HwgenError
 
 Output = Literal["argmax", "values"]
@@ -41,7 +40,7 @@ class Affine:
 class Activated:
     """An activation; ``softmax`` only at the end."""
 
-    kind: Activation | Literal["softmax"]
+    kind: str
     negative_shift: int | None = None
 
 
@@ -103,7 +102,7 @@ def sklearn_model(model: Any) -> FloatModel:
     return _chained(parts, "argmax", tuple(map(str, classes.tolist())))
 
 
-_SKLEARN: dict[str, Activation] = {
+_SKLEARN: dict[str, str] = {
     **{"identity": "none", "relu": "relu"},
     **{"logistic": "sigmoid", "tanh": "tanh"},
 }
@@ -157,7 +156,7 @@ def _torch_steps(module: Any) -> Iterator[Step]:
         raise HwgenError("model", f"a {kind}", allowed)
 
 
-_TORCH: dict[str, Activation | Literal["softmax"]] = {
+_TORCH: dict[str, str] = {
     **{"ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"},
     **{"Softmax": "softmax", "LogSoftmax": "softmax"},
 }
@@ -204,7 +203,7 @@ def _keras_activation(function: Any) -> Iterator[Step]:
         yield Activated(_KERAS[name])
 
 
-_KERAS: dict[str, Activation | Literal["softmax"]] = {
+_KERAS: dict[str, str] = {
     **{"linear": "none", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh"},
     **{"softmax": "softmax", "log_softmax": "softmax"},
 }

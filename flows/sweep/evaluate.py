@@ -294,7 +294,7 @@ def describe(network: Network) -> dict[str, Any]:
     weights = np.concatenate([layer.weight_values.ravel() for layer in network.layers])
     codes, counts = np.unique(weights, return_counts=True)
     digits = int(digit_counts(codes) @ counts)
-    hidden = [layer.output.bits for layer in network.layers[:-1] if layer.output]
+    hidden = [one.bits for layer in network.layers[:-1] for one in layer.output_formats() or []]
     return {
         "weight_bits": max(layer.weight_bits for layer in network.layers),
         "activation_bits": max(hidden, default=network.input.bits),

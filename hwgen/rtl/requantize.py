@@ -4,21 +4,22 @@
 which is the golden model, and ``build``, the hardware.
 
 The hardware rests on three facts. Rounding to nearest is adding half and taking the floor, so half
-folds into the bias (``offset``). Clipping commutes with a monotone rounding, so relu, hard_tanh and
-saturation are one clip after the shift. And the accumulator's exact interval is known, so a clip
-that cannot happen is left out.
+folds into the bias (``offset``). Clipping commutes with a monotone rounding, so activations that
+clip and saturation are one clip after the shift. And the accumulator's exact interval is known, so
+a clip that cannot happen is left out, and so is a threshold that is never or always reached.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import memory
 
-from hwgen.spec import arithmetic, golden
+from hwgen.spec.activations import Activation, Clip, Table, Tabled, activation
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.formats import signed_width
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import Network
+from hwgen.spec.rescale import Rescale
 from hwgen.support.errors import HwgenError
 
 MAX_TABLE = 16_384
@@ -42,141 +43,176 @@ class Requantizer:
 
     Parameters
     ----------
-    layer
-        The layer they are in.
-    fraction
-        Fraction bits of their accumulators.
+    rescale
+        What they are.
     accumulator
         Exact interval of the accumulators, after any wrapping.
+    multipliers
+        Where neurons have others than ``rescale`` says: all of them. One multiplication then serves
+        all, and :meth:`build` takes the factor.
     """
 
-    layer: DenseLayer
-    fraction: int
+    rescale: Rescale
     accumulator: Interval
+    multipliers: tuple[int, ...] = ()
 
     def compute(self, accumulators: Integers) -> Integers:
         """Outputs of ``accumulators`` (without the offset), by the golden model."""
-        return golden.rescale(self.layer, self.fraction, accumulators)
+        return self.rescale.compute(accumulators)
 
     @property
     def offset(self) -> int:
         """What :meth:`build` wants added to the accumulator: half of the last kept bit, or 0.
 
-        It folds into the bias, but not past a wrapping accumulator or a leaky activation: there
-        :meth:`build` adds it.
+        It folds into the bias, but not past a wrapping accumulator, a multiplier or an activation
+        that is no clip: there :meth:`build` adds it.
         """
         return 0 if self.adds else self._half
 
     @property
     def adds(self) -> bool:
         """Whether :meth:`build` holds an adder of its own."""
-        wraps = self.layer.accumulator_overflow == "wrap"
-        return self._half != 0 and (wraps or self.layer.activation == "leaky_relu")
+        folds = isinstance(self.rescale.activation, Clip | Tabled) and self._factor == 1
+        return self._half != 0 and (self.rescale.wraps or not folds)
+
+    @property
+    def levels(self) -> int:
+        """Adder levels in what :meth:`build` makes."""
+        digits = self._factor.bit_count() + self.adds  # signed digits are fewer
+        return (digits - 1).bit_length()
 
     @property
     def interval(self) -> Interval:
         """Exact interval of the outputs."""
-        if self.layer.activation in ("sigmoid", "tanh"):
-            low, high = self.compute(np.array(self.accumulator, object)).tolist()
-            return low, high
-        clipped, target = clamp(self._rounded, self._limits), self.layer.output
-        if (
-            target is None
-            or clamp(clipped, (target.format.minimum, target.format.maximum)) == clipped
-        ):
-            return clipped
-        return target.format.minimum, target.format.maximum
+        lows, highs = zip(*(one.interval(self.accumulator) for one in self._rescales), strict=True)
+        return min(lows), max(highs)
 
-    def build(self, m: Module, name: str, accumulator: Value) -> Value:
+    @property
+    def _rescales(self) -> list[Rescale]:
+        """One for each multiplier."""
+        return [replace(self.rescale, multiplier=m) for m in self.multipliers] or [self.rescale]
+
+    def build(
+        self, m: Module, name: str, accumulator: Value, multiplier: Value | None = None
+    ) -> Value:
         """Combinational hardware: the output for ``accumulator``, which includes the offset.
+
+        ``multiplier`` is one of :attr:`multipliers`, where there are any.
 
         Returns a signal of the shape of :attr:`interval`.
         """
         low, high = (end + self.offset for end in self.accumulator)
         total = Signal(shape_of(low, high), name=f"{name}_acc")
         m.d.comb += total.eq(accumulator)
-        rounded = self._round(m, name, self._leak(m, name, total))
+        active: Value = total
+        kind = self.rescale.activation
+        if isinstance(kind, Clip) and not self._clips_late:
+            bounds = self._ends(kind, self.accumulator)
+            active = clip(m, f"{name}_active", total, self.accumulator, bounds)
+        elif not isinstance(kind, Clip | Tabled):
+            active = kind.build(m, name, total, self.accumulator, self.rescale)
         result = Signal(shape_of(*self.interval), name=name)
-        if self.layer.activation in ("sigmoid", "tanh"):
-            m.d.comb += result.eq(self._lookup(m, name, rounded))
+        if self.rescale.thresholds is not None:
+            m.d.comb += result.eq(self._count(m, name, active))
+            return result
+        rounded = self._round(m, name, active, multiplier)
+        if self.rescale.table is not None:
+            m.d.comb += result.eq(self._lookup(m, name, self.rescale.table, rounded))
         else:
             # Where overflow wraps, the result's shape keeps the low bits.
             m.d.comb += result.eq(clip(m, f"{name}_clip", rounded, self._rounded, self._limits))
         return result
 
     @property
+    def _clips_late(self) -> bool:
+        """The activation is a clip that merges with saturation; others come before rounding.
+
+        A clip before a multiplier makes that one smaller.
+        """
+        return isinstance(self.rescale.activation, Clip) and self._factor == 1
+
+    def _ends(self, kind: Clip, interval: Interval) -> Interval:
+        """What the activation clips accumulators in ``interval`` to."""
+        bottom, top = kind.bounds(self.rescale)
+        low = interval[0] if bottom is None else bottom
+        high = max(low, interval[1]) if top is None else top
+        return min(low, high), high
+
+    @property
+    def _factor(self) -> int:
+        """The multiplier without its factors of 2, which the shift takes up; if there is one."""
+        if self.multipliers:
+            return max(2, *self.multipliers)
+        multiplier = self.rescale.multiplier
+        return multiplier // (multiplier & -multiplier)
+
+    @property
     def _shift(self) -> int:
-        """The rescale shift n: positive to the right; 0 where raw accumulators are handed on."""
-        return 0 if self.layer.output is None else self.fraction - self.layer.output.fraction_bits
+        """The shift behind :attr:`_factor`, positive to the right."""
+        multiplier = 1 if self.multipliers else self.rescale.multiplier
+        return self.rescale.shift - (multiplier & -multiplier).bit_length() + 1
 
     @property
     def _half(self) -> int:
-        rounds = self.layer.output is not None and self.layer.output.rounding != "floor"
-        return 1 << (self._shift - 1) if rounds and self._shift > 0 else 0
+        """What is added to round to nearest."""
+        floors = self.rescale.thresholds is not None or self.rescale.rounding == "floor"
+        return 0 if floors or self._shift <= 0 else 1 << (self._shift - 1)
 
     def _rounding(self, interval: Interval) -> Interval:
-        if self.layer.output is None:
+        if self.rescale.target is None:
             return interval
-        ends = np.array(interval, object)
-        low, high = arithmetic.round_shift(ends, self._shift, self.layer.output.rounding).tolist()
-        return low, high
+        found = [one.round(np.array(interval, object)).tolist() for one in self._rescales]
+        return min(low for low, _ in found), max(high for _, high in found)
 
     @property
-    def _leaked(self) -> Interval:
-        """Interval after a leaky activation, which comes before rounding; others come after."""
-        low, high = self.accumulator
-        if self.layer.activation != "leaky_relu":
-            return low, high
-        shift = self.layer.negative_shift or 0
-        return (low >> shift if low < 0 else low), (high >> shift if high < 0 else high)
+    def _active(self) -> Interval:
+        """Interval of what is multiplied."""
+        if self._clips_late:
+            return self.accumulator
+        return self.rescale.activation.interval(self.accumulator, self.rescale)
 
     @property
     def _rounded(self) -> Interval:
-        return self._rounding(self._leaked)
+        return self._rounding(self._active)
 
     @property
     def _limits(self) -> Interval:
-        """What relu, hard_tanh and saturation together clip the rounded value to."""
+        """What late clips and saturation together clip the rounded value to."""
         limits = self._rounded
-        if self.layer.activation == "relu":
-            limits = max(limits[0], 0), max(limits[1], 0)
-        if self.layer.activation == "hard_tanh":
-            one = arithmetic.unit(self.fraction)
-            limits = clamp(limits, self._rounding((-one, one)))
-        target = self.layer.output
-        if target is not None and target.overflow == "saturate":
-            limits = clamp(limits, (target.format.minimum, target.format.maximum))
+        kind, target = self.rescale.activation, self.rescale.target
+        if isinstance(kind, Clip) and self._clips_late:
+            limits = clamp(limits, self._rounding(self._ends(kind, self.accumulator)))
+        if target is not None and self.rescale.overflow == "saturate":
+            limits = clamp(limits, (target.minimum, target.maximum))
         return limits
 
-    def _leak(self, m: Module, name: str, total: Value) -> Value:
-        if self.layer.activation != "leaky_relu" or self.accumulator[0] >= 0:
-            return total
-        leaky = Signal(shape_of(*self._leaked), name=f"{name}_leaky")
-        shifted = total.shift_right(self.layer.negative_shift or 0)
-        m.d.comb += leaky.eq(Mux(total[-1], shifted, total))
-        return leaky
-
-    def _round(self, m: Module, name: str, active: Value) -> Value:
+    def _round(self, m: Module, name: str, active: Value, multiplier: Value | None) -> Value:
+        interval = self._active
+        if self._factor != 1:
+            ends = [end * m for end in interval for m in self.multipliers or (self._factor,)]
+            interval = min(ends), max(ends)
+            product = Signal(shape_of(*interval), name=f"{name}_product")
+            m.d.comb += product.eq(active * (self._factor if multiplier is None else multiplier))
+            active = product
         if self._shift <= 0:
             return active.shift_left(-self._shift)
         if self.adds:
-            low, high = (end + self._half for end in self._leaked)
+            low, high = (end + self._half for end in interval)
             biased = Signal(shape_of(low, high), name=f"{name}_half")
             m.d.comb += biased.eq(active + self._half)
             active = biased
         active = Cat(active, Const(0, 1)) if not active.shape().signed else active
         rounded = Signal(shape_of(*self._rounded), name=f"{name}_rounded")
         floor = active.as_signed().shift_right(self._shift)
-        if self.layer.output is not None and self.layer.output.rounding == "half_even":
+        if self.rescale.rounding == "half_even":
             # Half is in the accumulator already: a tie now shows as zeros below the kept bits.
             dropped = active[: self._shift]
             floor = Cat(floor[0] & dropped.any(), floor[1:])
         m.d.comb += rounded.eq(floor)
         return rounded
 
-    def _lookup(self, m: Module, name: str, rounded: Value) -> Value:
+    def _lookup(self, m: Module, name: str, table: Table, rounded: Value) -> Value:
         """The sigmoid or tanh: clip to where its table changes, then a ROM of the low bits."""
-        table = self.layer.table
         low, high = clamp(self._rounded, (table.first, table.last))
         shape = shape_of(low, high)
         index = clip(m, f"{name}_index", rounded, self._rounded, (low, high))
@@ -187,39 +223,69 @@ class Requantizer:
         entries = [table.entry(min(max(value, low), high)) for value in values]
         return lookup(m, f"{name}_table", index, entries, shape_of(*self.interval))
 
+    def _count(self, m: Module, name: str, active: Value) -> Value:
+        """The output by comparisons with the thresholds that ``active`` can cross.
+
+        Where the activation clips, it is not made: it only takes thresholds away.
+        """
+        rescale, (low, high) = self.rescale, self._active
+        at = rescale.compute if self._clips_late else rescale.behind
+        steps: list[int] = []
+        levels: list[int] = at(np.array([low], object)).tolist()
+        for step in sorted({t for t in rescale.thresholds or () if low < t <= high}):
+            level = int(at(np.array([step], object))[0])
+            if level != levels[-1]:
+                steps.append(step)
+                levels.append(level)
+        reached = Signal(len(steps), name=f"{name}_reached")
+        m.d.comb += reached.eq(Cat(at_least(active, step) for step in steps))
+        shape = shape_of(*self.interval)
+
+        def choose(first: int, last: int) -> Value:
+            """The level of steps ``first..last - 1``, of which those before are reached."""
+            if first == last:
+                return Const(levels[first], shape)
+            middle = (first + last) // 2
+            return Mux(reached[middle], choose(middle + 1, last), choose(first, middle))
+
+        return choose(0, len(steps))
+
 
 def check_tables(network: Network) -> None:
-    """Refuse a network with a sigmoid or tanh table that is too large for hardware.
+    """Refuse a network with a table that is too large for hardware, or an activation without any.
 
     Raises
     ------
     HwgenError
-        Naming the layer and the size.
+        Naming the layer and the size, or the activation.
     """
     for index, layer in enumerate(network.layers):
-        if layer.activation not in ("sigmoid", "tanh"):
-            continue
-        entries = 1 << shape_of(layer.table.first, layer.table.last).width
-        if entries > MAX_TABLE:
+        kind = activation(layer.activation)
+        if not isinstance(kind, Clip | Tabled) and type(kind).build is Activation.build:
             raise HwgenError(
-                f"layers[{index}].output.fraction_bits",
-                f"a {layer.activation} table of {entries:,} entries",
-                f"at most {MAX_TABLE:,} go into hardware",
+                f"layers[{index}].activation", f"{kind.name!r} has no hardware", "a build is needed"
             )
+        for table in {one.table for one in network.rescales[index] if one.table}:
+            entries = 1 << shape_of(table.first, table.last).width
+            if entries > MAX_TABLE:
+                raise HwgenError(
+                    f"layers[{index}].output.fraction_bits",
+                    f"a {layer.activation} table of {entries:,} entries",
+                    f"at most {MAX_TABLE:,} go into hardware",
+                )
 
 
 def requantizers(network: Network, index: int, ranges: list[Interval]) -> list[Requantizer]:
     """One :class:`Requantizer` for each neuron of a layer whose inputs lie in ``ranges``."""
     layer = network.layers[index]
-    intervals = layer.accumulator_intervals(ranges)
-    bits = layer.accumulator_bits
-    if layer.accumulator_overflow == "wrap" and bits is not None:
+    intervals = layer.accumulator_intervals(ranges, network.source(index).alignment)
+    bits = layer.wrap_bits
+    if bits is not None:
         full = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         intervals = [i if signed_width(*i) <= bits else full for i in intervals]
-    fractions = layer.accumulator_fraction(network.input_format(index).fraction_bits)
     return [
-        Requantizer(layer=layer, fraction=fraction, accumulator=interval)
-        for fraction, interval in zip(fractions, intervals, strict=True)
+        Requantizer(rescale=rescale, accumulator=interval)
+        for rescale, interval in zip(network.rescales[index], intervals, strict=True)
     ]
 
 
@@ -234,6 +300,11 @@ def clip(m: Module, name: str, value: Value, interval: Interval, bounds: Interva
         clipped = Mux(_below(value, low), Const(low, shape_of(low, max(low, 0))), clipped)
     m.d.comb += result.eq(clipped)
     return result
+
+
+def at_least(value: Value, bound: int) -> Value:
+    """``value >= bound``; by the high bits alone where the bound allows that."""
+    return _above(value, bound - 1) if bound > 0 else ~_below(value, bound)
 
 
 def _above(value: Value, bound: int) -> Value:

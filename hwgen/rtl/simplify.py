@@ -1,11 +1,9 @@
 """The same function with fewer hidden neurons."""
 
-import numpy as np
-
 from hwgen.rtl.requantize import requantizers
-from hwgen.spec import arithmetic
 from hwgen.spec.arithmetic import Interval
-from hwgen.spec.network import DenseLayer, Network, parse_network
+from hwgen.spec.dense import MAX_WEIGHT_SHIFT
+from hwgen.spec.network import Network, parse_network
 
 
 def simplify(network: Network) -> Network:
@@ -42,29 +40,20 @@ def _drop(
     """``network`` without ``neurons`` of layer ``index``, whose outputs are constant or unread."""
     if not neurons:
         return network
-    content = network.model_dump()
-    layer, following = content["layers"][index], content["layers"][index + 1]
+    layer, reader = network.layers[index], network.layers[index + 1]
+    kept = [j for j in range(layer.outputs) if j not in neurons]
+    following = reader.with_inputs(kept)
     if ranges is not None:
         constants = {j: ranges[j][0] for j in neurons}
-        following["bias"] = _folded(network.layers[index + 1], constants)
+        following["bias"] = reader.folded(constants, network.source(index + 1).alignment)
         if max(value.bit_length() for value in following["bias"]) > 63:
             return network  # no network file has such biases
-    for key in ("weights", "bias", "weight_fraction_bits"):
-        if isinstance(layer[key], list):
-            layer[key] = [item for j, item in enumerate(layer[key]) if j not in neurons]
-    following["weights"] = [
-        [code for j, code in enumerate(row) if j not in neurons] for row in following["weights"]
-    ]
-    return parse_network(content)
-
-
-def _folded(layer: DenseLayer, constants: dict[int, int]) -> list[int]:
-    """The biases of ``layer`` with what its constant inputs contribute."""
-    biases = [
-        bias + sum(row[j] * value for j, value in constants.items())
-        for bias, row in zip(layer.bias, layer.weight_values.tolist(), strict=True)
-    ]
-    if layer.accumulator_overflow == "wrap" and layer.accumulator_bits is not None:
-        wrapped = arithmetic.wrap(np.array(biases, object), layer.accumulator_bits, signed=True)
-        return [int(bias) for bias in wrapped]
-    return biases
+    formats = network.source(index + 1).formats
+    lost = network.source(index + 1).fraction - max(formats[j].fraction_bits for j in kept)
+    if reader.weight_shift + lost > MAX_WEIGHT_SHIFT:
+        return network  # as above
+    if lost:
+        following["weight_shift"] = reader.weight_shift + lost
+    content = network.model_dump()
+    content["layers"][index : index + 2] = [layer.with_outputs(kept), following]
+    return parse_network({**content, "version": 2})

@@ -6,13 +6,16 @@ statement. The module ``reference`` takes a vector ``x`` and hands out ``y``, pa
 of a bare design; each layer is a module ``reference_layer<i>`` between them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hwgen.rtl.interface import Layout
-from hwgen.spec.arithmetic import unit
+from hwgen.spec.activations import Setting, Table, Tabled, activation
+from hwgen.spec.activations.table import table
 from hwgen.spec.formats import Format, index_width, signed_width
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import Network
+from hwgen.support.errors import HwgenError
 
 TOP = "reference"
 ARGMAX = "reference_argmax"
@@ -70,49 +73,69 @@ def write_reference(network: Network, output: Layout) -> Reference:
 
 def _layer(network: Network, index: int, packed: Packed) -> tuple[list[str], Packed]:
     layer = network.layers[index]
-    fractions = layer.accumulator_fraction(network.input_format(index).fraction_bits)
-    neurons = [_Neuron(layer, j, fractions[j], packed) for j in range(layer.outputs)]
-    bits = layer.output.bits if layer.output else max(neuron.width for neuron in neurons)
+    if layer.kind not in _KINDS:
+        raise HwgenError(f"layers[{index}].kind", f"found {layer.kind!r}", "not known here")
+    neurons = [_KINDS[layer.kind](network, index, j, packed) for j in range(layer.outputs)]
+    bits = max(neuron.width for neuron in neurons)
+    if layer.output is not None:
+        own = layer.output.bits
+        bits = max(own) if isinstance(own, list) else own
     result = Packed(layer.outputs, bits, layer.output.signed if layer.output else True)
     body = [*_unpacked("x", packed)]
     for neuron in neurons:
-        body += neuron.lines()
+        body += neuron.lines
     body += [f"wire {_span(bits)} z{j} = y{j};" for j in range(layer.outputs)]
     body.append(f"assign y = {_joined('z', layer.outputs)};")
     return _module(layer_name(index), packed.width, result.width, body), result
 
 
 class _Neuron:
-    """One neuron, line by line; every wire is signed and wide enough."""
+    """One neuron, line by line; every wire is signed and wide enough.
 
-    def __init__(self, layer: DenseLayer, j: int, fraction: int, packed: Packed):
-        self._layer = layer
+    What activations write into is the part of it that :class:`hwgen.spec.activations.Formula` says.
+    """
+
+    def __init__(self, network: Network, index: int, j: int, packed: Packed):
+        self._layer = layer = network.layers[index]
         self._j = j
-        self._fraction = fraction
-        self._weights = [int(weight) for weight in layer.weight_values[j]]
-        size = (1 << packed.bits) * sum(map(abs, self._weights)) + abs(layer.bias[j])
-        self.width = size.bit_length() + 2
-        self._lines: list[str] = []
-        self._value = self._sum()
-        self._activate()
-        if layer.output is not None:
-            self._rescale(layer.output.format)
-        self._wire(f"y{j}", self._value, self.width)
+        self._fractions = _fractions(network, index)
+        finest = max(self._fractions)
+        own = layer.weight_fraction_bits
+        weight_fraction = own[j] if isinstance(own, list) else own
+        self._fraction = weight_fraction + layer.weight_shift + finest
+        self.lines: list[str] = []
+        self.value = ""
+        self.width = 0
+        self._sum(packed, finest)
+        setting = Setting(
+            fraction=self._fraction,
+            negative_shift=layer.negative_shift,
+            target=None if layer.output is None else layer.output.formats(layer.outputs)[j],
+        )
+        activation(layer.activation).describe(self, setting)
+        if layer.output is not None and layer.output.thresholds is not None:
+            self._count(layer.output.thresholds[j], setting.target)
+        elif setting.target is not None:
+            self._rescale(setting.target)
+        self.wire("y", self.value, self.width)
 
-    def lines(self) -> list[str]:
-        """Its Verilog: the last wire is ``y<j>``."""
-        return self._lines
-
-    def _wire(self, name: str, expression: str, width: int) -> str:
+    def wire(self, name: str, expression: str, width: int) -> str:
         """A wire of the signed ``expression``; its name."""
-        self._lines.append(f"wire signed {_span(width)} {name} = {expression};")
+        self.value = f"{name}{self._j}"
+        self.lines.append(f"wire signed {_span(width)} {self.value} = {expression};")
         self.width = width
-        self._value = name
-        return name
+        return self.value
 
-    def _constant(self, value: int) -> str:
+    def constant(self, value: int) -> str:
         """``value``, as wide as the present value; it fits."""
-        return f"{'-' if value < 0 else ''}{self.width}'sd{abs(value)}"
+        return _decimal(value, self.width)
+
+    def clip(self, name: str, low: int, high: int) -> None:
+        """The present value, clipped."""
+        self._widen(low, high)
+        value, least, most = self.value, self.constant(low), self.constant(high)
+        clipped = f"{value} > {most} ? {most} : {value} < {least} ? {least} : {value}"
+        self.wire(name, clipped, self.width)
 
     def _widen(self, *values: int) -> None:
         """Make room for ``values`` beside the present one."""
@@ -120,80 +143,114 @@ class _Neuron:
             self.width, *(signed_width(-abs(value) - 1, abs(value)) + 1 for value in values)
         )
         if width > self.width:
-            self._wire(f"wide{len(self._lines)}_{self._j}", self._value, width)
+            self.wire(f"wide{len(self.lines)}_", self.value, width)
 
-    def _sum(self) -> str:
-        j = self._j
-        products = [
-            f"{self._constant(weight)} * x{i}" for i, weight in enumerate(self._weights) if weight
-        ]
-        total = " + ".join([self._constant(self._layer.bias[j]), *products])
-        self._wire(f"sum{j}", total, self.width)
-        bits = self._layer.accumulator_bits
-        if self._layer.accumulator_overflow == "wrap" and bits is not None:
-            self._wire(f"acc{j}", self._value, bits)
-        return self._value
+    def _sum(self, packed: Packed, finest: int) -> None:
+        """``bias + sum of (w << weight_shift) * (((x >> dropped) << dropped) << alignment)``."""
+        layer, j = self._layer, self._j
+        weights = [int(weight) << layer.weight_shift for weight in layer.weight_values[j]]
+        lefts = [finest - fraction for fraction in self._fractions]
+        reach = sum(abs(w) << left for w, left in zip(weights, lefts, strict=True))
+        self.width = ((reach << packed.bits) + abs(layer.bias[j])).bit_length() + 2
+        products = []
+        for i, (weight, left) in enumerate(zip(weights, lefts, strict=True)):
+            dropped, x = _dropped(layer.dropped_bits, j, i), f"x{i}"
+            if weight and dropped:
+                x = f"kept{i}_{j}"
+                kept = f"x{i} >>> {dropped} <<< {dropped}"
+                self.lines.append(f"wire signed {_span(packed.bits + 1)} {x} = {kept};")
+            if weight:
+                products.append(f"{self.constant(weight << left)} * {x}")
+        self.wire("sum", " + ".join([self.constant(layer.bias[j]), *products]), self.width)
+        bits = layer.accumulator_bits
+        if layer.accumulator_overflow == "wrap" and bits is not None:
+            self.wire("acc", self.value, bits)
 
-    def _activate(self) -> None:
-        layer, name = self._layer, f"active{self._j}"
-        if layer.activation == "relu":
-            self._wire(name, f"{self._value} < 0 ? 0 : {self._value}", self.width)
-        if layer.activation == "leaky_relu":
-            shifted = f"{self._value} >>> {layer.negative_shift}"
-            self._wire(name, f"{self._value} < 0 ? {shifted} : {self._value}", self.width)
-        if layer.activation == "hard_tanh":
-            one = unit(self._fraction)
-            self._clip(name, -one, one)
-
-    def _clip(self, name: str, low: int, high: int) -> None:
-        self._widen(low, high)
-        value, least, most = self._value, self._constant(low), self._constant(high)
-        clipped = f"{value} > {most} ? {most} : {value} < {least} ? {least} : {value}"
-        self._wire(name, clipped, self.width)
+    def _count(self, thresholds: Sequence[int], target: Format | None) -> None:
+        """The format's minimum, and how many thresholds are reached."""
+        if target is None:
+            return
+        self._widen(*thresholds, 0)
+        reached = [f"({self.value} >= {self.constant(t)})" for t in thresholds]
+        bits = target.bits + 2
+        lowest = _decimal(target.minimum, bits)
+        total = " + ".join([lowest, *(f"$signed({{1'b0, {one}}})" for one in reached)])
+        self.wire("fit", total, bits)
 
     def _rescale(self, target: Format) -> None:
-        self._shift(self._fraction - target.fraction_bits)
-        j, layer = self._j, self._layer
-        if layer.activation in ("sigmoid", "tanh"):
-            self._look_up(target)
-        elif layer.output is not None and layer.output.overflow == "saturate":
-            self._clip(f"fit{j}", target.minimum, target.maximum)
+        layer, output = self._layer, self._layer.output
+        if output is None:
+            return
+        factor = output.multiplier
+        multiplier = factor[self._j] if isinstance(factor, list) else factor
+        if multiplier != 1:
+            self._widen((1 << self.width) * multiplier)
+            self.wire("times", f"{self.value} * {self.constant(multiplier)}", self.width)
+        given = output.shift[self._j] if isinstance(output.shift, list) else output.shift
+        self._shift(self._fraction - target.fraction_bits if given is None else given)
+        function = activation(layer.activation)
+        if isinstance(function, Tabled):
+            self._look_up(table(function, target))
+        elif output.overflow == "saturate":
+            self.clip("fit", target.minimum, target.maximum)
         else:
-            self._wire(f"fit{j}", self._value, target.bits)
+            self.wire("fit", self.value, target.bits)
+            if not target.signed:
+                self.wire("whole", f"$signed({{1'b0, {self.value}}})", target.bits + 1)
         if self.width < target.bits:
-            self._wire(f"full{j}", self._value, target.bits)
+            self.wire("full", self.value, target.bits)
 
     def _shift(self, n: int) -> None:
         """The rescale shift with its rounding."""
-        j, rounding = self._j, self._layer.output and self._layer.output.rounding
+        rounding = self._layer.output and self._layer.output.rounding
         if n <= 0:
-            self._wire(f"left{j}", self._value, self.width - n)
-            self._wire(f"round{j}", f"{self._value} << {-n}", self.width)
+            self.wire("left", self.value, self.width - n)
+            self.wire("round", f"{self.value} << {-n}", self.width)
             return
         self._widen(1 << n)
         if rounding == "floor":
-            self._wire(f"round{j}", f"{self._value} >>> {n}", self.width)
+            self.wire("round", f"{self.value} >>> {n}", self.width)
             return
-        self._wire(f"more{j}", self._value, self.width + 1)
-        value, half = self._value, self._constant(1 << (n - 1))
-        up = self._wire(f"up{j}", f"({value} + {half}) >>> {n}", self.width)
+        self.wire("more", self.value, self.width + 1)
+        value, half = self.value, self.constant(1 << (n - 1))
+        up = self.wire("up", f"({value} + {half}) >>> {n}", self.width)
         if rounding == "half_up":
             return
-        tie = f"({value} & {self._constant((1 << n) - 1)}) == {half}"
-        self._wire(f"round{j}", f"{tie} ? {up} & ~{self._constant(1)} : {up}", self.width)
+        tie = f"({value} & {self.constant((1 << n) - 1)}) == {half}"
+        self.wire("round", f"{tie} ? {up} & ~{self.constant(1)} : {up}", self.width)
 
-    def _look_up(self, target: Format) -> None:
+    def _look_up(self, entries: Table) -> None:
         """The table of a sigmoid or tanh, as a case statement."""
-        j, table = self._j, self._layer.table
-        self._clip(f"index{j}", table.first, table.last)
-        index, width = self._value, self.width
-        bits = target.bits + 1
-        self._lines += [f"reg signed {_span(bits)} entry{j};", "always @*", f"  case ({index})"]
-        for t, entry in zip(range(table.first, table.last + 1), table.entries, strict=True):
+        j = self._j
+        self.clip("index", entries.first, entries.last)
+        index, width = self.value, self.width
+        bits = entries.target.bits + 1
+        self.lines += [f"reg signed {_span(bits)} entry{j};", "always @*", f"  case ({index})"]
+        for t, entry in zip(range(entries.first, entries.last + 1), entries.entries, strict=True):
             case, value = _decimal(t, width), _decimal(entry, bits)
-            self._lines.append(f"    {case}: entry{j} = {value};")
-        self._lines += [f"    default: entry{j} = 0;", "  endcase"]
-        self._wire(f"table{j}", f"entry{j}", bits)
+            self.lines.append(f"    {case}: entry{j} = {value};")
+        self.lines += [f"    default: entry{j} = 0;", "  endcase"]
+        self.wire("table", f"entry{j}", bits)
+
+
+_KINDS = {"dense": _Neuron}
+"""How one output of each kind of layer is written."""
+
+
+def _fractions(network: Network, index: int) -> list[int]:
+    """Fraction bits of each value that a layer reads."""
+    if index == 0:
+        return [network.input.fraction_bits] * network.input.features
+    before = network.layers[index - 1]
+    given = 0 if before.output is None else before.output.fraction_bits
+    return given if isinstance(given, list) else [given] * before.outputs
+
+
+def _dropped(given: Any, j: int, i: int) -> int:
+    """Low bits of input ``i`` that neuron ``j`` ignores."""
+    if given is None:
+        return 0
+    return int(given[j][i] if isinstance(given[0], list) else given[i])
 
 
 def _argmax(packed: Packed) -> list[str]:

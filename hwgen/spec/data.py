@@ -16,7 +16,7 @@ import numpy as np
 from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
-from hwgen.spec.network import Network
+from hwgen.spec.network import InputFormat, Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import open_plain
 
@@ -105,21 +105,30 @@ def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "")
         shape = " x ".join(map(str, x.shape)) or "a single number"
         allowed = f"samples x {features} features are needed"
         raise HwgenError(f"{prefix}x", f"shape {shape}", allowed)
-    codes = _codes(prefix, x, network.input.format)
+    codes = _codes(prefix, x, network.input)
     targets = None if y is None else _targets(prefix, y, x.shape[0], network)
     if targets is not None and y is not None and y.dtype.kind == "f":
         y = None
     return Data(x=codes, y=_classes(prefix, y, x.shape[0], network), targets=targets)
 
 
-def quantize(values: Integers, target: Format) -> Integers:
-    """Codes of real ``values``: half to even, saturating; int64 in the shape of ``values``."""
+def quantize(
+    values: Integers, target: Format, *, scale: float | None = None, zero_point: int = 0
+) -> Integers:
+    """Codes of real ``values``: half to even, saturating; int64 in the shape of ``values``.
+
+    A step is worth ``scale``, or ``2^-fraction_bits`` without one; 0 has the code ``zero_point``.
+    """
+    reals = values.astype(np.float64)
     with np.errstate(over="ignore", under="ignore"):  # saturates, or is 0
-        scaled = np.rint(np.ldexp(values.astype(np.float64), target.fraction_bits))
-    return np.clip(scaled, target.minimum, target.maximum).astype(np.int64)
+        steps = np.ldexp(reals, target.fraction_bits) if scale is None else reals / scale
+    rounded = np.rint(steps) + zero_point
+    codes: Integers = np.clip(rounded, target.minimum, target.maximum).astype(np.int64)
+    return codes
 
 
-def _codes(prefix: str, x: Integers, target: Format) -> Integers:
+def _codes(prefix: str, x: Integers, source: InputFormat) -> Integers:
+    target = source.format
     if x.dtype.kind == "f":
         if not np.isfinite(x).all():
             sample, feature = np.argwhere(~np.isfinite(x))[0]
@@ -128,7 +137,7 @@ def _codes(prefix: str, x: Integers, target: Format) -> Integers:
                 f"found {x[sample, feature]}",
                 "every value must be finite",
             )
-        return quantize(x, target)
+        return quantize(x, target, scale=source.scale, zero_point=source.zero_point)
     if x.dtype.kind not in "iub":
         raise HwgenError(f"{prefix}x", f"type {x.dtype}", "integers or floats are needed")
     outside = (x < target.minimum) | (x > target.maximum)

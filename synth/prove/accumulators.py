@@ -16,6 +16,7 @@ import numpy as np
 from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.rescale import Rescale
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.verdict import Status, Verdict
 
@@ -24,10 +25,11 @@ METHOD = "exact integer intervals"
 
 @dataclass(frozen=True)
 class Sum:
-    """A neuron's accumulator: ``bias + sum of weights * x``."""
+    """A neuron's accumulator: ``bias + sum of weights * x``, x without its ``dropped`` low bits."""
 
     bias: int
     weights: Sequence[int]
+    dropped: Sequence[int]
 
     def end(self, box: Sequence[Interval], highest: bool) -> tuple[int, list[int]]:
         """The highest (or lowest) value over a box, and where it is."""
@@ -39,7 +41,8 @@ class Sum:
 
     def at(self, x: Sequence[int]) -> int:
         """The value at one point."""
-        return self.bias + sum(w * v for w, v in zip(self.weights, x, strict=True))
+        kept = (v >> d << d for v, d in zip(x, self.dropped, strict=True))
+        return self.bias + sum(w * v for w, v in zip(self.weights, kept, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class AccumulatorProof:
         started = time.monotonic()
         layers: list[dict[str, Any]] = []
         example, limit = None, ""
-        box = [self._box(0)] * self.network.input.features
+        box = self._box(0)
         for index, width in enumerate(self.widths):
             intervals = [self._interval(one, box) for one in self._sums(index)]
             wraps = self._wraps(index)
@@ -81,37 +84,40 @@ class AccumulatorProof:
         """Whether the accumulators of a layer wrap, as the network file says."""
         return self.network.layers[index].accumulator_overflow == "wrap"
 
-    def _box(self, index: int) -> Interval:
-        """The ends of the format of what layer ``index`` reads."""
-        source = self.network.layers[index - 1].output if index else self.network.input
-        if source is None:
-            raise ValueError("a layer without output format")
-        if source.signed:
-            return -(2 ** (source.bits - 1)), 2 ** (source.bits - 1) - 1
-        return 0, 2**source.bits - 1
+    def _box(self, index: int) -> list[Interval]:
+        """The ends of the format of each value that layer ``index`` reads."""
+        return [
+            (-(2 ** (one.bits - 1)), 2 ** (one.bits - 1) - 1)
+            if one.signed
+            else (0, 2**one.bits - 1)
+            for one in self.network.source(index).formats
+        ]
 
     def _sums(self, index: int) -> Iterator[Sum]:
         layer = self.network.layers[index]
-        for bias, codes in zip(layer.bias, layer.weights, strict=True):
-            yield Sum(bias, [_weight(layer, code) for code in codes])
+        fractions = [one.fraction_bits for one in self.network.source(index).formats]
+        units = [2 ** (max(fractions) - fraction + layer.weight_shift) for fraction in fractions]
+        dropped = layer.dropped() or [[0] * layer.fan_in] * layer.outputs
+        for bias, codes, ignored in zip(layer.bias, layer.weights, dropped, strict=True):
+            weights = [_weight(layer, code) * u for code, u in zip(codes, units, strict=True)]
+            yield Sum(bias, weights, ignored)
 
     def _interval(self, one: Sum, box: Sequence[Interval]) -> Interval:
         return one.end(box, False)[0], one.end(box, True)[0]
 
     def _outputs(self, index: int, intervals: Sequence[Interval]) -> list[Interval]:
         """Intervals of a layer's outputs."""
-        layer = self.network.layers[index]
         if index == len(self.widths) - 1:
             return []
         full = self._box(index + 1)
-        if self._wraps(index) or layer.output is None or layer.output.overflow == "wrap":
-            return [full] * len(intervals)
-        # Activation, rounding and clipping never fall: the ends come from the ends.
-        fractions = layer.accumulator_fraction(self.network.input_format(index).fraction_bits)
+        if self._wraps(index):
+            return full
+        # Activation, rounding, clipping and thresholds never fall: the ends come from the ends.
         return [
-            (ends[0], ends[1])
-            for fraction, interval in zip(fractions, intervals, strict=True)
-            for ends in [golden.rescale(layer, fraction, np.array(interval, object)).tolist()]
+            whole if rescale.overflow == "wrap" else _ends(rescale, interval)
+            for rescale, interval, whole in zip(
+                self.network.rescales[index], intervals, full, strict=True
+            )
         ]
 
     def _overflow(self, index: int, box: Sequence[Interval]) -> dict[str, Any] | None:
@@ -157,6 +163,12 @@ class AccumulatorProof:
                 for (low, high), bits in zip(intervals, needed, strict=True)
             ],
         }
+
+
+def _ends(rescale: Rescale, interval: Interval) -> Interval:
+    """Outputs for both ends of an interval of accumulators."""
+    low, high = rescale.compute(np.array(interval, object)).tolist()
+    return low, high
 
 
 def _weight(layer: DenseLayer, code: int) -> int:

@@ -43,7 +43,7 @@ def check(units: list[Requantizer]) -> None:
         assert results == expected, unit
         assert unit.interval[0] <= min(expected)
         assert max(expected) <= unit.interval[1]
-        if unit.layer.output is None or unit.layer.output.overflow == "saturate":
+        if unit.rescale.target is None or unit.rescale.overflow == "saturate":
             assert unit.interval == (min(expected), max(expected)), unit
 
 
@@ -55,9 +55,9 @@ def unit(
         settings["negative_shift"] = 2
     if wraps:
         settings |= {"accumulator_bits": 12, "accumulator_overflow": "wrap"}
-    layer = network([dense([[1]], output=output, **settings)]).layers[0]
     fraction = shift + (output["fraction_bits"] if output else 0)
-    return Requantizer(layer=layer, fraction=fraction, accumulator=interval)
+    layer = network([dense([[1]], output=output, **settings)]).layers[0]
+    return Requantizer(rescale=layer.rescales(fraction)[0], accumulator=interval)
 
 
 @pytest.mark.parametrize("rounding", ["floor", "half_up", "half_even"])
@@ -139,7 +139,7 @@ def test_leaky_relu_shifts(negative_shift: int) -> None:
     net = network([layer])
     check(
         [
-            Requantizer(layer=net.layers[0], fraction=fraction, accumulator=(-40, 37))
+            Requantizer(rescale=net.layers[0].rescales(fraction)[0], accumulator=(-40, 37))
             for fraction in (0, 1, 2)
         ]
     )
@@ -160,7 +160,7 @@ def test_offset_is_half_of_the_last_kept_bit() -> None:
 def test_requantizers_of_a_layer() -> None:
     layer = dense([[2], [-3]], [1, 0], weight_fraction_bits=[1, 2], output=rescale(4, True, 0))
     units = requantizers(network([layer]), 0, [(0, 15)])
-    assert [(u.fraction, u.accumulator) for u in units] == [(1, (1, 31)), (2, (-45, 0))]
+    assert [(u.rescale.fraction, u.accumulator) for u in units] == [(1, (1, 31)), (2, (-45, 0))]
 
 
 def test_requantizers_of_wrapping_accumulators() -> None:

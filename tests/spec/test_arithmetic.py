@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hwgen.spec import arithmetic
-from hwgen.spec.arithmetic import Table
+from hwgen.spec.activations import Setting, Table, activation
 from hwgen.spec.formats import Format, index_width, signed_width
 from tests import naive
 
@@ -51,8 +51,9 @@ def test_fit() -> None:
     assert arithmetic.fit(values, target, "wrap").tolist() == [3, -4, 3, -4]
 
 
-def test_unit() -> None:
-    assert [arithmetic.unit(f) for f in (-2, -1, 0, 1, 5)] == [0, 0, 1, 2, 32]
+def test_bounds_of_hard_tanh() -> None:
+    bounds = [activation("hard_tanh").bounds(Setting(fraction=f)) for f in (-2, -1, 0, 1, 5)]
+    assert bounds == [(-one, one) for one in (0, 0, 1, 2, 32)]
 
 
 @pytest.mark.parametrize("function", ["sigmoid", "tanh"])
@@ -60,7 +61,7 @@ def test_unit() -> None:
 @pytest.mark.parametrize(("bits", "fraction"), [(1, 0), (2, 1), (4, 0), (4, 4), (8, 6), (16, 9)])
 def test_table(function: str, signed: bool, bits: int, fraction: int) -> None:
     target = Format(bits=bits, signed=signed, fraction_bits=fraction)
-    table = Table(function, target)
+    table = Table(activation(function), target)
     reach = 12 << fraction
     points = range(-reach, reach + 1, max(1, reach // 500))
     expected = [
@@ -73,7 +74,7 @@ def test_table(function: str, signed: bool, bits: int, fraction: int) -> None:
 
 @pytest.mark.parametrize("function", ["sigmoid", "tanh"])
 def test_table_ends_where_it_settles(function: str) -> None:
-    table = Table(function, Format(bits=8, signed=True, fraction_bits=5))
+    table = Table(activation(function), Format(bits=8, signed=True, fraction_bits=5))
     assert table.entry(table.first) == table.entry(table.first - 1) != table.entry(table.first + 1)
     assert table.entry(table.last) == table.entry(table.last + 1) != table.entry(table.last - 1)
     far = np.array([-(2**70), 2**70], object)
@@ -82,13 +83,13 @@ def test_table_ends_where_it_settles(function: str) -> None:
 
 def test_table_of_a_constant() -> None:
     # 1 signed bit holds -1 and 0; the sigmoid is never negative.
-    table = Table("sigmoid", Format(bits=1, signed=True, fraction_bits=0))
+    table = Table(activation("sigmoid"), Format(bits=1, signed=True, fraction_bits=0))
     assert (table.first, table.last, table.entries) == (0, 0, [0])
 
 
 @pytest.mark.parametrize("function", ["sigmoid", "tanh"])
 def test_table_of_16_fraction_bits_is_monotone(function: str) -> None:
-    table = Table(function, Format(bits=16, signed=False, fraction_bits=16))
+    table = Table(activation(function), Format(bits=16, signed=False, fraction_bits=16))
     entries = [table.entry(t) for t in range(table.first, table.last + 1, 97)]
     assert entries == sorted(entries)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from hwgen.spec import network as network_file
+from hwgen.spec import loading
 from hwgen.spec.network import Network, json_schema, load_network, parse_network, save_network
 from hwgen.support.errors import HwgenError
 from tests.networks import dense, network, networks, rescale
@@ -221,8 +221,9 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 ALLOWED_LAYER = (
-    "kind, name, weights, weight_bits, weight_fraction_bits, codebook, codebook_bits, bias, "
-    "activation, negative_shift, output, accumulator_bits, accumulator_overflow"
+    "kind, name, weights, weight_bits, weight_fraction_bits, weight_shift, codebook, "
+    "codebook_bits, bias, dropped_bits, activation, negative_shift, output, accumulator_bits, "
+    "accumulator_overflow"
 )
 L0, L1 = ("layers", 0), ("layers", 1)
 SCALED = rescale(4, False, 0)
@@ -238,7 +239,8 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         changed("input", "extra", to=1),
-        "input.extra: unknown key, allowed are features, bits, signed, fraction_bits",
+        "input.extra: unknown key, allowed are features, bits, signed, fraction_bits, "
+        "scale, zero_point, shape",
     ),
     (
         changed(*L1, "extra key", to=1),
@@ -251,7 +253,8 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (
         changed(*L0, "output", "int", to=1),
         "layers[0].output.int: unknown key, "
-        "allowed are bits, signed, fraction_bits, rounding, overflow",
+        "allowed are bits, signed, fraction_bits, rounding, overflow, multiplier, shift, "
+        "thresholds, scale",
     ),
     (changed(*L0, to={}), "layers[0].kind: missing, the key is required"),
     (changed(*L0, to=5), "layers[0]: found 5, must be an object"),
@@ -259,10 +262,10 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (changed("layers", to={}), "layers: found an object, must be a non-empty list"),
     # Fixed values
     (changed("format", to="onnx"), 'format: found "onnx", must be "hwgen-network"'),
-    (changed("version", to=2), "version: found 2, must be 1"),
-    (changed("version", to="1"), 'version: found "1", must be 1'),
-    (changed("version", to=True), "version: found true, must be 1"),
-    (changed("version", to=1.0), "version: found 1.0, must be 1"),
+    (changed("version", to=3), "version: found 3, must be 1..2"),
+    (changed("version", to="1"), 'version: found "1", must be 1..2'),
+    (changed("version", to=True), "version: found true, must be 1..2"),
+    (changed("version", to=1.0), "version: found 1.0, must be 1..2"),
     (changed("output", to="softmax"), 'output: found "softmax", must be "values" or "argmax"'),
     (changed(*L0, "kind", to="conv"), 'layers[0].kind: found "conv", must be "dense"'),
     (
@@ -282,7 +285,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (changed(*L0, "weight_bits", to=33), "layers[0].weight_bits: found 33, must be 1..16 or 32"),
     (
         changed(*L0, "output", "bits", to=-4),
-        "layers[0].output.bits: found -4, must be 1..16 or 32",
+        "layers[0].output.bits: found -4, must be 1..16 or 32 or a list",
     ),
     (changed("input", "bits", to="4"), 'input.bits: found "4", must be 1..16 or 32'),
     (
@@ -581,7 +584,7 @@ def test_integer_of_thousands_of_digits_from_python() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (changed("version", to=np.int64(1)), "version: found a Python int64, must be 1"),
+        (changed("version", to=np.int64(1)), "version: found a Python int64, must be 1..2"),
         (changed("name", to=b"net"), "name: found a Python bytes, must be a string"),
         (
             changed("layers", to=()),
@@ -670,12 +673,12 @@ def test_weights_limit_is_adjustable(tmp_path: Path) -> None:
 
 
 def test_file_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_file, "_MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(loading, "_MAX_FILE_BYTES", 100)
     refused(write(tmp_path, json.dumps(content())), "too long, at most 100 bytes")
 
 
 def test_endless_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_file, "_MAX_FILE_BYTES", 1 << 24)
+    monkeypatch.setattr(loading, "_MAX_FILE_BYTES", 1 << 24)
     refused(Path("/dev/zero"), "too long, at most 16,777,216 bytes")
 
 

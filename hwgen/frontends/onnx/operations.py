@@ -21,7 +21,8 @@ from hwgen.frontends.onnx.quantizers import (
     powers_of_two,
     requantized,
 )
-from hwgen.frontends.onnx.states import Class, Codes, Function, Real, State, Sum, clipped
+from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum, clipped
+from hwgen.spec.activations import Tabled, activations
 
 _ON_INTEGERS = ("Identity", "Clip", "DequantizeLinear", "ArgMax", "TopK")
 _NEAR = 1e-6
@@ -65,7 +66,12 @@ class Operations:
             **dict.fromkeys(("Add", "Sub"), self._add),
             **dict.fromkeys(("Mul", "Div"), self._multiply),
             **dict.fromkeys(("HardTanh", "Hardtanh"), self._hard_tanh),
-            **dict.fromkeys(("Sigmoid", "Tanh"), self._function),
+            **{
+                op: self._function(one)
+                for one in activations()
+                if isinstance(one, Tabled)
+                for op in one.onnx
+            },
             **dict.fromkeys(("ArgMax", "TopK"), self._class),
             **dict.fromkeys(("Identity", "Dropout", "Cast"), self._same),
             **dict.fromkeys(LAYOUT, self._layout),
@@ -400,13 +406,18 @@ class Operations:
         slope = 1.0 if low >= 0 else alpha
         return replace(total, slope=slope, clip=(min(low, low * alpha), high))
 
-    def _function(self, node: Node, state: State) -> State:
-        if isinstance(state, Real):
-            raise Refused(_UNQUANTIZED_INPUT)
-        total = self._identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
-        if total.active:
-            raise Refused("stands behind another activation that is not quantized")
-        return replace(total, function=cast(Function, node.op.lower()))
+    def _function(self, tabled: Tabled) -> Callable[[Node, State], State]:
+        """What takes an operator that is this activation."""
+
+        def take(node: Node, state: State) -> State:
+            if isinstance(state, Real):
+                raise Refused(_UNQUANTIZED_INPUT)
+            total = self._identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
+            if total.active:
+                raise Refused("stands behind another activation that is not quantized")
+            return replace(total, function=tabled.name)
+
+        return take
 
     # layout, and the end
 

@@ -5,14 +5,12 @@ of the samples and has one element.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from hwgen.frontends.onnx.file import Node
 from hwgen.frontends.onnx.quantizers import Array, Constant, Mode
 
-Function = Literal["sigmoid", "tanh"]
 Range = tuple[float, float]
 
 EVERYTHING: Range = (-np.inf, np.inf)
@@ -98,7 +96,7 @@ class Sum:
     weights: Constant
     gain: Array
     u: Array
-    function: Function | None = None
+    function: str | None = None
     slope: float = 1.0
     clip: Range = EVERYTHING
     relu: bool = False

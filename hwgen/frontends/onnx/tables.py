@@ -25,7 +25,9 @@ from hwgen.frontends.onnx.layers import (
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.ranges import Fit, fit_range
 from hwgen.frontends.onnx.states import Codes, Sum
-from hwgen.spec.arithmetic import Integers, Table, TableFunction, round_shift, table
+from hwgen.spec.activations import Table, Tabled, activation
+from hwgen.spec.activations.table import table
+from hwgen.spec.arithmetic import Integers, round_shift
 from hwgen.spec.formats import Format
 
 _MOST = 1 << 22
@@ -102,13 +104,15 @@ def _table(codes: Codes) -> tuple[Fit, Table]:
         raise Refused(f"{total.function} before a Quant that rounds otherwise than half to even")
     low, high = codes.low - codes.zero_point, codes.high - codes.zero_point
     one = 1 << fraction
-    reach = (0 if total.function == "sigmoid" else -one, one)
+    own = activation(str(total.function))
+    if not isinstance(own, Tabled):
+        raise Refused(f"{total.function} as a table")
+    reach = (0 if own.nonnegative else -one, one)
     fit = fit_range(low, high, reach, codes.declared)
     if fit is None:
         raise Refused(f"codes {low}..{high}, which is the range of no width")
-    function: TableFunction = total.function or "sigmoid"
     number = Format(bits=fit.bits, signed=fit.signed, fraction_bits=fraction)
-    return fit, table(function, number)
+    return fit, table(own, number)
 
 
 def _differences(
@@ -135,8 +139,7 @@ def _differences(
 
 def _direct(entries: Table, x: Integers) -> Integers:
     """The codes of the function itself."""
-    bounded = np.clip(x, -40.0, 40.0)
-    y = np.tanh(bounded) if entries.function == "tanh" else 1.0 / (1.0 + np.exp(-bounded))
+    y = entries.activation.real(np.clip(x, -40.0, 40.0))
     target = entries.target
     codes: Integers = np.rint(y * 2.0**target.fraction_bits)
     return np.clip(codes, target.minimum, target.maximum)
@@ -160,7 +163,7 @@ def _finished(
             "a model run in such floats may give the neighbouring code",
         )
     layer = make_layer(total, sums, rounded, x, fit, entries.target.fraction_bits)
-    layer["activation"] = entries.function
+    layer["activation"] = entries.activation.name
     return layer, source_of(layer, codes.scale * codes.gain, 0.0)
 
 
@@ -168,6 +171,5 @@ def _close_calls(entries: Table) -> int:
     """Entries that 32-bit arithmetic may round to the other side."""
     scale = 2.0**entries.target.fraction_bits
     t = np.arange(entries.first, entries.last + 1)
-    x = t / scale
-    y = (np.tanh(x) if entries.function == "tanh" else 1.0 / (1.0 + np.exp(-x))) * scale
+    y = entries.activation.real(t / scale) * scale
     return int((np.abs(np.abs(y - np.floor(y)) - 0.5) < _FLOAT_ERROR * np.abs(y)).sum())

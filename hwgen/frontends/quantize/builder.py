@@ -17,6 +17,7 @@ from hwgen.frontends.quantize.rounding import aim
 from hwgen.frontends.quantize.scales import bounded, choose_fraction, real
 from hwgen.frontends.quantize.settings import Settings
 from hwgen.spec import golden
+from hwgen.spec.activations import Tabled, activation
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import quantize as quantize_values
 from hwgen.spec.formats import Format, signed_width
@@ -170,12 +171,9 @@ class Builder:
         output = self._output_format(index, plan)
         dense = self._dense(layer, plan, fitted, output)
         accumulators = _accumulate(dense, before)
-        fractions = fitted.fractions + before.format.fraction_bits
-        codes = np.empty_like(accumulators)
-        for fraction in np.unique(fractions).tolist():
-            neurons = np.flatnonzero(fractions == fraction)
-            codes[:, neurons] = golden.rescale(dense, fraction, accumulators[:, neurons])
-        raw = Format(bits=1, signed=True, fraction_bits=int(fractions[0]))
+        rescales = dense.rescales(before.format.fraction_bits)
+        codes = golden.rescale(rescales, accumulators)
+        raw = Format(bits=1, signed=True, fraction_bits=rescales[0].fraction)
         found = raw if dense.output is None else dense.output.format
         return Stage(layers=(*before.layers, dense), format=found, codes=codes)
 
@@ -199,10 +197,11 @@ class Builder:
 
     def _output_format(self, index: int, plan: LayerPlan) -> OutputFormat | None:
         layer = self.model.layers[index]
-        table = layer.activation in ("sigmoid", "tanh")
+        own = activation(layer.activation)
+        table = isinstance(own, Tabled)
         if index == len(self.model.layers) - 1 and not table:
             return None
-        signed = layer.activation not in ("relu", "sigmoid")
+        signed = not own.nonnegative
         found = self._chosen(index + 1, plan.output_bits, signed, plan.output_step)
         fraction = found.fraction_bits
         return OutputFormat(
@@ -244,5 +243,5 @@ def _accumulate(layer: DenseLayer, before: Stage) -> Integers:
     size = max(-before.format.minimum, before.format.maximum)
     reach = size * int(np.abs(layer.weight_values).sum(axis=1).max()) + max(map(abs, layer.bias))
     if reach < 1 << 53:
-        return golden.accumulate(layer, x.astype(np.float64)).astype(np.int64)
-    return golden.accumulate(layer, x if reach < 1 << 62 else x.astype(object)).astype(np.int64)
+        return layer.accumulate(x.astype(np.float64)).astype(np.int64)
+    return layer.accumulate(x if reach < 1 << 62 else x.astype(object)).astype(np.int64)

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwgen.frontends.quantize.floatmodel import HOMOGENEOUS, FloatLayer, FloatModel, Floats
+from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
+from hwgen.spec.activations import activation
 from hwgen.spec.arithmetic import Integers
 
 _PASSES = 3
@@ -24,7 +25,7 @@ def equalized(model: FloatModel) -> FloatModel:
     layers = list(model.layers)
     for _ in range(_PASSES):
         for index in range(len(layers) - 1):
-            if layers[index].activation in HOMOGENEOUS:
+            if activation(layers[index].activation).homogeneous:
                 layers[index : index + 2] = _balance(layers[index], layers[index + 1])
     return replace(model, layers=tuple(layers))
 

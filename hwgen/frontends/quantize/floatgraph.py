@@ -7,7 +7,7 @@ moves values without changing them is left out, and so is a ``Softmax`` at the e
 offsets fold into the dense layer before them, or behind an activation into the one that follows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +17,11 @@ import numpy as np
 from hwgen.frontends.onnx.file import Graph, Node, load_model
 from hwgen.frontends.onnx.problems import ImportRefused
 from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
-from hwgen.spec.network import Activation
+from hwgen.spec.activations import Activation, Clip, activations
 from hwgen.support.errors import HwgenError, printable
 
 _PASSED = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Cast")
 _ENDS = ("Softmax", "LogSoftmax", "ArgMax")
-_DEFAULT_SLOPE = 0.01
 
 
 def load_float_model(path: Path) -> FloatModel:
@@ -68,7 +67,7 @@ class _Draft:
     weights: Floats
     bias: Floats
     name: str
-    activation: Activation = "none"
+    activation: str = "none"
     negative_shift: int | None = None
     settled: bool = field(default=False)
 
@@ -90,11 +89,8 @@ class _Walk:
             "Gemm": self._gemm,
             "MatMul": self._matmul,
             "BatchNormalization": self._batch_norm,
-            "Relu": lambda node: self._activate("relu"),
-            "Sigmoid": lambda node: self._activate("sigmoid"),
-            "Tanh": lambda node: self._activate("tanh"),
+            **{op: self._named(one) for one in activations() for op in one.onnx},
             "HardTanh": self._hard_tanh,
-            "LeakyRelu": self._leaky,
             "Clip": self._clip,
             **dict.fromkeys(("Add", "Sub", "Mul", "Div"), self._elementwise),
             **dict.fromkeys(_PASSED, lambda node: None),
@@ -230,18 +226,24 @@ class _Walk:
         except ValueError:
             raise _Unsupported("shapes that do not fit") from None
 
-    def _activate(self, activation: Activation, shift: int | None = None) -> None:
+    def _activate(self, activation: Activation, keys: Mapping[str, Any]) -> None:
         if not self.layers or self.layers[-1].settled:
             raise _Unsupported("no dense layer before it")
         last = self.layers[-1]
-        last.activation, last.negative_shift, last.settled = activation, shift, True
+        last.activation, last.settled = activation.name, True
+        last.negative_shift = keys.get("negative_shift")
 
-    def _leaky(self, node: Node) -> None:
-        slope = _number(node, "alpha", _DEFAULT_SLOPE)
-        mantissa, exponent = np.frexp(slope)
-        if mantissa != 0.5 or not 0 <= 1 - exponent <= 64:
-            raise _Unsupported(f"slope {slope:.4g}, a power of two is needed")
-        self._activate("leaky_relu", int(1 - exponent))
+    def _named(self, activation: Activation) -> Callable[[Node], None]:
+        """What takes an operator that is this activation."""
+
+        def take(node: Node) -> None:
+            try:
+                keys = activation.from_onnx(node.attributes)
+            except ValueError as reason:
+                raise _Unsupported(str(reason)) from None
+            self._activate(activation, keys)
+
+        return take
 
     def _hard_tanh(self, node: Node) -> None:
         self._clipped(_number(node, "min_val", -1.0), _number(node, "max_val", 1.0))
@@ -254,12 +256,12 @@ class _Walk:
         self._clipped(float(low.reshape(())), float(high.reshape(())))
 
     def _clipped(self, low: float, high: float) -> None:
-        if (low, high) == (-1, 1):
-            self._activate("hard_tanh")
-        elif low == 0 and high > 1e30:
-            self._activate("relu")
-        else:
-            raise _Unsupported(f"clips to {low:.4g}..{high:.4g}, only -1..1 or 0 and more")
+        high = np.inf if high > 1e30 else high
+        for one in activations():
+            if isinstance(one, Clip) and (one.low, one.high) == (low, high):
+                self._activate(one, {})
+                return
+        raise _Unsupported(f"clips to {low:.4g}..{high:.4g}, only -1..1 or 0 and more")
 
     def _end(self, node: Node) -> None:
         self.ended = True

@@ -6,15 +6,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec.network import Activation
+from hwgen.spec.activations import Tabled, activation
 from hwgen.support.errors import HwgenError
 
 Floats = NDArray[np.float64]
-
-HOMOGENEOUS = ("none", "relu", "leaky_relu")
-"""Activations with ``f(2^k v) = 2^k f(v)``."""
-
-_MONOTONE = ("sigmoid", "tanh")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +33,7 @@ class FloatLayer:
 
     weights: Floats
     bias: Floats
-    activation: Activation = "none"
+    activation: str = "none"
     negative_shift: int | None = None
     name: str = "layer"
 
@@ -69,15 +64,7 @@ class FloatLayer:
 
     def activate(self, sums: Floats) -> Floats:
         """The activation of every element."""
-        if self.activation == "relu":
-            return np.maximum(sums, 0)
-        if self.activation == "leaky_relu":
-            return np.where(sums < 0, np.ldexp(sums, -(self.negative_shift or 0)), sums)
-        if self.activation == "hard_tanh":
-            return np.clip(sums, -1, 1)
-        if self.activation == "sigmoid":
-            return 1 / (1 + np.exp(-np.clip(sums, -500, 500)))
-        return np.tanh(sums) if self.activation == "tanh" else sums
+        return activation(self.activation).real(sums, self.negative_shift)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,7 +137,7 @@ class FloatModel:
         class 1 where it is positive (a sigmoid: more than one half): it is compared with a zero.
         """
         last = self.layers[-1]
-        if last.activation in _MONOTONE:
+        if isinstance(activation(last.activation), Tabled):
             last = replace(last, activation="none")
         if last.outputs == 1:
             last = replace(

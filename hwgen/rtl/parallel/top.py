@@ -112,6 +112,7 @@ class ParallelLayer(wiring.Component):
         self._layer = network.layers[index]
         self._inputs = ranges
         self._pipeline = pipeline
+        self._terms = self._layer.terms(network.source(index).alignment)
         self._requantizers = requantizers(network, index, ranges)
         self.ranges = [requantizer.interval for requantizer in self._requantizers]
         members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
@@ -131,15 +132,19 @@ class ParallelLayer(wiring.Component):
         """The module, and how many stages it came to."""
         m = Module()
         stages = Stages(m, self.enable if self._pipeline else Const(1))
-        words = [self._input(m, i, value) for i, value in enumerate(unpack(self.x, self._inputs))]
+        values = unpack(self.x, self._inputs)
+        terms = self._terms
+        words = [
+            self._input(m, i, values[i], dropped)
+            for i, dropped in zip(terms.index, terms.dropped, strict=True)
+        ]
         live = [j for j, (low, high) in enumerate(self.ranges) if low != high]
-        weights = self._layer.weight_values[live]
-        graph = adder_graph(weights, [max(1, word.high.bit_length()) for word in words])
+        graph = adder_graph(terms.weights[live], [max(1, word.high.bit_length()) for word in words])
         for first, second in graph.adders:
             words.append(self._adder(m, stages, words, len(words), (first, second)))
         outputs: dict[int, tuple[Value, int]] = {
-            j: self._neuron(m, stages, j, [_term(words, t) for t in terms])
-            for j, terms in zip(live, graph.sums, strict=True)
+            j: self._neuron(m, stages, j, [_term(words, t) for t in total])
+            for j, total in zip(live, graph.sums, strict=True)
         }
         last = max((stage for _, stage in outputs.values()), default=0) + (
             1 if self._pipeline else 0
@@ -151,9 +156,13 @@ class ParallelLayer(wiring.Component):
         m.d.comb += self.y.eq(Cat(results))
         return m, last
 
-    def _input(self, m: Module, i: int, value: Value) -> Word:
-        low, high = self._inputs[i]
-        name, width = f"x{i}", len(value)
+    def _input(self, m: Module, i: int, value: Value, dropped: int) -> Word:
+        """Input ``i`` without its low ``dropped`` bits."""
+        low, high = (end >> dropped for end in self._inputs[i])
+        name = f"x{i}_{dropped}" if dropped else f"x{i}"
+        width = shape_of(low, high).width
+        if dropped:
+            value = value.shift_right(dropped)[:width]
         word = Signal(width, name=name)
         if low >= 0:
             m.d.comb += word.eq(value)
@@ -177,11 +186,10 @@ class ParallelLayer(wiring.Component):
         requantizer = self._requantizers[j]
         total = self._total(m, stages, f"sum{j}", terms)
         constant = self._layer.bias[j] + total.offset + requantizer.offset
-        bits = self._layer.accumulator_bits
-        wraps = self._layer.accumulator_overflow == "wrap" and bits is not None
+        bits = self._layer.wrap_bits
         low, high = (end + requantizer.offset for end in requantizer.accumulator)
         shape = shape_of(low, high)
-        width = bits if wraps and bits is not None else shape.width
+        width = shape.width if bits is None else bits
         level = total.level
         if constant % (1 << width):
             if level + 1 > self._pipeline > 0:
@@ -189,9 +197,9 @@ class ParallelLayer(wiring.Component):
             level = total.level + 1
         accumulator = Signal(width, name=f"accumulator{j}")
         m.d.comb += accumulator.eq(total.value + Const(constant % (1 << width), width))
-        value: Value = accumulator.as_signed() if shape.signed or wraps else accumulator
+        value: Value = accumulator.as_signed() if shape.signed or bits is not None else accumulator
         stage = total.stage
-        if requantizer.adds and level + 1 > self._pipeline > 0:
+        if requantizer.levels and level + requantizer.levels > self._pipeline > 0:
             value, stage = stages.delay(value, stage, stage + 1), stage + 1
         return requantizer.build(m, f"y{j}", value), stage
 

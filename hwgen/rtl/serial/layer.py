@@ -35,6 +35,8 @@ class SerialLayer(wiring.Component):
         else one alone.
     weight<p> : Out
         Weights of the MACs, each of :attr:`weight_shape`.
+    mask<p> : Out
+        Bits of the inputs that the MACs read, where neurons ignore some.
     bias<p> : Out
         Biases of the neurons in the MACs that begin one.
     y<i> : Out
@@ -53,7 +55,7 @@ class SerialLayer(wiring.Component):
             for lane in lanes(layer.outputs if self._accumulates else layer.fan_in, self._macs)
             if lane
         ]
-        weights = layer.weight_values
+        weights = neurons.weights
         self.weight_shape = signed(signed_width(int(weights.min()), int(weights.max())))
         self._words = len(self._lanes[0])
         self._turns = layer.fan_in if self._accumulates else layer.outputs
@@ -65,8 +67,12 @@ class SerialLayer(wiring.Component):
             "turn": In(index_width(max(phase.turns for phase in phases))),
             "word": In(index_width(max(phase.words for phase in phases))),
         }
+        self._x_shape = shape_of(*neurons.factors)
+        self._dropped = layer.dropped()
         for i in range(len(self._lanes)):
             members[f"weight{i}"] = Out(self.weight_shape)
+            if self._dropped is not None:
+                members[f"mask{i}"] = Out(self._x_shape)
         for i in range(self.biases):
             members[f"bias{i}"] = Out(accumulator)
         for i in range(self.results):
@@ -83,6 +89,8 @@ class SerialLayer(wiring.Component):
         """ROMs and requantizers."""
         m = Module()
         self._read_weights(m)
+        if self._dropped is not None:
+            self._read_masks(m)
         for i, lane in enumerate(self._lanes[: self.biases]):
             if self._accumulates:
                 page = [[self._neurons.biases[j] for j in lane]]
@@ -105,7 +113,10 @@ class SerialLayer(wiring.Component):
         accumulator, y = getattr(self, f"accumulator{i}"), getattr(self, f"y{i}")
         chosen = [[self._neurons.variant_of[j] for j in page] for page in handed]
         used = sorted({variant for page in chosen for variant in page})
-        results = [self._neurons.variants[v].build(m, f"y{i}_{v}", accumulator) for v in used]
+        factors = {v: self._factor(m, f"multipliers{i}_{v}", handed, v) for v in used}
+        results = [
+            self._neurons.variants[v].build(m, f"y{i}_{v}", accumulator, factors[v]) for v in used
+        ]
         if len(used) == 1:
             m.d.comb += y.eq(results[0])
             return
@@ -118,29 +129,31 @@ class SerialLayer(wiring.Component):
             with m.Default():
                 m.d.comb += y.eq(results[-1])
 
+    def _factor(self, m: Module, name: str, handed: list[list[int]], variant: int) -> Value | None:
+        """The multiplier of the neuron that requantizer ``variant`` is at, where it takes one."""
+        multipliers = self._neurons.variants[variant].multipliers
+        if not multipliers:
+            return None
+        own = [
+            [m if of == variant else multipliers[0] for m, of in page]
+            for page in (
+                [(self._neurons.multipliers[j], self._neurons.variant_of[j]) for j in page]
+                for page in handed
+            )
+        ]
+        return self._rom(m, name, own, shape_of(0, multipliers[-1]))
+
     def _read_weights(self, m: Module) -> None:
         """A ROM of the codes of all lanes, and a decoder for each where there is a codebook."""
-        layer = self._layer
-        plain = layer.codebook is None
+        layer, shift = self._layer, self._neurons.code_shift
+        plain = layer.codebook is None or shift is None
         width = self.weight_shape.width if plain else layer.weight_bits
-        content = (layer.weight_values if plain else layer.codes).tolist()
-        book = [value if value in layer.weight_values else 0 for value in layer.codebook or [0]]
+        content = (self._neurons.weights if plain else layer.codes).tolist()
+        used = layer.weight_values
+        book = [value << (shift or 0) if value in used else 0 for value in layer.codebook or [0]]
         idle = book.index(0) if 0 in book else 0
 
-        def code(lane: range, turn: int, word: int) -> int:
-            if word >= len(lane):
-                return idle
-            if self._accumulates:
-                return int(content[lane[word]][turn])
-            return int(content[self._order[turn]][lane[word]])
-
-        pages = [
-            [
-                _concatenate([code(lane, turn, word) for lane in self._lanes], width)
-                for word in range(self._words)
-            ]
-            for turn in range(self._turns)
-        ]
+        pages = self._pages(content, idle, width)
         word = self._rom(m, "weights", pages, unsigned(len(self._lanes) * width))
         for i in range(len(self._lanes)):
             weight, code = getattr(self, f"weight{i}"), word[i * width : (i + 1) * width]
@@ -151,6 +164,41 @@ class SerialLayer(wiring.Component):
             if 0 not in book and not self._accumulates and len(self._lanes[i]) < self._words:
                 value = Mux(self.word == self._words - 1, 0, value)
             m.d.comb += weight.eq(value)
+
+    def _read_masks(self, m: Module) -> None:
+        """Which bits of the inputs the neurons read."""
+        width = self._x_shape.width
+        every = (1 << width) - 1
+        content = [[every & -1 << bits for bits in row] for row in self._dropped or []]
+        word = self._rom(
+            m, "masks", self._pages(content, every, width), unsigned(len(self._lanes) * width)
+        )
+        for i in range(len(self._lanes)):
+            m.d.comb += getattr(self, f"mask{i}").eq(word[i * width : (i + 1) * width])
+
+    def _pages(self, content: list[list[int]], idle: int, width: int) -> list[list[int]]:
+        """What all lanes read in each word of each turn, of ``content`` [outputs][inputs]."""
+
+        def code(lane: range, turn: int, word: int) -> int:
+            if word >= len(lane):
+                return idle
+            if self._accumulates:
+                return int(content[lane[word]][turn])
+            return int(content[self._order[turn]][lane[word]])
+
+        return [
+            [
+                _concatenate([code(lane, turn, word) for lane in self._lanes], width)
+                for word in range(self._words)
+            ]
+            for turn in range(self._turns)
+        ]
+
+    def read(self, i: int, operand: Value) -> Value:
+        """Input ``operand`` as MAC ``i`` multiplies it: without the bits that a neuron ignores."""
+        shape = shape_of(*self._neurons.source)
+        raw = operand[: shape.width].as_signed() if shape.signed else operand[: shape.width]
+        return raw if self._dropped is None else raw & getattr(self, f"mask{i}")
 
     def _rom(self, m: Module, name: str, pages: list[list[int]], shape: Shape) -> Value:
         """``pages[turn][word]``; other entries repeat these, which takes the least logic."""

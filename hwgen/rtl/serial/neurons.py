@@ -1,9 +1,12 @@
 """The numbers of a layer's neurons: their requantizers, biases and widths."""
 
+from dataclasses import replace
+
 from hwgen.rtl.requantize import Requantizer, requantizers
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network, parse_network
+from hwgen.spec.rescale import Rescale
 
 
 class Neurons:
@@ -11,10 +14,19 @@ class Neurons:
 
     Attributes
     ----------
-    layer
-        The layer.
+    layer, source
+        The layer, and the interval of its inputs.
+    factors
+        Interval of the inputs and of what neurons read of them.
+    weights
+        Integers [outputs, inputs], with all shifts of the products in them.
+    code_shift
+        Left shift that makes such a weight of the one in the file; None where inputs differ in it.
     variants
-        A requantizer for each rescale shift; its interval covers the neurons that share it.
+        A requantizer for each rescale but for its multiplier; its interval covers the neurons that
+        share it.
+    multipliers
+        That of each neuron.
     variant_of
         Index of each neuron's requantizer.
     biases
@@ -29,17 +41,23 @@ class Neurons:
 
     def __init__(self, network: Network, index: int, source: Interval):
         self.layer = network.layers[index]
+        self.source = source
+        drops = [bits for row in self.layer.dropped() or [[0]] for bits in row]
+        low, high = source
+        self.factors = hull([source, *((low >> d << d, high >> d << d) for d in drops)])
+        alignment = network.source(index).alignment
+        self.weights = self.layer.aligned_weights(alignment)
+        self.code_shift = self.layer.weight_shift if not any(alignment) else None
         neurons = requantizers(network, index, [source] * self.layer.fan_in)
-        fractions = sorted({neuron.fraction for neuron in neurons})
-        self.variant_of = [fractions.index(neuron.fraction) for neuron in neurons]
+        kinds = sorted(
+            dict.fromkeys(_shared(neuron.rescale) for neuron in neurons),
+            key=lambda kind: kind.fraction,
+        )
+        self.variant_of = [kinds.index(_shared(neuron.rescale)) for neuron in neurons]
         self.variants = [
-            Requantizer(
-                layer=self.layer,
-                fraction=fraction,
-                accumulator=hull([n.accumulator for n in neurons if n.fraction == fraction]),
-            )
-            for fraction in fractions
+            _variant([n for n in neurons if _shared(n.rescale) == kind]) for kind in kinds
         ]
+        self.multipliers = [neuron.rescale.multiplier for neuron in neurons]
         self.biases = [
             bias + self.variants[variant].offset
             for bias, variant in zip(self.layer.bias, self.variant_of, strict=True)
@@ -49,9 +67,7 @@ class Neurons:
             signed_width(*(end + self.variants[variant].offset for end in neuron.accumulator))
             for neuron, variant in zip(neurons, self.variant_of, strict=True)
         ]
-        self.accumulator_width = max(self.widths)
-        if self.layer.accumulator_overflow == "wrap":
-            self.accumulator_width = self.layer.accumulator_bits or self.accumulator_width
+        self.accumulator_width = self.layer.wrap_bits or max(self.widths)
 
     @classmethod
     def of(cls, network: Network) -> list["Neurons"]:
@@ -64,17 +80,29 @@ class Neurons:
         return layers
 
 
+def _shared(rescale: Rescale) -> Rescale:
+    """What neurons with one requantizer share."""
+    return replace(rescale, multiplier=1)
+
+
+def _variant(neurons: list[Requantizer]) -> Requantizer:
+    """The requantizer of neurons that differ in their multipliers alone."""
+    multipliers = tuple(sorted({neuron.rescale.multiplier for neuron in neurons}))
+    return Requantizer(
+        rescale=neurons[0].rescale,
+        accumulator=hull([neuron.accumulator for neuron in neurons]),
+        multipliers=multipliers if len(multipliers) > 1 else (),
+    )
+
+
 def widest_first(network: Network) -> Network:
     """``network`` with the neurons of its hidden first layer in the order of their width."""
-    content = network.model_dump()
-    layer, following = content["layers"][:2]
     source = network.input.format.minimum, network.input.format.maximum
     widths = Neurons(network, 0, source).widths
     order = sorted(range(len(widths)), key=lambda j: -widths[j])
-    for key in ("weights", "bias", "weight_fraction_bits"):
-        if isinstance(layer[key], list):
-            layer[key] = [layer[key][j] for j in order]
-    following["weights"] = [[row[j] for j in order] for row in following["weights"]]
+    layer, following = network.layers[:2]
+    content = network.model_dump()
+    content["layers"][:2] = [layer.with_outputs(order), following.with_inputs(order)]
     return parse_network(content)
 
 

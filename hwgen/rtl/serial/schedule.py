@@ -157,8 +157,7 @@ def accumulating_cost(network: Network, macs: int) -> float:
         cost += sum(first.widths)
         cost += _memory_bits(network, layers, 2)
         cost += max(n.accumulator_width for n in layers[1:])
-        if first.layer.activation in ("sigmoid", "tanh"):
-            table = first.layer.table
+        for table in {one.rescale.table for one in first.variants if one.rescale.table}:
             entries = 1 << shape_of(table.first, table.last).width
             cost += (banks - 1) * entries * shape_of(*first.interval).width / 16
     return cost

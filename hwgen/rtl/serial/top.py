@@ -127,7 +127,7 @@ class SerialTop(Top):
         widths = [neurons.accumulator_width for neurons in self._neurons]
         return MacChain(
             max((part.lanes for part in computing), default=0),
-            shape_of(*hull(self._sources[: len(self._layers)])),
+            shape_of(*hull([neurons.factors for neurons in self._neurons])),
             signed(max(part.weight_shape.width for part in self._layers)),
             max(widths[schedule.first_computing :], default=0),
             self._banks() if schedule.accumulating else (),
@@ -175,7 +175,7 @@ class SerialTop(Top):
         for index, part in enumerate(self._layers):
             phase = self._schedule.phase_of(index)
             for i, operand in enumerate(self._operands(index)):
-                x = _as(operand, shape_of(*self._sources[index]))
+                x = part.read(i, operand)
                 targets.setdefault(f"x{i}", []).append((phase, x))
                 targets.setdefault(f"weight{i}", []).append((phase, getattr(part, f"weight{i}")))
             for i in range(part.biases):
@@ -257,8 +257,3 @@ def _select(m: Module, name: str, phase: Value, values: list[tuple[int, Value]])
     for own, value in reversed(others):
         result = Mux(phase == own, value, result)
     return result
-
-
-def _as(raw: Value, shape: Shape) -> Value:
-    """The low bits of ``raw`` in ``shape``."""
-    return raw[: shape.width].as_signed() if shape.signed else raw[: shape.width]

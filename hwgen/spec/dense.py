@@ -1,0 +1,415 @@
+"""The dense layer: its keys, its numbers, its sums."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from hwgen.spec import arithmetic
+from hwgen.spec.arithmetic import Integers, Interval
+from hwgen.spec.checks import check_activation, check_output
+from hwgen.spec.formats import Format, signed_width
+from hwgen.spec.layer import Layer, Source, rescales_of
+from hwgen.spec.models import (
+    ActivationName,
+    Bits,
+    Filled,
+    FractionBits,
+    OutputFormat,
+    Text,
+    Values,
+    Wide,
+    each,
+)
+from hwgen.spec.rescale import Rescale
+from hwgen.support.errors import HwgenError, printable
+from hwgen.support.messages import shown
+
+MAX_WEIGHT_SHIFT = 64
+"""Largest ``weight_shift``."""
+
+_Dropped = Annotated[int, Field(ge=0, le=32)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Terms:
+    """A layer's sums as one matrix product: ``acc = bias + weights @ (x[index] >> dropped)``.
+
+    An input of which neurons drop different numbers of bits stands in several columns; the shifts
+    that make up for dropped bits, for the alignment of inputs and for ``weight_shift`` are in the
+    weights. Without any of these column i is input i, and the weights are those of the file.
+
+    Attributes
+    ----------
+    index, dropped
+        Of each column.
+    weights
+        Integers [outputs, columns], int64 or Python integers.
+    """
+
+    index: list[int]
+    dropped: list[int]
+    weights: Integers
+
+    def read(self, x: Integers) -> Integers:
+        """The factors [samples, columns] of the weights, for inputs ``x``."""
+        if not any(self.dropped):
+            return x[:, self.index] if self.index != list(range(x.shape[1])) else x
+        factors: Integers = x[:, self.index] >> np.array(self.dropped, dtype=x.dtype)
+        return factors
+
+    def ranges(self, ranges: Sequence[Interval]) -> list[Interval]:
+        """Interval of each factor, given those of the inputs."""
+        return [
+            (ranges[i][0] >> dropped, ranges[i][1] >> dropped)
+            for i, dropped in zip(self.index, self.dropped, strict=True)
+        ]
+
+
+class DenseLayer(Layer):
+    """A fully connected layer: ``acc = bias + weights @ x``, an activation, a rescale.
+
+    ``weights`` holds one row of integer codes per output. Without a codebook a code is the weight;
+    with one, the code read as unsigned indexes it.
+    """
+
+    VERSION_2 = frozenset({"weight_shift", "dropped_bits"})
+
+    kind: Literal["dense"]
+    name: Text
+    weights: Filled[Filled[int]]
+    weight_bits: Bits
+    weight_fraction_bits: FractionBits | Values[FractionBits]
+    weight_shift: Annotated[int, Field(ge=0, le=MAX_WEIGHT_SHIFT)] = 0
+    codebook: Values[int] | None = None
+    codebook_bits: Bits | None = None
+    bias: Values[Wide]
+    dropped_bits: Values[_Dropped] | Values[Values[_Dropped]] | None = None
+    activation: ActivationName = "none"
+    negative_shift: Annotated[int, Field(ge=0, le=64)] | None = None
+    output: OutputFormat | None
+    accumulator_bits: Annotated[int, Field(ge=1, le=128)] | None = None
+    accumulator_overflow: Literal["error", "wrap"] = "error"
+
+    # Sizes
+
+    @property
+    def fan_in(self) -> int:
+        """Inputs of the layer."""
+        return len(self.weights[0])
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of the layer."""
+        return self.fan_in
+
+    @property
+    def outputs(self) -> int:
+        """Neurons of the layer."""
+        return len(self.weights)
+
+    @property
+    def weight_count(self) -> int:
+        """Weights of all neurons."""
+        return self.outputs * self.fan_in
+
+    @property
+    def parameter_count(self) -> int:
+        """Weights and biases."""
+        return self.weight_count + self.outputs
+
+    @property
+    def weight_memory_bits(self) -> int:
+        """Bits of all codes."""
+        return self.weight_count * self.weight_bits
+
+    @property
+    def weight_value_bits(self) -> int:
+        """Width of a weight as it is multiplied."""
+        return self.weight_bits if self.codebook_bits is None else self.codebook_bits
+
+    # Numbers
+
+    @cached_property
+    def codes(self) -> Integers:
+        """Weight codes, int64 [outputs, inputs]; unsigned indices where there is a codebook."""
+        codes = np.array(self.weights, dtype=np.int64)
+        return codes if self.codebook is None else codes & ((1 << self.weight_bits) - 1)
+
+    @cached_property
+    def weight_values(self) -> Integers:
+        """Integer weights, int64 [outputs, inputs], decoded through any codebook."""
+        if self.codebook is None:
+            return self.codes
+        return np.array(self.codebook, dtype=np.int64)[self.codes]
+
+    def output_formats(self) -> list[Format] | None:
+        """The format of each neuron."""
+        return None if self.output is None else self.output.formats(self.outputs)
+
+    def accumulator_fraction(self, input_fraction: int) -> list[int]:
+        """Fraction bits of every neuron's accumulator."""
+        own = each(self.weight_fraction_bits, self.outputs)
+        return [fraction + input_fraction + self.weight_shift for fraction in own]
+
+    @property
+    def wrap_bits(self) -> int | None:
+        """Width at which accumulators wrap."""
+        return self.accumulator_bits if self.accumulator_overflow == "wrap" else None
+
+    def rescales(self, input_fraction: int) -> list[Rescale]:
+        """One for each neuron."""
+        return rescales_of(
+            self, self.accumulator_fraction(input_fraction), self.wrap_bits is not None
+        )
+
+    def aligned_weights(self, alignment: Sequence[int]) -> Integers:
+        """The weights [outputs, inputs] of inputs as they come, with all shifts of products."""
+        return _shifted(self.weight_values, [self.weight_shift + left for left in alignment])
+
+    def dropped(self) -> list[list[int]] | None:
+        """Low bits of each input that each neuron ignores, [outputs][inputs]; None: nothing."""
+        given: Any = self.dropped_bits
+        if given is None or isinstance(given[0], list):
+            return given  # type: ignore[no-any-return]
+        return [list(given)] * self.outputs
+
+    def terms(self, alignment: Sequence[int] | None = None) -> Terms:
+        """The layer's sums as one matrix product, for inputs that are aligned by left shifts."""
+        shifts = [self.weight_shift + left for left in alignment or [0] * self.fan_in]
+        dropped = self.dropped()
+        if dropped is None:
+            weights = _shifted(self.weight_values, shifts)
+            return Terms(index=list(range(self.fan_in)), dropped=[0] * self.fan_in, weights=weights)
+        drops = np.array(dropped)
+        columns = [
+            (i, int(d)) for i in range(self.fan_in) for d in sorted(set(drops[:, i].tolist()))
+        ]
+        own = np.stack(
+            [np.where(drops[:, i] == d, self.weight_values[:, i], 0) for i, d in columns], axis=1
+        )
+        return Terms(
+            index=[i for i, _ in columns],
+            dropped=[d for _, d in columns],
+            weights=_shifted(own, [shifts[i] + d for i, d in columns]),
+        )
+
+    def accumulator_intervals(
+        self, ranges: Sequence[Interval], alignment: Sequence[int] | None = None
+    ) -> list[Interval]:
+        """Exact [lo, hi] of every neuron's accumulator before any wrapping.
+
+        ``hi = b + x_max * sum(w+) + x_min * sum(w-)``, and ``lo`` likewise, with the interval
+        (x_min, x_max) of each input in ``ranges``.
+        """
+        terms = self.terms(alignment)
+        read = terms.ranges(ranges)
+        low, high = np.array(read, dtype=object).T
+        size = max(1, *(max(map(abs, ends)) for ends in read))
+        weights = terms.weights
+        if size * int(np.abs(weights).sum(axis=1).max()) < 1 << 62:
+            low, high = low.astype(np.int64), high.astype(np.int64)
+        else:
+            weights = weights.astype(object)
+        positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
+        spread = (positive @ low + negative @ high, positive @ high + negative @ low)
+        return [
+            (bias + lo, bias + hi)
+            for bias, lo, hi in zip(self.bias, *(s.tolist() for s in spread), strict=True)
+        ]
+
+    def widest(self, source: Source) -> int:
+        """Partial sums in any order are within ``|bias| + sum of |w| * |x|``."""
+        terms = self.terms(source.alignment)
+        sizes = [max(1, *map(abs, ends)) for ends in terms.ranges(source.ranges)]
+        reach = np.abs(terms.weights.astype(object)) @ np.array(sizes, object)
+        size = max(map(abs, self.bias)) + int(reach.max())
+        bits = max(size.bit_length(), self.accumulator_bits or 0)
+        return max(one.widest(bits) for one in self.rescales(source.fraction))
+
+    # The golden model
+
+    def accumulate(self, x: Integers, alignment: Sequence[int] | None = None) -> Integers:
+        """``bias + weights @ x``, wrapped where the layer says so; integers [samples, outputs]."""
+        terms = self.terms(alignment)
+        weights = terms.weights.astype(x.dtype)
+        sums: Integers = terms.read(x) @ weights.T + np.array(self.bias, dtype=x.dtype)
+        return sums if self.wrap_bits is None else arithmetic.wrap(sums, self.wrap_bits, True)
+
+    # Other layers that compute the same
+
+    def folded(self, constants: Mapping[int, int], alignment: Sequence[int]) -> list[int]:
+        """Biases that contain what inputs contribute that are ``constants``, by their index."""
+        terms = self.terms(alignment)
+        biases = list(self.bias)
+        for column, (i, dropped) in enumerate(zip(terms.index, terms.dropped, strict=True)):
+            if i in constants:
+                factor = constants[i] >> dropped
+                own = terms.weights[:, column].tolist()
+                biases = [bias + w * factor for bias, w in zip(biases, own, strict=True)]
+        if self.wrap_bits is None:
+            return biases
+        wrapped = arithmetic.wrap(np.array(biases, object), self.wrap_bits, signed=True)
+        return [int(bias) for bias in wrapped]
+
+    def with_outputs(self, kept: Sequence[int]) -> dict[str, Any]:
+        """The layer, as plain data, with the neurons ``kept`` alone, in this order."""
+        content = self.model_dump()
+        parts = [content, content["output"] or {}]
+        for part, keys in zip(parts, (_PER_OUTPUT, _PER_OUTPUT_FORMAT), strict=True):
+            for key in keys:
+                if isinstance(part.get(key), list):
+                    part[key] = [part[key][j] for j in kept]
+        if self.dropped_bits is not None:
+            content["dropped_bits"] = [(self.dropped() or [])[j] for j in kept]
+        return content
+
+    def with_inputs(self, kept: Sequence[int]) -> dict[str, Any]:
+        """The layer, as plain data, that reads the inputs ``kept`` alone, in this order."""
+        content = self.model_dump()
+        for key in ("weights", "dropped_bits"):
+            rows = self.dropped() if key == "dropped_bits" else content[key]
+            if rows is not None:
+                content[key] = [[row[i] for i in kept] for row in rows]
+        return content
+
+    # The file
+
+    def check(self, where: str, source: Source, last: bool) -> None:
+        """Refuse what the types alone do not say."""
+        _check_bits(self, where)
+        _check_shape(self, where, source)
+        _check_codes(self, where)
+        check_activation(self, where)
+        check_output(self, where, last)
+        _check_dropped(self, where, source)
+        _check_accumulators(self, where, source)
+
+
+_PER_OUTPUT = ("weights", "bias", "weight_fraction_bits")
+_PER_OUTPUT_FORMAT = ("bits", "fraction_bits", "multiplier", "shift", "thresholds", "scale")
+
+
+def _shifted(weights: Integers, shifts: Sequence[int]) -> Integers:
+    """``weights`` [outputs, columns], each column shifted left; int64 where that holds them."""
+    if not any(shifts):
+        return weights
+    shifted: Integers = weights.astype(object) * np.array([1 << shift for shift in shifts], object)
+    if max(map(abs, shifted.ravel().tolist())) < 1 << 62:
+        shifted = shifted.astype(np.int64)
+    return shifted
+
+
+def _check_bits(layer: DenseLayer, where: str) -> None:
+    if (layer.codebook is None) != (layer.codebook_bits is None):
+        missing = "codebook" if layer.codebook is None else "codebook_bits"
+        raise HwgenError(f"{where}.{missing}", "null", "codebook and codebook_bits go together")
+    if layer.codebook is not None and layer.weight_bits > 8:
+        raise HwgenError(
+            f"{where}.weight_bits",
+            f"{layer.weight_bits} with a codebook",
+            "at most 8 with a codebook",
+        )
+
+
+def _check_shape(layer: DenseLayer, where: str, source: Source) -> None:
+    fan_in = source.count
+    for row, codes in enumerate(layer.weights):
+        if len(codes) != fan_in:
+            raise HwgenError(
+                f"{where}.weights[{row}]",
+                f"{len(codes)} codes",
+                f"{shown(fan_in)} as {source.said_by} say",
+            )
+    if len(layer.bias) != layer.outputs:
+        raise HwgenError(
+            f"{where}.bias",
+            f"{len(layer.bias)} values",
+            f"{layer.outputs}, one for each row of weights",
+        )
+    fractions = layer.weight_fraction_bits
+    if isinstance(fractions, list) and len(fractions) != layer.outputs:
+        raise HwgenError(
+            f"{where}.weight_fraction_bits",
+            f"{len(fractions)} values",
+            f"one integer, or {layer.outputs}, one for each row of weights",
+        )
+
+
+def _check_codes(layer: DenseLayer, where: str) -> None:
+    low, high = -(1 << (layer.weight_bits - 1)), (1 << (layer.weight_bits - 1)) - 1
+    if layer.codebook is not None and layer.codebook_bits is not None:
+        high = (1 << layer.weight_bits) - 1
+        if len(layer.codebook) != high + 1:
+            raise HwgenError(
+                f"{where}.codebook",
+                f"{len(layer.codebook)} values",
+                f"{high + 1} for weight_bits {layer.weight_bits}",
+            )
+        values = Format(bits=layer.codebook_bits, signed=True, fraction_bits=0)
+        for position, value in enumerate(layer.codebook):
+            if not values.minimum <= value <= values.maximum:
+                raise HwgenError(
+                    f"{where}.codebook[{position}]",
+                    f"value {shown(value)}",
+                    f"{values.minimum}..{values.maximum} for codebook_bits {layer.codebook_bits}",
+                )
+    for row, codes in enumerate(layer.weights):
+        if min(codes) < low or max(codes) > high:
+            column = next(i for i, code in enumerate(codes) if not low <= code <= high)
+            raise HwgenError(
+                f"{where}.weights[{row}][{column}]",
+                f"code {shown(codes[column])}",
+                f"{low}..{high} for weight_bits {layer.weight_bits}",
+            )
+
+
+def _check_dropped(layer: DenseLayer, where: str, source: Source) -> None:
+    given: Any = layer.dropped_bits
+    if given is None:
+        return
+    place = f"{where}.dropped_bits"
+    rows = given if given and isinstance(given[0], list) else [given]
+    if rows is given and len(rows) != layer.outputs:
+        raise HwgenError(
+            place, f"{len(rows)} lists", f"{layer.outputs}, one for each row of weights"
+        )
+    for j, row in enumerate(rows):
+        at = f"{place}[{j}]" if rows is given else place
+        if len(row) != layer.fan_in:
+            raise HwgenError(at, f"{len(row)} values", f"{layer.fan_in}, one for each input")
+        for i, (bits, one) in enumerate(zip(row, source.formats, strict=True)):
+            most = one.bits - one.signed
+            if bits > most:
+                raise HwgenError(f"{at}[{i}]", f"found {bits}", f"0..{most} of input {i} ({one})")
+
+
+def _check_accumulators(layer: DenseLayer, where: str, source: Source) -> None:
+    given = layer.accumulator_bits
+    if given is None:
+        if layer.accumulator_overflow == "wrap":
+            raise HwgenError(
+                f"{where}.accumulator_bits", "null with wrap", "a width is needed to wrap at"
+            )
+        return
+    for neuron, bias in enumerate(layer.bias):
+        if signed_width(bias, bias) > given:
+            raise HwgenError(
+                f"{where}.bias[{neuron}]",
+                f"value {bias} needs {signed_width(bias, bias)} bits",
+                f"the accumulator has {given}",
+            )
+    if layer.accumulator_overflow == "wrap":
+        return
+    intervals = layer.accumulator_intervals(source.ranges, source.alignment)
+    for neuron, (lo, hi) in enumerate(intervals):
+        if signed_width(lo, hi) > given:
+            name = printable(layer.name, 40)
+            raise HwgenError(
+                f"{where}.accumulator_bits",
+                f"{given}, but neuron {neuron} of layer {name!r} spans [{lo}, {hi}]",
+                f'{signed_width(lo, hi)} bits are needed (or "accumulator_overflow": "wrap")',
+            )
