@@ -121,12 +121,12 @@ class Point:
     @property
     def path_ns(self) -> float | None:
         """Critical path, where mapped."""
-        return self.mapped and self.mapped.path_ns
+        return None if self.mapped is None else self.mapped.path_ns
 
     @property
     def energy_pj(self) -> float | None:
         """Of an inference, where measured."""
-        return self.mapped and self.mapped.energy_pj
+        return None if self.mapped is None else self.mapped.energy_pj
 
     @property
     def options(self) -> str:

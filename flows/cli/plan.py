@@ -79,9 +79,7 @@ def plan(
     x = None if data is None else load_data(data, network).x[:_SAMPLES]
     with Progress(quiet=as_json) as progress:
         mapper = cells_of(network, library, options, x, progress)
-        found = make_plan(
-            network, library, limits, count=count, mapper=mapper, progress=progress
-        )
+        found = make_plan(network, library, limits, count=count, mapper=mapper, progress=progress)
         if output is not None:
             write_plan(found, output, progress)
     if found.chosen is None:

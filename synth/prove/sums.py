@@ -26,12 +26,8 @@ from hwgen.spec.formats import signed_width
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
 from hwgen.synth.prove.cells import Factor, Sum
 from hwgen.synth.prove.evaluation import Add
-
-Terms = dict[int, int]
-"""Coefficients by variable: an even literal, or a negative number for a whole number."""
-
-_FEW = 3
-"""Words of single bits up to which a sum is grounded by adding them."""
+from hwgen.synth.prove.residues import Residues
+from hwgen.synth.prove.terms import Terms, add_term, constant_word, few_rows, normal
 
 
 @dataclass(frozen=True)
@@ -81,10 +77,7 @@ class Words:
         self._made: dict[tuple[object, ...], tuple[_Made, list[int]]] = {}
         self._owner: dict[int, _Made] = {}
         self._ranges: dict[int, tuple[int, int]] = {}
-        self._numbers: dict[int, _Made] = {}
-        """The words of whole numbers."""
-        self._residues: dict[tuple[object, ...], int] = {}
-        """By what it is a function of: a bit that was noted."""
+        self._noted = Residues()
 
     def number(self, low: int, high: int) -> list[int]:
         """A new number in ``low..high`` as the narrowest word: signed where ``low < 0``."""
@@ -93,7 +86,8 @@ class Words:
         variable = -1 - len(self._ranges)
         self._ranges[variable] = (low, high)
         word = self._word({variable: 1}, 0, (low, high))
-        self._numbers[variable] = self._owner[next(bit for bit in word if bit > TRUE)]
+        made = self._owner[next(bit for bit in word if bit > TRUE)]
+        self._noted.define(variable, made.weights, made.constant)
         return word
 
     def adder(self) -> Add:
@@ -118,11 +112,11 @@ class Words:
             sign = -1 if term.negative else 1
             if len(term.factors) == 1:
                 for bit, weight in _weighted(term.factors[0]):
-                    constant += _add(terms, bit, sign * weight)
+                    constant += add_term(terms, bit, sign * weight)
                 continue
             for a, left in _weighted(term.factors[0]):
                 for b, right in _weighted(term.factors[1]):
-                    constant += _add(terms, self.aig.both(a, b), sign * left * right)
+                    constant += add_term(terms, self.aig.both(a, b), sign * left * right)
         return terms, constant
 
     def interval(self, terms: Terms) -> tuple[int, int]:
@@ -150,7 +144,7 @@ class Words:
             for bit in made.weights:
                 del result[bit]
             for variable, factor in made.terms.items():
-                _add(result, variable, scale * factor)
+                add_term(result, variable, scale * factor)
             waiting += made.terms
             constant += scale * made.constant
         return result, constant
@@ -162,7 +156,7 @@ class Words:
         """
         for bit in terms:
             made = self._owner.get(bit)
-            if made is None or made.modulus or not self._numbers.keys().isdisjoint(made.terms) and len(made.terms) == 1:
+            if made is None or made.modulus or self._noted.is_number(made.terms):
                 continue
             bits = list(made.weights)
             missing = next(i for i, b in enumerate(bits) if b in terms)
@@ -178,10 +172,12 @@ class Words:
 
         With a the sum that ``made`` is: ``(a >> m) + b = (a + (b << m)) >> m``.
         """
-        scaled = {bit: factor << missing for bit, factor in terms.items() if bit not in made.weights}
+        scaled = {
+            bit: factor << missing for bit, factor in terms.items() if bit not in made.weights
+        }
         constant = (constant << missing) + made.constant
         for variable, factor in made.terms.items():
-            constant += _add(scaled, variable, factor)
+            constant += add_term(scaled, variable, factor)
         whole, constant = self._substituted(scaled, constant, 1 << (width + missing))
         return self._placed(whole, constant, width + missing)[missing:]
 
@@ -191,13 +187,13 @@ class Words:
         A lowest bit that is a constant or a single bit, of the same value or not, is just that.
         """
         lowest: list[int] = []
-        while len(lowest) < width and not self._known(terms, constant, 1):
+        while len(lowest) < width and not self._noted.known(terms, constant, 1):
             odd = [variable for variable, factor in terms.items() if factor & 1]
             if len(odd) > 1 or (odd and odd[0] < 0):
                 break
             lowest.append(odd[0] ^ (constant & 1) if odd else constant & 1)
             terms = dict(terms)
-            constant += _add(terms, lowest[-1], -1)
+            constant += add_term(terms, lowest[-1], -1)
             terms = {variable: factor >> 1 for variable, factor in terms.items()}
             constant >>= 1
         return lowest + self._upper(terms, constant, width - len(lowest))
@@ -232,41 +228,10 @@ class Words:
             word = self.aig.inputs(max((~low).bit_length(), high.bit_length()) + 1)
             weights = {bit: 1 << i for i, bit in enumerate(word)}
             weights[word[-1]] *= -1
-        known = self._known(terms, key[1], len(weights) - 1)
+        known = self._noted.known(terms, key[1], len(weights) - 1)
         word = [*known, *word[len(known) :]]
         weights = dict(zip(word, weights.values(), strict=False))
         return self._keep(key, _Made(weights, terms, constant), word)
-
-    def _residue(self, terms: Terms, constant: int, place: int) -> tuple[object, ...]:
-        """What bit ``place`` of ``terms + constant`` is a function of."""
-        modulus = 2 << place
-        found: Terms = {}
-        for variable, factor in terms.items():
-            number = self._numbers.get(variable)
-            constant -= factor * number.constant if number else 0
-            for bit, weight in (number.weights if number else {variable: 1}).items():
-                if factor * weight % modulus:
-                    constant += _add(found, bit, factor * weight)
-        left = ((bit, factor % modulus) for bit, factor in sorted(found.items()))
-        return place, constant % modulus, tuple(one for one in left if one[1])
-
-    def note(self, bits: Iterable[int]) -> None:
-        """Let low bits of later words be these, bits of words, where they are equal to them."""
-        for bit in bits:
-            made = self._owner.get(bit)
-            if made is not None and not made.modulus:
-                place = list(made.weights).index(bit)
-                self._residues[self._residue(made.terms, made.constant, place)] = bit
-
-    def _known(self, terms: Terms, constant: int, most: int) -> list[int]:
-        """The lowest bits of ``terms + constant`` as far as there are noted ones that are equal."""
-        known: list[int] = []
-        while self._residues and len(known) < most:
-            bit = self._residues.get(self._residue(terms, constant, len(known)))
-            if bit is None:
-                break
-            known.append(bit)
-        return known
 
     def _wrapped(self, terms: Terms, constant: int, width: int) -> list[int]:
         modulus, half = 1 << width, 1 << width >> 1
@@ -283,6 +248,13 @@ class Words:
         for bit in made.weights:
             self._owner.setdefault(bit, made)
         return word
+
+    def note(self, bits: Iterable[int]) -> None:
+        """Let low bits of later words be these, bits of words, where they are equal to them."""
+        for bit in bits:
+            made = self._owner.get(bit)
+            if made is not None and not made.modulus:
+                self._noted.note(bit, made.terms, made.constant, list(made.weights).index(bit))
 
     def group(self, bit: int) -> Hashable:
         """What an input is a function of: equal for words that differ in a constant or a scale."""
@@ -387,7 +359,7 @@ class _Grounds:
             for sign in (1, -1):
                 rest = dict(terms)
                 for variable, factor in part.items():
-                    _add(rest, variable, -sign * factor)
+                    add_term(rest, variable, -sign * factor)
                 if rest and normal(rest)[0] in self.numbers:
                     return {variable: sign * factor for variable, factor in part.items()}, rest
         return None
@@ -403,59 +375,8 @@ class _Grounds:
         return total
 
 
-def normal(terms: Terms) -> tuple[tuple[tuple[int, int], ...], int, bool]:
-    """Terms without their common power of two and their sign: what is left, shift and sign."""
-    shift = min((factor & -factor).bit_length() - 1 for factor in terms.values())
-    first = min(terms)
-    negative = terms[first] < 0
-    scale = -1 if negative else 1
-    key = tuple((variable, scale * (terms[variable] >> shift)) for variable in sorted(terms))
-    return key, shift, negative
-
-
-def few_rows(terms: Terms) -> tuple[list[list[int]], int] | None:
-    """Single bits as at most three words, false where there is none, and a constant.
-
-    None where it takes more, or ``terms`` has whole numbers.
-    """
-    rows: list[dict[int, int]] = []
-    constant = 0
-    for variable, factor in sorted(terms.items()):
-        if variable < 0:
-            return None
-        constant += min(factor, 0)
-        for place in range(abs(factor).bit_length()):
-            if not abs(factor) >> place & 1:
-                continue
-            free = next((row for row in rows if place not in row), None)
-            if free is None:
-                rows.append(free := {})
-            free[place] = variable ^ (factor < 0)
-        if len(rows) > _FEW:
-            return None
-    return [[row.get(i, FALSE) for i in range(max(row) + 1)] for row in rows], constant
-
-
-def constant_word(value: int, width: int) -> list[int]:
-    """``value`` in two's complement."""
-    return [value >> i & 1 for i in range(width)]
-
-
 def _weighted(factor: Factor) -> Iterable[tuple[int, int]]:
     """Bits of a number with their weights."""
     last = len(factor.word) - 1
     for i, bit in enumerate(factor.word):
         yield bit, -(1 << i) if factor.signed and i == last else 1 << i
-
-
-def _add(terms: Terms, literal: int, factor: int) -> int:
-    """Add ``factor * literal`` to ``terms``; what it adds to the constant is returned."""
-    if 0 <= literal <= TRUE:
-        return literal * factor
-    constant = 0
-    if literal > 0 and literal & 1:
-        literal, factor, constant = literal ^ 1, -factor, factor
-    total = terms.pop(literal, 0) + factor
-    if total:
-        terms[literal] = total
-    return constant

@@ -11,7 +11,8 @@ from hwgen.synth.prove.cells import Word, extended
 from hwgen.synth.prove.circuit import Cell, Source
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation
-from hwgen.synth.prove.sums import Terms, Words, constant_word, few_rows, normal
+from hwgen.synth.prove.sums import Words
+from hwgen.synth.prove.terms import Terms, constant_word, few_rows, normal
 
 _LANES = 512
 _ONES = (1 << _LANES) - 1

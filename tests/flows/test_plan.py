@@ -31,7 +31,9 @@ NET = network(
 )
 
 
-def point(interval: int, area: float, mapped: float | None = None, path: float | None = None) -> Point:
+def point(
+    interval: int, area: float, mapped: float | None = None, path: float | None = None
+) -> Point:
     return Point(
         architecture=Parallel(),
         latency=1,

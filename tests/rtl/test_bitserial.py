@@ -72,7 +72,7 @@ def test_a_large_bias_makes_no_wide_accumulator() -> None:
 def test_shared_sums_are_the_product(bits: int, width: int) -> None:
     rng = np.random.default_rng(bits)
     weights = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (12, 16))
-    graph = share(weights, [width] * 16)
+    graph = share(weights.tolist(), [width] * 16)
     x = rng.integers(0, 1 << width, 16).tolist()
     nodes = list(x)
     for terms in [*graph.nodes, *graph.sums]:
@@ -81,7 +81,7 @@ def test_shared_sums_are_the_product(bits: int, width: int) -> None:
 
 
 def test_sharing_saves() -> None:
-    rows = np.array([[1, -1, 1, 0, 3], [1, -1, 1, 5, 0], [-2, 2, -2, 0, 0]])
+    rows = [[1, -1, 1, 0, 3], [1, -1, 1, 5, 0], [-2, 2, -2, 0, 0]]
     graph = share(rows, [1] * 5)
     assert [len(terms) for terms in graph.nodes if len(terms) > 1] == [3]
 

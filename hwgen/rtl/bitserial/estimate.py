@@ -6,7 +6,9 @@ Sums of what a design is made of, each at a price in um2 that was fitted to ``hw
 
 from collections.abc import Sequence
 
-from hwgen.rtl.bitserial.neuron import neurons
+import numpy as np
+
+from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.digits import digit_counts
 from hwgen.rtl.requantize import shape_of
@@ -16,17 +18,13 @@ from hwgen.spec.network import DenseLayer, InputFormat, Network
 PRICES = (29.9, 120.5, 33.5, 14.3)
 
 
-def estimated_area(
-    layers: Sequence[DenseLayer], source: Format, digit: int, stages: int
-) -> float:
+def estimated_area(layers: Sequence[DenseLayer], source: Format, digit: int, stages: int) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``."""
     found = parts(layers, source, digit, stages)
     return sum(price * part for price, part in zip(PRICES, found, strict=True))
 
 
-def parts(
-    layers: Sequence[DenseLayer], source: Format, digit: int, stages: int
-) -> tuple[int, ...]:
+def parts(layers: Sequence[DenseLayer], source: Format, digit: int, stages: int) -> tuple[int, ...]:
     """What a design is made of.
 
     Bits added in a clock; bits of accumulators; other bits that are stored; bits of inputs of which
@@ -37,15 +35,16 @@ def parts(
     added = upper = stored = selected = 0
     ranges = sources(network)
     reads = [schedule.reads(network, index) for index in range(len(layers))]
-    for index, layer in enumerate(layers):
+    for index in range(len(layers)):
         widths = [shape_of(*interval).width for interval in ranges[index]]
-        counts = digit_counts(layer.weight_values).sum(axis=0)
-        added += sum(int(n) * min(digit, w) for n, w in zip(counts, widths, strict=True))
+        for one in columns(network, index, ranges[index]):
+            counts = digit_counts(np.array(one.weights, object))
+            added += int(counts.sum()) * min(digit, one.width)
         selected += sum(widths) if schedule.digits[index] > 1 else 0
         serves = index + 1 < len(layers) and reads[index + 1] == "digits"
-        for one in neurons(network, index, ranges[index], digit):
-            upper += one.recurrence.width
-            stored += one.passage if serves else one.kept
+        for neuron in neurons(network, index, ranges[index], digit):
+            upper += neuron.recurrence.width
+            stored += neuron.passage if serves else neuron.kept
         if reads[index] == "stored":
             stored += sum(max(0, width - digit) for width in widths)
     return added, upper, stored, selected

@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.bitserial.neuron import neurons
+from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Reads
 from hwgen.rtl.bitserial.sharing import share
 from hwgen.rtl.bitserial.words import Word, add, of_term
-from hwgen.rtl.parallel.top import packed_width, unpack
 from hwgen.rtl.parallel.addergraph import Term, signed_digits
+from hwgen.rtl.parallel.top import packed_width, unpack
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
@@ -58,6 +58,7 @@ class BitSerialLayer(wiring.Component):
         self._digit = digit
         self._reads = reads
         self._serves = serves
+        self._columns = columns(network, index, ranges)
         self._neurons = neurons(network, index, ranges, digit)
         self.ranges = [neuron.requantizer.interval for neuron in self._neurons]
         self._digits = self._neurons[0].digits
@@ -68,10 +69,10 @@ class BitSerialLayer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Digits, shared sums, neurons."""
         m = Module()
-        digits = self._read(m)
         live = [j for j, (low, high) in enumerate(self.ranges) if low != high]
-        words = [Word(value=value, high=(1 << len(value)) - 1, offset=0) for value in digits]
-        graph = share(self._layer.weight_values[live], [len(value) for value in digits])
+        words = [Word(value=v, high=(1 << len(v)) - 1, offset=0) for v in self._read(m)]
+        weights = [[one.weights[j] for one in self._columns] for j in live]
+        graph = share(weights, [len(word.value) for word in words])
         for terms in graph.nodes:
             operands = [of_term(words, term) for term in terms]
             words.append(add(m, f"shared{len(words)}", operands))
@@ -96,23 +97,31 @@ class BitSerialLayer(wiring.Component):
         return _chosen([Const(part, self._digit) for part in parts], self.select, self._digit)
 
     def _read(self, m: Module) -> list[Value]:
-        """The digits that are looked at, each as wide as it can be."""
+        """The digits that are looked at, column by column, each as wide as it can be."""
         D = self._digit
+        digits: dict[int, Value] = {}
         found: list[Value] = []
-        for i, interval in enumerate(self._inputs):
-            shape = shape_of(*interval)
-            digit = Signal(min(D, shape.width), name=f"x{i}")
-            if self._reads == "digits":
-                m.d.comb += digit.eq(self.x[i * D : i * D + len(digit)])
-            else:
-                m.d.comb += digit.eq(self._select(m, i, unpack(self.x, self._inputs)[i]))
-            found.append(digit)
+        for one in self._columns:
+            i = one.input
+            if i not in digits:
+                digits[i] = Signal(min(D, one.width), name=f"x{i}")
+                m.d.comb += digits[i].eq(self._select(m, i))
+            if not one.dropped:
+                found.append(digits[i])
+                continue
+            masked = Signal(len(digits[i]), name=f"x{i}_{one.dropped}")
+            for k in range(len(masked)):
+                clocks = [t for t in range(self._digits) if k in one.places(t, D)]
+                m.d.comb += masked[k].eq(digits[i][k] & Cat(self.select[t] for t in clocks).any())
+            found.append(masked)
         return found
 
-    def _select(self, m: Module, i: int, x: Value) -> Value:
+    def _select(self, m: Module, i: int) -> Value:
         """The digit of input ``i`` that is looked at."""
         D = self._digit
-        code = _code(x, signed=self._inputs[i][0] < 0)
+        if self._reads == "digits":
+            return self.x[i * D : (i + 1) * D]
+        code = _code(unpack(self.x, self._inputs)[i], signed=self._inputs[i][0] < 0)
         parts: list[Value] = [code[k : k + D] for k in range(0, len(code), D)]
         if self._reads == "stored" and len(parts) > 1:
             rest = Signal(len(code) - D, name=f"rest{i}", reset_less=True)
@@ -158,10 +167,9 @@ class BitSerialLayer(wiring.Component):
 
     def _wrapped(self, accumulator: Value, signed: bool) -> Value:
         """The accumulator, in the width at which it wraps if it does."""
-        bits = self._layer.accumulator_bits
-        if self._layer.accumulator_overflow == "wrap" and bits is not None:
-            if len(accumulator) >= bits:
-                return accumulator[:bits].as_signed()
+        bits = self._layer.wrap_bits
+        if bits is not None and len(accumulator) >= bits:
+            return accumulator[:bits].as_signed()
         return accumulator.as_signed() if signed else accumulator
 
     def _zeros(self, m: Module, j: int, final: Value) -> Value:

@@ -14,10 +14,10 @@ from functools import cached_property
 
 from hwgen.rtl.parallel.addergraph import signed_digits
 from hwgen.rtl.requantize import Requantizer, requantizers, shape_of
+from hwgen.spec.activations import Clip, Tabled
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import DenseLayer, Network
-
 
 _TRIED = 64
 """Divisions of a bias that are tried."""
@@ -90,12 +90,66 @@ class Recurrence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Column:
+    """An input as some neurons read it, and their weights.
+
+    Parameters
+    ----------
+    input
+        Which.
+    dropped
+        How many of its low bits count as 0; fewer than ``width``.
+    width, signed
+        Of the input; a signed one is read counted from its least value.
+    weights
+        Of all neurons.
+    """
+
+    input: int
+    dropped: int
+    width: int
+    signed: bool
+    weights: list[int]
+
+    @property
+    def least(self) -> int:
+        """What is added to the digits to make the input."""
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    def places(self, t: int, digit: int) -> list[int]:
+        """Bits of the t-th digit, of ``digit`` bits, that may be 1."""
+        return [k for k in range(digit) if self.dropped <= t * digit + k < self.width]
+
+
+def columns(network: Network, index: int, ranges: list[Interval]) -> list[Column]:
+    """What layer ``index`` adds up, its inputs lying in ``ranges``."""
+    terms = network.layers[index].terms(network.source(index).alignment)
+    found = []
+    for position, (i, dropped) in enumerate(zip(terms.index, terms.dropped, strict=True)):
+        shape = shape_of(*ranges[i])
+        weights = terms.weights[:, position].tolist()
+        if dropped >= shape.width and not shape.signed:
+            weights = [0] * len(weights)
+        left = min(dropped, shape.width - 1)
+        found.append(
+            Column(
+                input=i,
+                dropped=left,
+                width=shape.width,
+                signed=shape.signed,
+                weights=[int(weight) >> left for weight in weights],
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class Neuron:
-    """Neuron ``index`` of ``layer``, whose inputs lie in ``inputs`` and come in digits."""
+    """Neuron ``index`` of ``layer``, which reads ``columns`` in ``digits`` of ``digit`` bits."""
 
     layer: DenseLayer
     index: int
-    inputs: list[Interval]
+    columns: list[Column]
     digit: int
     digits: int
     requantizer: Requantizer
@@ -113,16 +167,19 @@ class Neuron:
     @cached_property
     def needless(self) -> int:
         """Low bits of its sum that do not show in the output, or only whether all are zero."""
-        layer, requantizer = self.layer, self.requantizer
-        if layer.output is None or layer.activation == "leaky_relu" or requantizer.adds:
+        rescale = self.requantizer.rescale
+        clips = isinstance(rescale.activation, Clip | Tabled)
+        if rescale.target is None or rescale.thresholds is not None or not clips:
             return 0
-        return max(0, requantizer.fraction - layer.output.fraction_bits)
+        doublings = rescale.multiplier.bit_length() - 1
+        if rescale.multiplier != 1 << doublings or self.requantizer.adds:
+            return 0
+        return max(0, rescale.shift - doublings)
 
     @property
     def sticky(self) -> bool:
         """Whether all of those are zero does show."""
-        target = self.layer.output
-        return self.needless > 0 and target is not None and target.rounding == "half_even"
+        return self.needless > 0 and self.requantizer.rescale.rounding == "half_even"
 
     @property
     def kept(self) -> int:
@@ -136,33 +193,32 @@ class Neuron:
         return max(self.width - self.digit + early, self.kept, 0)
 
     def _constant(self) -> int:
-        """What the sum has beside its digits; a signed input counts from its format's minimum."""
-        shapes = [shape_of(*interval) for interval in self.inputs]
-        least = [-(1 << (shape.width - 1)) if shape.signed else 0 for shape in shapes]
-        weights = self.layer.weight_values[self.index].tolist()
-        products = (weight * low for weight, low in zip(weights, least, strict=True))
-        return int(self.layer.bias[self.index] + self.requantizer.offset + sum(products))
+        """What the sum has beside its digits."""
+        products = (one.weights[self.index] * one.least for one in self.columns)
+        constant = self.layer.bias[self.index] + self.requantizer.offset
+        return int(constant) + sum(products)
 
     def _sums(self) -> list[Interval]:
         """Exact interval of the sum of the t-th digits, for each t."""
-        weights = self.layer.weight_values[self.index].tolist()
-        widths = [shape_of(*interval).width for interval in self.inputs]
         found = []
         for t in range(self.digits):
-            bits = [min(self.digit, max(0, width - t * self.digit)) for width in widths]
-            ends = [weight * ((1 << b) - 1) for weight, b in zip(weights, bits, strict=True)]
-            found.append((sum(min(end, 0) for end in ends), sum(max(end, 0) for end in ends)))
+            low = high = 0
+            for one in self.columns:
+                end = one.weights[self.index] * sum(1 << k for k in one.places(t, self.digit))
+                low, high = low + min(end, 0), high + max(end, 0)
+            found.append((low, high))
         return found
 
 
 def neurons(network: Network, index: int, ranges: list[Interval], digit: int) -> list[Neuron]:
     """Those of layer ``index``, whose inputs lie in ``ranges`` and come in digits of that size."""
     widest = max(shape_of(*interval).width for interval in ranges)
+    read = columns(network, index, ranges)
     return [
         Neuron(
             layer=network.layers[index],
             index=j,
-            inputs=ranges,
+            columns=read,
             digit=digit,
             digits=-(-widest // digit),
             requantizer=requantizer,

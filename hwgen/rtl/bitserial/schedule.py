@@ -14,7 +14,6 @@ from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
 
-
 _FLOP, _LOAD, _SELECT = 49, 16, 8
 """Areas (um2, ihp-sg13g2) of a flip-flop, of loading and shifting a bit, of selecting a bit."""
 

@@ -7,10 +7,10 @@ bits of its terms less the bits of its value. The pair that saves most goes firs
 part like the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwgen.rtl.parallel.addergraph import Term, signed_digits
-from hwgen.spec.arithmetic import Integers
 
 Row = tuple[int, int]
 """Positive and negative terms, as sets of bits ``node * stride + margin + shift``."""
@@ -36,7 +36,7 @@ class SharedSums:
     sums: list[list[Term]]
 
 
-def share(weights: Integers, widths: list[int]) -> SharedSums:
+def share(weights: Sequence[Sequence[int]], widths: list[int]) -> SharedSums:
     """Sums for ``weights @ x``.
 
     Parameters
@@ -52,8 +52,8 @@ def share(weights: Integers, widths: list[int]) -> SharedSums:
 class _Sharing:
     """Rows 0.. are the outputs, those after them new nodes."""
 
-    def __init__(self, weights: Integers, widths: list[int]):
-        digits = [[signed_digits(weight) for weight in row] for row in weights.tolist()]
+    def __init__(self, weights: Sequence[Sequence[int]], widths: list[int]):
+        digits = [[signed_digits(weight) for weight in row] for row in weights]
         self.outputs = len(digits)
         self.inputs = len(widths)
         self.highs = [(1 << width) - 1 for width in widths]
@@ -80,7 +80,9 @@ class _Sharing:
         # best[a]: what row a saves most with a later row: (saving, -b, shift, opposite)
         self.best = [self._search(a) for a in range(len(self.rows))]
         while True:
-            saving, a = max((one[0], -a) for a, one in enumerate(self.best)) if self.best else (0, 0)
+            saving, a = (
+                max((one[0], -a) for a, one in enumerate(self.best)) if self.best else (0, 0)
+            )
             if saving < 1:
                 break
             self._extract(-a)
@@ -144,7 +146,11 @@ class _Sharing:
         self.highs.append(total)
         self._enter(node, total.bit_length())
         bit = 1 << (node * self.stride + base)
-        back = (common[0] << -shift, common[1] << -shift) if shift < 0 else (common[0] >> shift, common[1] >> shift)
+        back = (
+            (common[0] << -shift, common[1] << -shift)
+            if shift < 0
+            else (common[0] >> shift, common[1] >> shift)
+        )
         back = back[::-1] if opposite else back
         own = bit >> shift if shift >= 0 else bit << -shift
         self.rows[a] = self.rows[a][0] ^ common[0] | bit, self.rows[a][1] ^ common[1]
@@ -168,7 +174,10 @@ class _Sharing:
 
     def _terms(self, row: Row) -> list[Term]:
         terms = [Term(n, s, False) for n, s in self._places(row[0])]
-        return sorted(terms + [Term(n, s, True) for n, s in self._places(row[1])], key=lambda t: (t.node, t.shift))
+        return sorted(
+            terms + [Term(n, s, True) for n, s in self._places(row[1])],
+            key=lambda t: (t.node, t.shift),
+        )
 
     def _result(self) -> SharedSums:
         """Nodes in an order in which each refers to earlier ones."""
