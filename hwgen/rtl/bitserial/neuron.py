@@ -162,7 +162,8 @@ class Neuron:
     @cached_property
     def width(self) -> int:
         """Bits of its output."""
-        return shape_of(*self.requantizer.interval).width
+        width: int = shape_of(*self.requantizer.interval).width
+        return width
 
     @cached_property
     def needless(self) -> int:
@@ -195,8 +196,8 @@ class Neuron:
     def _constant(self) -> int:
         """What the sum has beside its digits."""
         products = (one.weights[self.index] * one.least for one in self.columns)
-        constant = self.layer.bias[self.index] + self.requantizer.offset
-        return int(constant) + sum(products)
+        bias: int = self.layer.bias[self.index]
+        return bias + self.requantizer.offset + sum(products)
 
     def _sums(self) -> list[Interval]:
         """Exact interval of the sum of the t-th digits, for each t."""
