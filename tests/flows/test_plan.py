@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from hwgen.flows.api.network import load as hwgen_load
 from hwgen.flows.cli.main import hwgen, run
 from hwgen.flows.plan import Limits, Mapped, Plan, Point, candidates, front, plan, write_plan
 from hwgen.rtl.architecture import Architecture
@@ -151,3 +152,10 @@ def test_picture(tmp_path: Path) -> None:
     found = Plan(name="n", pdk="l", points=points, chosen=points[1], limits=limits)
     write_plan(found, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"plan.json", "plan.png", "plan.svg"}
+
+
+def test_python_interface() -> None:
+    found = hwgen_load(DIGITS).plan(max_cycles=10)
+    assert found.chosen is not None
+    assert isinstance(found.chosen.architecture, BitSerial)
+    assert f"to take: {found.chosen.architecture}" in found._repr_html_()

@@ -166,6 +166,15 @@ def test_digit_out_of_range() -> None:
         BitSerial(digit=0)
 
 
+def test_choices_reach_every_interval() -> None:
+    net = chain([4, 4, 4, 4])
+    widths = [max(high.bit_length() for _, high in source) for source in sources(net)]
+    intervals = {(one.digit, one.stages): one.cycles(net).interval
+                 for one in BitSerial.choices(net) if isinstance(one, BitSerial)}  # fmt: skip
+    assert len(set(intervals.values())) == len(intervals)
+    assert {1, max(widths), sum(widths)} <= set(intervals.values())
+
+
 def test_estimate_grows_with_the_digit() -> None:
     net = chain([8, 8, 8], outputs=2)
     areas = [

@@ -68,7 +68,7 @@ class BitSerial(Architecture):
             for stages in range(1, len(network.layers) + 1):
                 interval = Schedule.of(simplified, digit, stages).frame
                 if stages > 1 and interval == Schedule.of(simplified, digit, stages - 1).frame:
-                    break
+                    continue
                 one = cls(digit=digit, stages=stages)
                 area = one.estimated_area(simplified.layers, network.input.format)
                 if interval not in best or area < best[interval][0]:
