@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "predict": "Run the golden model on data; say the accuracy where classes are known.",
     },
     "Designs": {
+        "plan": "Estimate every design of a network, and name the one to take.",
         "generate": "Write a network as Verilog, and a manifest of its ports and cycles.",
         "verify": "Simulate the Verilog and compare it with the golden model, value for value.",
         "synth": "Map to standard cells: netlist, area report, a picture of where the area goes.",

@@ -105,6 +105,8 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Gates:
         ("bare", "sky130hd", "balanced"),
         ("pipelined", "asap7", "area"),
         ("serial-2", "gf180mcu", "area"),
+        ("bit-serial", "ihp-sg13g2", "area"),
+        ("bit-serial-3", "sky130hd", "area"),
     ],
 )
 def test_proved(architecture: str, pdk: str, recipe: str) -> None:
@@ -302,7 +304,7 @@ def test_other_ports(bare: Gates, serial: Gates) -> None:
         held(bare, netlist_of(serial))
 
 
-@pytest.mark.parametrize("architecture", ["bare", "pipelined", "serial"])
+@pytest.mark.parametrize("architecture", ["bare", "pipelined", "serial", "bit-serial"])
 @pytest.mark.parametrize("fault", [more, bias, shift, clipping])
 def test_wrong_arithmetic(fault: Change, architecture: str, tmp_path: Path) -> None:
     """A design of another network; the one vector that is tried does not show it."""

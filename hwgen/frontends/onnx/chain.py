@@ -98,7 +98,7 @@ class LayerChain:
 
     def _shifted(self, codes: Codes, x: Source) -> tuple[Layer, Source] | None:
         """The layer by shifts alone, or by a table; None where they do not give the same."""
-        if not _plain([codes]) or x.real is not None and not _binary(x):
+        if not _plain([codes]) or (x.real is not None and not _binary(x)):
             return None
         trial = Report()
         try:

@@ -108,9 +108,7 @@ class _Common:
     worth: float
 
 
-def _of_several_scales(
-    total: Sum, sums: Sums, x: Source, report: Report, values: bool
-) -> Layer:
+def _of_several_scales(total: Sum, sums: Sums, x: Source, report: Report, values: bool) -> Layer:
     reach = [sum_reach(row, x) for row in sums.rows]
     best: tuple[int, _Common] | None = None
     for bits in _MULTIPLIER_BITS[_FOR_VALUES if values else 0 :]:

@@ -19,7 +19,7 @@ import numpy as np
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.quantizers import exponent
 from hwgen.frontends.onnx.ranges import Fit, fit_range
-from hwgen.frontends.onnx.states import EVERYTHING, Codes, Real, Sum
+from hwgen.frontends.onnx.states import Codes, Real, Sum
 from hwgen.spec.arithmetic import Rounding
 from hwgen.spec.formats import Format, signed_width
 

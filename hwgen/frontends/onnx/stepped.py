@@ -133,9 +133,8 @@ def _steps(codes: Codes, step: Fraction, bias: Fraction, low: int, high: int) ->
 def _dyadic(value: Fraction) -> bool:
     """So few binary digits that 32-bit floats compute with it exactly."""
     odd = abs(value.numerator)
-    return (
-        value == 0
-        or (odd // (odd & -odd)).bit_length() <= 12
+    return value == 0 or (
+        (odd // (odd & -odd)).bit_length() <= 12
         and (value.denominator & (value.denominator - 1) == 0)
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.parallel.estimate import estimated_area
 from hwgen.rtl.parallel.search import EFFORTS
@@ -56,6 +56,11 @@ class Parallel(Architecture):
             bare=self.bare,
             effort=self.effort,
         )
+
+    def cycles(self, network: Network) -> Cycles:
+        """An input in every clock; the stages of a pipeline are those of its adder graphs."""
+        latency = None if self.pipeline else int(not self.bare)
+        return Cycles(latency=latency, interval=1)
 
     def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
         """Without registers of a pipeline and without a handshake."""
