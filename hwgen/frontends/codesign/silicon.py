@@ -20,7 +20,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwgen.rtl.parallel.addergraph import AdderGraph, Term, adder_graph, signed_digits
+from hwgen.rtl.parallel.addergraph import AdderGraph, Term, adder_graph
+from hwgen.rtl.parallel.digits import signed_digits
 from hwgen.spec.arithmetic import Integers
 
 digits = lru_cache(maxsize=1 << 16)(signed_digits)
