@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwgen.rtl.parallel.addergraph import AdderGraph, adder_graph
-from hwgen.rtl.parallel.digits import (
+from hwgen.rtl.adders.addergraph import AdderGraph, adder_graph
+from hwgen.rtl.adders.digits import (
     digit_count,
     own_patterns,
     patterns,
@@ -17,7 +17,7 @@ from hwgen.rtl.parallel.digits import (
     possible_digits,
     signed_digits,
 )
-from hwgen.rtl.parallel.sharing import Sharing
+from hwgen.rtl.adders.sharing import Sharing
 
 
 def additions(graph: AdderGraph) -> int:

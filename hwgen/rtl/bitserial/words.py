@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
-from hwgen.rtl.parallel.addergraph import Term
+from hwgen.rtl.adders.addergraph import Term
 
 
 @dataclass(frozen=True, kw_only=True)

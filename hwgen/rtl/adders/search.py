@@ -8,7 +8,7 @@ out on every machine: what is spent is counted in steps, not in seconds.
 import math
 import random
 
-from hwgen.rtl.parallel.sharing import FULL, Sharing
+from hwgen.rtl.adders.sharing import FULL, Sharing
 
 EFFORTS = {"low": 0, "normal": 2000, "high": 30_000}
 """Steps for each digit of the weights, by the name of the effort."""

@@ -1,7 +1,7 @@
 """A constant matrix as a shared graph of adders.
 
 ``weights @ x`` is rewritten as signed sums of shifted terms, and sums that several places need are
-computed once: :mod:`hwgen.rtl.parallel.sharing` says how, :mod:`hwgen.rtl.parallel.search` which.
+computed once: :mod:`hwgen.rtl.adders.sharing` says how, :mod:`hwgen.rtl.adders.search` which.
 """
 
 import inspect
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hwgen.rtl.parallel import digits, search, sharing
-from hwgen.rtl.parallel.digits import digit_count, signed_digits
-from hwgen.rtl.parallel.search import improve
-from hwgen.rtl.parallel.sharing import Row, Sharing
+from hwgen.rtl.adders import digits, search, sharing
+from hwgen.rtl.adders.digits import digit_count, signed_digits
+from hwgen.rtl.adders.search import improve
+from hwgen.rtl.adders.sharing import Row, Sharing
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of, open_cache
 
