@@ -10,11 +10,15 @@ from hwgen.flows.api.design import Design
 from hwgen.flows.api.samples import Samples, samples_of
 from hwgen.flows.design import make_design
 from hwgen.flows.network_info import NetworkInfo, describe_network
+from hwgen.flows.plan import Limits, Plan, cells_of, plan
 from hwgen.flows.prediction import Prediction, predict
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import DEFAULT, make
 from hwgen.spec import network as spec
 from hwgen.spec.network import MAX_WEIGHTS, load_network, save_network
+from hwgen.support.progress import Progress, silent
+from hwgen.synth import open_library
 
 
 class Network(spec.Network):
@@ -48,10 +52,12 @@ class Network(spec.Network):
         Parameters
         ----------
         arch
-            ``"parallel"``, ``"serial"`` or another architecture (docs/architectures.md).
+            ``"parallel"``, ``"bit-serial"``, ``"serial"`` or another (docs/architectures.md).
         knobs
             What the architecture has: ``pipeline`` (adder levels between registers) and ``bare`` of
-            ``parallel``, ``macs`` (multipliers that work at a time) of ``serial``.
+            ``parallel``, ``digit`` (bits of an activation in a clock) and ``stages`` (groups of
+            layers that work at once) of ``bit-serial``, ``macs`` (multipliers that work at a time)
+            of ``serial``.
 
         Returns
         -------
@@ -132,6 +138,50 @@ class Network(spec.Network):
             that the network does not have.
         """
         return predict(self, samples_of(self, x, y))
+
+    def plan(
+        self,
+        *,
+        max_cycles: int | None = None,
+        max_area: float | None = None,
+        clock: float | None = None,
+        rate: float | None = None,
+        map: int = 0,
+        pdk: str | None = None,
+        progress: Progress = silent,
+    ) -> Plan:
+        """Every design of the network, estimated, and the one to take (docs/plan.md).
+
+        Parameters
+        ----------
+        max_cycles
+            Clocks from one input to the next, at most.
+        max_area
+            um2 of cells, at most; then the fastest design is taken, else the smallest.
+        clock, rate
+            Clock period in ns, and inferences a second at that.
+        map
+            How many designs are mapped to cells, the best first; their areas then decide.
+        pdk
+            A built-in library, as of :meth:`Design.synth`.
+        progress
+            Called with a line whenever something new begins.
+
+        Returns
+        -------
+        Plan
+            ``points``, ``front`` and ``chosen``; a table in a notebook.
+
+        Raises
+        ------
+        HwgenError
+            A rate without a clock, or no such library.
+        """
+        library = open_library(pdk, ())
+        limits = Limits(max_cycles=max_cycles, max_area=max_area, clock=clock, rate=rate)
+        options = SynthesisOptions().check() if map else SynthesisOptions()
+        mapper = cells_of(self, library, options, progress=progress)
+        return plan(self, library, limits, count=map, mapper=mapper, progress=progress)
 
     def info(self) -> NetworkInfo:
         """Layers, formats, accumulator widths, parameters and weight bits.

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cycles:
+    """Clock cycles of a design, as of :class:`hwgen.rtl.top.Top`; a latency may not be known."""
+
+    latency: int | None
+    interval: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Architecture(ABC):
     """An architecture with its knobs set.
 
@@ -101,6 +109,16 @@ class Architecture(ABC):
         Ports are those of the layouts and of docs/architectures.md.
         """
 
+    @classmethod
+    def choices(cls, network: Network) -> "Sequence[Architecture]":
+        """Settings of its knobs that are worth a look for ``network``, as ``hwgen plan`` has it."""
+        return [cls()]
+
+    def cycles(self, network: Network) -> Cycles:
+        """Latency and interval of the design of ``network``, as far as they need no hardware."""
+        top = self.build(network)
+        return Cycles(latency=top.latency, interval=top.interval)
+
     @abstractmethod
     def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
         """Cell area in um2 (ihp-sg13g2, recipe ``area``) without making hardware.
@@ -125,7 +143,10 @@ class Architecture(ABC):
         words = [self.name]
         for one in self.knobs():
             value = getattr(self, one.name)
-            words += [f"{one.name} {value}"] if one.type is int else [one.name] * value
+            if one.type is bool:
+                words += [one.name] * value
+            elif one.type is int or value != one.default:
+                words.append(f"{one.name} {value}")
         return ", ".join(words)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial.family import BitSerial
 from hwgen.rtl.parallel.family import Parallel
 from hwgen.rtl.serial.family import Serial
 from hwgen.support.errors import HwgenError
@@ -12,7 +13,7 @@ from hwgen.support.messages import shown
 DEFAULT: type[Architecture] = Parallel
 """What is built where nothing is said."""
 
-_FAMILIES: dict[str, type[Architecture]] = {one.name: one for one in (Parallel, Serial)}
+_FAMILIES: dict[str, type[Architecture]] = {one.name: one for one in (Parallel, BitSerial, Serial)}
 
 
 def families() -> dict[str, type[Architecture]]:
@@ -67,7 +68,10 @@ def make(name: object, knobs: Mapping[str, Any]) -> Architecture:
     for knob in knobs:
         if knob not in own:
             others = owners(knob)
-            allowed = f"only {' and '.join(others)} has it" if others else "no architecture has it"
+            have = "has" if len(others) == 1 else "have"
+            allowed = (
+                f"only {' and '.join(others)} {have} it" if others else "no architecture has it"
+            )
             raise HwgenError(knob, f"given with {name}", allowed)
     return chosen(**knobs)
 

@@ -81,7 +81,7 @@ def test_librelane(
     for key in ("PNR_SDC_FILE", "SIGNOFF_SDC_FILE", "IO_PIN_ORDER_CFG"):
         assert (out / config[key].removeprefix("dir::")).is_file()
     [verilog] = config["VERILOG_FILES"]
-    assert "module hwgen_tiny(" in (out / verilog.removeprefix("dir::")).read_text()
+    assert "module hwgen_tiny" in (out / verilog.removeprefix("dir::")).read_text()
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["verilog"] == str(out / "hwgen_tiny.v")
     assert result["notes"][0] == "not verified"
@@ -235,7 +235,7 @@ def test_not_a_number(
     capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path, option: str
 ) -> None:
     line = refusal(capsys, net, "--to", "librelane", option, "nan", "-o", tmp_path / "out")
-    assert line == f"{option}: found nan, a number is needed"
+    assert line == f"{option}: found nan, a finite number is needed"
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_packing_in_words() -> None:
     assert "3 features of 4 bits, unsigned, each in a byte of its own; high bits left over" in page
     assert f"2 outputs of {manifest.output.element_bits} bits, signed, each in" in page
     assert "simulated against its integer model" in page
-    assert "module tt_um_x(" in text
+    assert "module tt_um_x" in text
 
 
 def test_process_of_another_architecture() -> None:

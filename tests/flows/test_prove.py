@@ -105,6 +105,8 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Gates:
         ("bare", "sky130hd", "balanced"),
         ("pipelined", "asap7", "area"),
         ("serial-2", "gf180mcu", "area"),
+        ("bit-serial", "ihp-sg13g2", "area"),
+        ("bit-serial-3", "sky130hd", "area"),
     ],
 )
 def test_proved(architecture: str, pdk: str, recipe: str) -> None:
@@ -249,7 +251,7 @@ def test_netlist_of_another_weight(serial: Gates, tmp_path: Path) -> None:
 
 def test_other_reset_value(serial: Gates, tmp_path: Path) -> None:
     text = Path(serial.manifest.verilog).read_text("utf-8")
-    reset = re.search(r"if \(rst\) begin\s+\S+\s+= 1'h([01]);", text)
+    reset = re.search(r"if \(rst\) begin\s+\S+ <= 1'b([01]);", text)
     assert reset is not None
     at, old = reset.start(1), reset[1]
     (tmp_path / "design.v").write_text(text[:at] + str(1 - int(old)) + text[at + 1 :])
@@ -302,7 +304,7 @@ def test_other_ports(bare: Gates, serial: Gates) -> None:
         held(bare, netlist_of(serial))
 
 
-@pytest.mark.parametrize("architecture", ["bare", "pipelined", "serial"])
+@pytest.mark.parametrize("architecture", ["bare", "pipelined", "serial", "bit-serial"])
 @pytest.mark.parametrize("fault", [more, bias, shift, clipping])
 def test_wrong_arithmetic(fault: Change, architecture: str, tmp_path: Path) -> None:
     """A design of another network; the one vector that is tried does not show it."""

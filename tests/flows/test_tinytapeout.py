@@ -19,6 +19,7 @@ from hwgen.flows.handoff.tinytapeout.tile import (
     tile_design,
 )
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
@@ -34,7 +35,7 @@ from tests.networks import corner_and_random, dense, network, networks, rescale
 TOP = "tt_um_hwgen_small"
 SIMULATOR: runner.Simulator = "verilator" if shutil.which("iverilog") is None else "icarus"
 PARALLEL, SERIAL = Parallel(), Serial(macs=2)
-ARCHITECTURES = [PARALLEL, Parallel(pipeline=1), Serial(), SERIAL]
+ARCHITECTURES = [PARALLEL, Parallel(pipeline=1), Serial(), SERIAL, BitSerial(), BitSerial(stages=1)]
 
 
 def small(output: str = "values", bits: int = 5, inputs: int = 4, **settings: Any) -> Network:

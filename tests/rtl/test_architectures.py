@@ -9,6 +9,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import Top, build
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.requantize import check_tables
@@ -26,8 +27,11 @@ ARCHITECTURES = [
     Serial(macs=1),
     Serial(macs=2),
     Serial(macs=3),
+    BitSerial(),
+    BitSerial(digit=2),
+    BitSerial(digit=3, stages=1),
 ]
-FEW = [ARCHITECTURES[0], ARCHITECTURES[2], ARCHITECTURES[4]]
+FEW = [Parallel(), Parallel(pipeline=2), Serial(macs=2), BitSerial(), BitSerial(digit=5, stages=1)]
 
 
 def expected(net: Network, x: np.ndarray) -> list[list[int]]:

@@ -12,6 +12,7 @@ import pytest
 from amaranth.hdl import Module, Value
 
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
@@ -24,13 +25,15 @@ from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, parse_network
 from tests.networks import dense, network, rescale
 
-ARCHITECTURES = [Parallel(), Serial(macs=2)]
+ARCHITECTURES = [Parallel(), Serial(macs=2), BitSerial()]
 DESIGNS = pytest.mark.parametrize(
     ("architecture", "inputs"),
     [
         pytest.param(ARCHITECTURES[0], 3, id="parallel"),
         pytest.param(ARCHITECTURES[1], 3, id="serial, loading"),
         pytest.param(ARCHITECTURES[1], 11, id="serial, accumulating"),
+        pytest.param(ARCHITECTURES[2], 3, id="bit-serial"),
+        pytest.param(BitSerial(digit=3, stages=1), 3, id="bit-serial, in turns"),
     ],
 )
 

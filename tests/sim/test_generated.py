@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
@@ -24,6 +25,8 @@ ARCHITECTURES = {
     "bare-pipelined": Parallel(bare=True, pipeline=2),
     "serial": Serial(),
     "serial-2": Serial(macs=2),
+    "bit-serial": BitSerial(),
+    "bit-serial-3": BitSerial(digit=3, stages=1),
 }
 
 CASES: list[tuple[str, str, Simulator]] = [
@@ -34,6 +37,8 @@ CASES: list[tuple[str, str, Simulator]] = [
     ("bare-pipelined", "values", "icarus"),
     ("serial", "argmax", "icarus"),
     ("serial-2", "values", "icarus"),
+    ("bit-serial", "values", "icarus"),
+    ("bit-serial-3", "argmax", "verilator"),
 ]
 
 
@@ -64,6 +69,8 @@ def test_lint_of_random_networks(net: Network) -> None:
         Parallel(pipeline=1, bare=True),
         Serial(macs=1),
         Serial(macs=widest),
+        BitSerial(),
+        BitSerial(digit=3, stages=1),
     ):
         with tempfile.TemporaryDirectory() as folder:
             manifest = generate(net, architecture, Path(folder))

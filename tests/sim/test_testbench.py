@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
@@ -18,7 +19,14 @@ from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import parse_network
 from tests.networks import dense, network, rescale
 
-ARCHITECTURES = [Parallel(), Parallel(pipeline=1), Parallel(bare=True), Serial(), Serial(macs=2)]
+ARCHITECTURES = [
+    Parallel(),
+    Parallel(pipeline=1),
+    Parallel(bare=True),
+    Serial(),
+    Serial(macs=2),
+    BitSerial(),
+]
 NET = network(
     [
         dense([[1, -2, 3], [3, 5, -4], [-7, 1, 1]], [3, -1, 8], output=rescale(4, False, 1)),

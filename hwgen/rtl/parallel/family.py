@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.adders.search import EFFORTS
+from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.parallel.estimate import estimated_area
 from hwgen.spec.formats import Format
@@ -24,6 +25,8 @@ class Parallel(Architecture):
         At most this many adder levels between registers; 0 is combinational.
     bare
         No handshake; ``x`` in, ``y`` out.
+    effort
+        How long to search for small adder graphs.
     """
 
     name: ClassVar[str] = "parallel"
@@ -37,6 +40,9 @@ class Parallel(Architecture):
         unit="adder levels",
     )
     bare: bool = knob(False, "no handshake; x in, y out.")
+    effort: str = knob(
+        "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
+    )
 
     def build(self, network: Network) -> "Top":
         """The adder graphs, and the handshake around them."""
@@ -48,7 +54,13 @@ class Parallel(Architecture):
             self.output_layout(network),
             pipeline=self.pipeline,
             bare=self.bare,
+            effort=self.effort,
         )
+
+    def cycles(self, network: Network) -> Cycles:
+        """An input in every clock; the stages of a pipeline are those of its adder graphs."""
+        latency = None if self.pipeline else int(not self.bare)
+        return Cycles(latency=latency, interval=1)
 
     def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
         """Without registers of a pipeline and without a handshake."""

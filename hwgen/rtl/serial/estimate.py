@@ -1,6 +1,7 @@
-"""Cell area of a serial design with one MAC, estimated from a network's integers.
+"""Cell area of a serial design, estimated from a network's integers.
 
-Bits of ROM, bits of storage, bit products of the multiplier, a constant, each at a price in um2
+Bits of ROM, bits of storage, bit products of the first multiplier, a constant, and for each further
+MAC bit products and bits of its accumulator, each at a price in um2
 that was fitted to ``hwgen synth`` (ihp-sg13g2, recipe ``area``); docs/quantize.md has the errors.
 Storage is that of the smaller kind of design, with inputs or with accumulators of the first layer
 stored (docs/architectures.md).
@@ -13,11 +14,14 @@ from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer
 
 PRICES = (0.974, 65.4, 40.6, 806.0)
+FURTHER = (33.0, 62.0)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format) -> float:
-    """Estimated um2 of ``layers`` that read inputs of the format ``source``."""
-    return sum(price * part for price, part in zip(PRICES, parts(layers, source), strict=True))
+def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> float:
+    """Estimated um2 of ``layers`` that read inputs of the format ``source``, with ``macs`` MACs."""
+    found = parts(layers, source)
+    one = sum(price * part for price, part in zip(PRICES, found, strict=True))
+    return one + (macs - 1) * (FURTHER[0] * found[2] + FURTHER[1] * _widest(layers, source))
 
 
 def parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
@@ -31,6 +35,15 @@ def parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
         memories.append(layer.fan_in * source.bits)
         source = handed_on(layer, source)
     return rom, _storage(memories, widths), multiplier, 1.0
+
+
+def _widest(layers: Sequence[DenseLayer], source: Format) -> int:
+    """Bits of the widest accumulator."""
+    widths = []
+    for layer in layers:
+        widths += accumulator_widths(layer, source)
+        source = handed_on(layer, source)
+    return max(widths)
 
 
 def _storage(memories: list[int], widths: list[list[int]]) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.interface import output_elements
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.serial.estimate import estimated_area
@@ -54,9 +54,25 @@ class Serial(Architecture):
         layouts = self.input_layout(network), self.output_layout(network)
         return SerialTop(network, *layouts, Schedule.of(network, self.macs))
 
+    @classmethod
+    def choices(cls, network: Network) -> Sequence[Architecture]:
+        """The fewest MACs for each number of words that the widest layer can take."""
+        widest = max(layer.outputs for layer in network.layers)
+        counts = {-(-widest // words) for words in range(1, widest + 1)}
+        return [cls(macs=macs) for macs in sorted(counts)]
+
+    def cycles(self, network: Network) -> Cycles:
+        """Those of its schedule."""
+        from hwgen.rtl.serial.schedule import Schedule
+
+        schedule = Schedule.of(network, self.macs)
+        return Cycles(
+            latency=schedule.latency(network.output == "argmax"), interval=schedule.interval
+        )
+
     def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
-        """With one MAC, however many there are."""
-        return estimated_area(layers, source)
+        """With all of its MACs."""
+        return estimated_area(layers, source, self.macs)
 
     def __str__(self) -> str:
         return f"{self.name}, {self.macs} MAC{'s' if self.macs > 1 else ''}"
