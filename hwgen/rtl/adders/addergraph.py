@@ -16,8 +16,8 @@ from hwgen.rtl.adders.sharing import Row, Sharing
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of, open_cache
 
-_KEPT = 100_000
-"""Steps of a search from which on its result is kept on disk."""
+_KEPT = 200
+"""Digits of a layer from which on what a search finds is kept on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def adder_graph(weights: Integers, highs: Sequence[int], effort: str = "normal")
 @lru_cache(maxsize=64)
 def _graph(weights: tuple[tuple[int, ...], ...], highs: tuple[int, ...], effort: str) -> AdderGraph:
     count = sum(digit_count(weight) for row in weights for weight in row)
-    cache = open_cache() if search.EFFORTS[effort] * count >= _KEPT else None
+    cache = open_cache() if effort != "low" and count >= _KEPT else None
     key = key_of("adders", weights, highs, effort, _code())
     found = cache.get(key) if cache else None
     if found is not None:
