@@ -1,5 +1,6 @@
 """A design's Verilog and manifest: generated, or as an earlier run left them in the cache."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,8 +27,11 @@ class RtlDesign:
     verilog: str
     manifest: Manifest
 
-    def write(self, folder: Path) -> Manifest:
+    def write(self, folder: Path, beside: Mapping[str, str] | None = None) -> Manifest:
         """Write the Verilog and ``manifest.json`` into ``folder``; the manifest, with its paths.
+
+        ``beside`` are further files by their names, as :func:`hwgen.sim.testbench.bench_files`
+        makes them.
 
         Raises
         ------
@@ -36,7 +40,9 @@ class RtlDesign:
         """
         manifest = self.manifest.moved_to(folder)
         path = Path(manifest.verilog)
-        write_together({path: self.verilog, path.with_name("manifest.json"): manifest.to_text()})
+        texts = {"manifest.json": manifest.to_text(), **(beside or {})}
+        files = {path.with_name(name): text for name, text in texts.items()}
+        write_together({path: self.verilog, **files})
         return manifest
 
 

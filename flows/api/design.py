@@ -16,6 +16,8 @@ from hwgen.flows.verification import Cells, Verification, verify_design
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.runner import Simulator
+from hwgen.sim.testbench import bench_files
+from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder
@@ -57,13 +59,25 @@ class Design:
         """Top module, ports, packing of vectors into beats, latency and interval in cycles."""
         return self.rtl.manifest
 
-    def write(self, folder: str | Path) -> Manifest:
+    def write(
+        self,
+        folder: str | Path,
+        *,
+        testbench: bool = False,
+        x: Samples | None = None,
+        vectors: int = 200,
+        seed: int = 0,
+    ) -> Manifest:
         """Write the Verilog and ``manifest.json``.
 
         Parameters
         ----------
         folder
             Made where it is not there.
+        testbench
+            Write a Verilog testbench with its vectors too, which runs without hwgen.
+        x, vectors, seed
+            Of the testbench, as of :meth:`verify`.
 
         Returns
         -------
@@ -73,10 +87,18 @@ class Design:
         Raises
         ------
         HwgenError
-            The folder cannot be written.
+            The folder cannot be written, or the samples do not fit the network.
         """
         check_folder(Path(folder))
-        return self.rtl.write(Path(folder))
+        bench: dict[str, str] = {}
+        if testbench:
+            data = None if x is None else samples_of(self.network, x).x
+            bench = bench_files(
+                self.manifest,
+                make_vectors(self.network, count=vectors, seed=seed, data=data),
+                seed,
+            )
+        return self.rtl.write(Path(folder), bench)
 
     def verify(
         self,

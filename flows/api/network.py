@@ -5,6 +5,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from hwgen.exports import export
 from hwgen.flows.api.design import Design
 from hwgen.flows.api.samples import Samples, samples_of
 from hwgen.flows.design import make_design
@@ -12,6 +13,7 @@ from hwgen.flows.network_info import NetworkInfo, describe_network
 from hwgen.flows.plan import Limits, Plan, cells_of, plan
 from hwgen.flows.prediction import Prediction, predict
 from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import DEFAULT, make
 from hwgen.spec import network as spec
 from hwgen.spec.network import MAX_WEIGHTS, load_network, save_network
@@ -67,9 +69,49 @@ class Network(spec.Network):
         HwgenError
             An unknown architecture or knob, a value out of range, a network that does not fit it.
         """
-        architecture = make(arch, knobs)
+        return self.design_of(make(arch, knobs))
+
+    def design_of(self, architecture: Architecture) -> Design:
+        """As :meth:`design`, of an architecture with its knobs set.
+
+        Parameters
+        ----------
+        architecture
+            Such as ``Serial(macs=4)``.
+
+        Returns
+        -------
+        Design
+            As of :meth:`design`.
+
+        Raises
+        ------
+        HwgenError
+            The network does not fit it.
+        """
         rtl = make_design(self, architecture)
         return Design(network=self, architecture=architecture, rtl=rtl)
+
+    def export(self, to: str) -> str:
+        """The same integers elsewhere: a C header, or a numpy script.
+
+        Parameters
+        ----------
+        to
+            ``"c"``: one C99 header, without heap and floats, with a self-test. ``"numpy"``: a
+            script that a person can read.
+
+        Returns
+        -------
+        str
+            The text of the file.
+
+        Raises
+        ------
+        HwgenError
+            There is no such export, or the network holds something that it cannot say.
+        """
+        return export(self, to)
 
     def predict(self, x: Samples, y: ArrayLike | None = None) -> Prediction:
         """Run the golden model: the very integers that every design of the network computes.

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architectures import DEFAULT, families, make
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
 from hwgen.support.errors import HwgenError
@@ -149,6 +148,8 @@ def recipe_options(command: Command) -> Command:
     def wrapper(
         recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
     ) -> Any:
+        from hwgen.flows.synthesis import SynthesisOptions
+
         options = SynthesisOptions(recipe, clock, tool, timeout, cache).check()
         return command(options=options, **rest)
 

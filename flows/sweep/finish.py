@@ -12,7 +12,6 @@ from hwgen.flows.sweep.evaluate import artefacts
 from hwgen.flows.sweep.executors import INSTALL, Executor
 from hwgen.flows.sweep.metrics import best
 from hwgen.flows.sweep.page import report_page
-from hwgen.flows.sweep.pictures import pareto_pictures
 from hwgen.flows.sweep.plan import SweepPlan
 from hwgen.flows.sweep.store import (
     BusyError,
@@ -171,6 +170,8 @@ def find(folder: Path, entries: list[Entry], report: Path | None = None) -> Find
 
 def write_report(folder: Path, entries: list[Entry], about: Mapping[str, Any]) -> Findings:
     """Write ``report.html`` and the pictures; what they show."""
+    from hwgen.flows.sweep.pictures import pareto_pictures
+
     found = find(folder, entries, folder / "report.html")
     files = {entry["point"]: _files(folder, entry["point"]) for entry in entries}
     page = report_page(entries, about, found.estimator, files)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel.family import Parallel
+from hwgen.rtl.serial.family import Serial
 from hwgen.sim.runner import run
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import activations, golden
@@ -101,7 +102,7 @@ def test_all_the_way(toy: Activation, output: dict[str, Any], tmp_path: Path) ->
     x = np.array([[v, 0, 0] for v in range(-32, 32)])
     (hidden, _) = golden.trace(net, x)
     assert len(set(hidden.outputs[:, 0].tolist())) > 4
-    manifest = generate(net, Architecture(), tmp_path)
+    manifest = generate(net, Parallel(), tmp_path)
     vectors = make_vectors(net, count=60, seed=5)
     assert run(Path(manifest.verilog), manifest, vectors, seed=5).passed
     proof = ArithmeticProof(manifest=manifest, network=net, vectors=[])
@@ -114,7 +115,7 @@ def test_all_the_way(toy: Activation, output: dict[str, Any], tmp_path: Path) ->
 
 def test_serial(toy: Activation, tmp_path: Path) -> None:
     net = with_it(toy.name)
-    manifest = generate(net, Architecture(name="serial", macs=2), tmp_path)
+    manifest = generate(net, Serial(macs=2), tmp_path)
     vectors = make_vectors(net, count=40, seed=5)
     assert run(Path(manifest.verilog), manifest, vectors, seed=5).passed
 
@@ -135,7 +136,7 @@ def test_wrong_formula_is_refuted(
         monkeypatch.setattr(
             type(toy), "describe", lambda self, formula, at: formula.clip("active", -3, 3)
         )
-    manifest = generate(net, Architecture(), tmp_path)
+    manifest = generate(net, Parallel(), tmp_path)
     x = np.random.default_rng(1).integers(-32, 32, (200, 3)).tolist()
     proof = ArithmeticProof(manifest=manifest, network=net, vectors=x)
     assert proof.run(Decider(time.monotonic() + 30), lambda _: None).status != "proved"
@@ -164,4 +165,4 @@ def test_no_hardware_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     with pytest.raises(
         HwgenError, match=r"^layers\[0\]\.activation: 'shrink' has no hardware, a build is needed$"
     ):
-        generate(with_it("shrink"), Architecture(), tmp_path)
+        generate(with_it("shrink"), Parallel(), tmp_path)
