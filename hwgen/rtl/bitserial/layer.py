@@ -112,7 +112,9 @@ class BitSerialLayer(wiring.Component):
             masked = Signal(len(digits[i]), name=f"x{i}_{one.dropped}")
             for k in range(len(masked)):
                 clocks = [t for t in range(self._digits) if k in one.places(t, D)]
-                m.d.comb += masked[k].eq(digits[i][k] & Cat(self.select[t] for t in clocks).any())
+                if clocks:
+                    looked = Cat(self.select[t] for t in clocks).any()
+                    m.d.comb += masked[k].eq(digits[i][k] & looked)
             found.append(masked)
         return found
 
@@ -185,8 +187,8 @@ class BitSerialLayer(wiring.Component):
         found: Value = seen & ~self.select[0]
         for k in range(self._digit):
             clocks = range(0, max(0, self._neurons[j].needless - k), self._digit)
-            looked = self.select[: min(len(clocks), self._digits)]
-            found |= final[k] & looked.any()
+            if clocks:
+                found |= final[k] & self.select[: min(len(clocks), self._digits)].any()
         with m.If(self.select.any()):
             m.d.sync += seen.eq(found)
         return seen
