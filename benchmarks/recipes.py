@@ -22,6 +22,7 @@ from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
+from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network, load_network
 from hwgen.support.errors import HwgenError
 from hwgen.synth import SynthesisReport, measure, open_library, synthesize
@@ -189,7 +190,10 @@ def random_network(
             "output": None,
         }
         if codebook is not None:
-            layer |= {"codebook": codebook, "codebook_bits": 4}
+            layer |= {
+                "codebook": codebook,
+                "codebook_bits": signed_width(min(codebook), max(codebook)),
+            }
         if index < len(sizes) - 2:
             shift = max(1, round(math.log2(max(spread * 1.5, 2) / 2**bits)))
             fraction += weight_bits - 1 - shift

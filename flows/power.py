@@ -100,6 +100,8 @@ class PowerReport:
     ----------
     energy_pj, dynamic_energy_pj, leakage_energy_pj
         Of one inference, in pJ; the first is the sum of the others.
+    internal_energy_pj
+        The part of ``dynamic_energy_pj`` that is taken inside cells.
     average_power_uw
         In uW at ``rate_hz`` inferences a second, of at most ``highest_rate_hz``.
     dynamic_by_kind_pj, dynamic_by_module_pj
@@ -121,6 +123,7 @@ class PowerReport:
     rate_hz: float
     highest_rate_hz: float
     clock_ns: float
+    internal_energy_pj: float
     dynamic_by_kind_pj: dict[str, float]
     dynamic_by_module_pj: dict[str, float]
     leakage_nw: float
@@ -251,7 +254,7 @@ def _measure(
         progress=progress,
     )
     changes = _changes(netlist, activity)
-    found = switching(netlist, gates.library, changes, settled.wire_cap)
+    found = switching(netlist, gates.library, changes, settled.wire_cap, _high(netlist, activity))
     leakage = leakage_energy(report.leakage_nw, 1e-9 * settled.clock * manifest.interval_cycles)
     power = average_power(found.energy, settled.rate, report.leakage_nw)
     return PowerReport(
@@ -262,6 +265,7 @@ def _measure(
         rate_hz=settled.rate,
         highest_rate_hz=settled.highest_rate,
         clock_ns=settled.clock,
+        internal_energy_pj=round(found.internal, 6),
         dynamic_by_kind_pj={k: round(v, 6) for k, v in found.by_kind.items()},
         dynamic_by_module_pj={k: round(v, 6) for k, v in found.by_module.items()},
         leakage_nw=report.leakage_nw,
@@ -302,16 +306,24 @@ def _changes(netlist: Netlist, activity: Activity) -> dict[Any, float]:
     return {net: count / activity.inferences for net, count in counts.items()}
 
 
+def _high(netlist: Netlist, activity: Activity) -> dict[Any, float]:
+    """Share of the time at 1 by net of the flat netlist."""
+    flat = netlist.flat()
+    nets = {net for instance in flat.instances for net in instance.pins.values()}
+    return {net: activity.high[net_name(net)] for net in nets if isinstance(net, int)}
+
+
 def _assumptions(gates: Gates, wire: float) -> list[str]:
     known = default_wire(gates.library)
     source = known.source if wire == known.femtofarad else "as given"
     return [
-        "before layout: no buffers and no clock tree; the clock drives its pins and their wires",
+        "before layout: for a clock tree a buffer to every 12 pins that a clock net drives is "
+        "allowed, and again for the buffers; no other buffers",
         f"the wire to a driven pin weighs {wire:g} fF: {source}",
         "gates without delay: glitches are not counted; where many gates follow each other without "
         "a register, they take several times what is counted",
-        "energy inside cells (internal nets, short circuit) is not counted, as the tables have "
-        "none; where flip-flops are many, it is more than what is counted",
+        "energy inside cells (internal nets, short circuit) as the library states it, as if nets "
+        "were independent of each other",
         "nets of input ports are counted, what output ports drive is not",
         f"{gates.library.corner}, {gates.library.voltage:g} V; leakage as the library sums it up",
         "samples follow each other at full speed; at a lower rate the clock stands still between",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hwgen.flows.api.network import Network, load
     from hwgen.flows.api.quantize import Quantization, quantize
     from hwgen.flows.api.runs import Training, study, sweep, train
+    from hwgen.flows.codesign import codesign
     from hwgen.support.errors import HwgenError
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "Network",
     "Quantization",
     "Training",
+    "codesign",
     "from_arrays",
     "from_keras",
     "from_onnx",
@@ -47,6 +49,7 @@ if not TYPE_CHECKING:
         "hwgen.flows.api.network": ("Network", "load"),
         "hwgen.flows.api.quantize": ("Quantization", "quantize"),
         "hwgen.flows.api.runs": ("Training", "study", "sweep", "train"),
+        "hwgen.flows.codesign": ("codesign",),
         "hwgen.support.errors": ("HwgenError",),
     }
 

@@ -22,7 +22,7 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.sim import icarus, verilator
 from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
 from hwgen.sim.result import SimulationResult, checked_phases, first_mismatch, read_report
-from hwgen.sim.trace import Tracer
+from hwgen.sim.trace import Counts, Tracer
 from hwgen.sim.vectors import Vectors
 from hwgen.support.errors import HwgenError, printable
 from hwgen.support.process import clean_environment, run_group
@@ -133,11 +133,11 @@ class Simulation:
 
     def count(
         self, vectors: Vectors, *, stop: int, seed: int = 0
-    ) -> tuple[dict[str, int], SimulationResult]:
+    ) -> tuple[Counts, SimulationResult]:
         """Take ``stop`` of the ``vectors``, fewer than there are, at full speed, and end.
 
-        The changes of the traced instance's scalar nets since the start, by name, and the result
-        of comparing the outputs.
+        What the traced instance's scalar nets did since the start, and the result of comparing the
+        outputs.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Simulation:
             result = self._run(
                 work, vectors, seed, ACTIVITY, plusargs=[f"+{STOP}={stop}"], arguments=arguments
             )
-        return tracer.toggles(), result
+        return tracer.counts(), result
 
     def _new_run(self, vectors: Vectors, seed: int) -> Path:
         """The folder of a run that may begin."""

@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "exam
 
 
 def blocks(page: Path) -> list[str]:
-    """The fenced ``python`` blocks of a page."""
+    """The fenced ``python`` blocks of a page; excerpts of code are fenced ``py``."""
     return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
 
 

@@ -49,6 +49,10 @@ from hwgen.synth import open_library
     help="Percent of the core that cells may fill.  [default: librelane 50, tinytapeout 65]",
 )
 @click.option("--author", default="", help="tinytapeout: your name, for info.yaml and the module.")
+@click.option("--rtl", is_flag=True, help="The source instead of the mapped netlist.")
+@click.option(
+    "--clock-gates", is_flag=True, help="Clock gates though the layout flow does not use them."
+)
 @click.option(
     "--verify/--no-verify", "verified", default=True, show_default=True, help="Simulate it first."
 )
@@ -71,6 +75,8 @@ def handoff(
     clock: float | None,
     utilization: float | None,
     author: str,
+    rtl: bool,
+    clock_gates: bool,
     verified: bool,
     vectors: int,
     simulator: Simulator,
@@ -79,7 +85,7 @@ def handoff(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Write NET as a project for a layout flow: Verilog, constraints, size, pins.
+    """Write NET as a project for a layout flow: netlist, constraints, size, pins.
 
     What is handed over is simulated against the golden model first, as hwgen verify does.
     """
@@ -93,6 +99,8 @@ def handoff(
             clock=clock,
             utilization=utilization,
             author=author.strip(),
+            rtl=rtl,
+            clock_gates=clock_gates,
             check=check,
             cache=cache,
             output=output,

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "quantize": "Turn a float ONNX network into a network file, without training.",
         "train": "Train a network for hardware, and check what comes out of it.",
         "study": "Train and quantize in every way that a file lists, as a table and a picture.",
+        "codesign": "Train networks under the price of their silicon: accuracy against area.",
         "info": "Show layers, formats, accumulator widths, parameters and weight bits.",
         "export": "Write a network as C or numpy that computes the very same integers.",
         "predict": "Run the golden model on data; say the accuracy where classes are known.",

@@ -82,7 +82,9 @@ def _knob_option(name: str, flag: str) -> Callable[[Command], Command]:
             if knob.name == name:
                 default = "" if knob.type is bool else f"  [default: {knob.default}]"
                 said.append(f"{family}: {knob.help}{default}")
-                kind = {"type": int} if knob.type is int else {"is_flag": True, "flag_value": True}
+                kind = {"is_flag": True, "flag_value": True}
+                if knob.type is not bool:
+                    kind = {"type": click.Choice(knob.choices) if knob.choices else int}
     return click.option(flag, _PREFIX + name, default=None, help=" ".join(said), **kind)
 
 

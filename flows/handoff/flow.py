@@ -18,7 +18,9 @@ from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
 from hwgen.support.temporary import temporary_folder
-from hwgen.synth import CellLibrary, synthesize
+from hwgen.synth import CellLibrary, SynthesisReport, synthesize
+from hwgen.synth.libraries.layout import for_layout
+from hwgen.synth.libraries.models import verilog_models
 
 Target = Literal["librelane", "tinytapeout"]
 
@@ -42,14 +44,18 @@ class Check:
 class Draft:
     """A design on its way, its Verilog in a private folder.
 
-    ``synthesis`` is the report of ours, ``area`` what LibreLane's is expected to need, in um2;
-    ``period`` is in ns.
+    ``verilog`` is what is handed over, a ``netlist`` of cells or the source, and ``models`` what
+    simulates it besides. ``synthesis`` is the report of ours, ``area`` what LibreLane's is expected
+    to need, in um2; ``period`` is in ns.
     """
 
     to: Target
     network: Network
     manifest: Manifest
     process: librelane.Process
+    netlist: bool
+    verilog: Path
+    models: tuple[Path, ...]
     synthesis: dict[str, Any]
     area: float
     utilization: float
@@ -104,8 +110,8 @@ class Handoff:
         return [
             f"{found['top']} for {found['to']}, {found['librelane_pdk']}: {size}, "
             f"{width:g} x {height:g} um, {found['utilization']:g} % filled",
-            f"{found['area_um2']:,.0f} um2 of cells by our synthesis, "
-            f"{found['expected_area_um2']:,.0f} expected of LibreLane's",
+            f"{found['form']} of {found['area_um2']:,.0f} um2 of cells by our synthesis, "
+            f"{found['expected_area_um2']:,.0f} expected after LibreLane's",
             f"clock {found['clock_ns']:g} ns, critical path {found['critical_path_ns']:.2f} ns; "
             f"latency {found['latency_cycles']:,}, interval {found['interval_cycles']:,} cycles",
             *([verified] if verified else []),
@@ -127,6 +133,8 @@ def hand_over(
     clock: float | None = None,
     utilization: float | None = None,
     author: str = "",
+    rtl: bool = False,
+    clock_gates: bool = False,
     check: Check | None,
     cache: bool = True,
     progress: Progress = silent,
@@ -141,6 +149,10 @@ def hand_over(
         Percent of the core that cells may fill; None: :data:`UTILIZATION`.
     author
         ``tinytapeout`` only: for ``info.yaml`` and the module's name.
+    rtl
+        Hand over the source, which LibreLane synthesizes again, instead of the mapped netlist.
+    clock_gates
+        Let the netlist have the library's clock gates, though the flow does not use them.
     check
         How to verify; None: not at all.
 
@@ -150,31 +162,42 @@ def hand_over(
         The target knows no such library, the design does not fit, or is wrong; or as of
         :func:`hwgen.flows.design.make_design` and :func:`hwgen.synth.synthesize`.
     """
-    _check_options(to, clock, utilization, author)
+    _check_options(to, clock, utilization, author, rtl and clock_gates)
     process = librelane.find_process(library.name)
     check_folder(output)
     with temporary_folder("handoff") as name:
+        folder = Path(name)
         progress("generating")
         store = SynthesisOptions(cache=cache).to_keywords()
-        manifest = _design(network, architecture, to, author, Path(name), store["cache"])
+        manifest = _design(network, architecture, to, author, folder, store["cache"])
+        cells = library if rtl else for_layout(library, clock_gates=clock_gates)
         report = synthesize(
-            Path(manifest.verilog), manifest.top, library=library, progress=progress, **store
-        ).to_json()
+            Path(manifest.verilog),
+            manifest.top,
+            library=cells,
+            buffers=not rtl,
+            out_dir=folder / "mapped",
+            progress=progress,
+            **store,
+        )
         draft = Draft(
             to=to,
             network=network,
             manifest=manifest,
             process=process,
-            synthesis=report,
-            area=process.expected_area(report["area_um2"], architecture),
+            netlist=not rtl,
+            verilog=Path(manifest.verilog) if rtl else folder / "mapped" / "netlist.v",
+            models=() if rtl else _models(cells, report, folder),
+            synthesis=report.to_json(),
+            area=process.expected_area(report.area_um2, architecture) if rtl else report.area_um2,
             utilization=utilization or UTILIZATION[to],
-            period=clock or default_period(report["critical_path_ns"], manifest, to),
+            period=clock or default_period(report.critical_path_ns, manifest, to),
             author=author,
             verified=check is not None,
         )
         package = (_librelane if to == "librelane" else _tinytapeout)(draft)
         checked = None if check is None else _verify(draft, check, progress)
-        verilog = Path(manifest.verilog).read_text("utf-8")
+        verilog = draft.verilog.read_text("utf-8")
     result = _report(draft, package, checked)
     files = {
         package.verilog: verilog,
@@ -186,7 +209,18 @@ def hand_over(
     return Handoff(folder=output, report=result)
 
 
-def _check_options(to: Target, clock: float | None, utilization: float | None, author: str) -> None:
+def _models(library: CellLibrary, report: SynthesisReport, folder: Path) -> tuple[Path, ...]:
+    """The cells of a netlist, for a simulator."""
+    path = folder / "cells.v"
+    path.write_text(verilog_models(library, report.cells_by_type), "utf-8")
+    return (path,)
+
+
+def _check_options(
+    to: Target, clock: float | None, utilization: float | None, author: str, gated: bool
+) -> None:
+    if gated:
+        raise HwgenError("clock gates", "asked for with the source", "only a netlist has them")
     for name, value in (("clock", clock), ("utilization", utilization)):
         if value is not None and math.isnan(value):
             raise HwgenError(name, "found nan", "a number is needed")
@@ -233,7 +267,9 @@ def _librelane(draft: Draft) -> Package:
     return Package(
         verilog=f"{manifest.top}.v",
         files={
-            "config.json": librelane.config_text(manifest, draft.process, period, plan),
+            "config.json": librelane.config_text(
+                manifest, draft.process, period, plan, netlist=draft.netlist
+            ),
             "constraints.sdc": librelane.constraints_text(manifest, period),
             "pin_order.cfg": librelane.pins_text(manifest),
         },
@@ -255,7 +291,9 @@ def _tinytapeout(draft: Draft) -> Package:
         files={
             "info.yaml": tinytapeout.info_text(network, manifest, draft.author, period, tiles),
             "docs/info.md": tinytapeout.page_text(network, manifest, draft.verified),
-            "src/config.json": tinytapeout.config_text(draft.process, period, tiles),
+            "src/config.json": tinytapeout.config_text(
+                draft.process, period, tiles, netlist=draft.netlist
+            ),
         },
         figures={"utilization": tiles.fill, "die_um": list(tiles.size), "tiles": tiles.name},
         notes=notes,
@@ -272,11 +310,15 @@ def _report(draft: Draft, package: Package, checked: dict[str, Any] | None) -> d
             f"a clock of {draft.period:g} ns is shorter than the critical path of "
             f"{synthesis['critical_path_ns']:.2f} ns before layout"
         )
-    kept = ("pdk", "corner", "area_um2", "gate_equivalents", "critical_path_ns", "recipe", "tool")
+    kept = (
+        *("pdk", "corner", "area_um2", "gate_equivalents", "cells"),
+        *("critical_path_ns", "nets_over", "recipe", "tool"),
+    )
     return {
         "to": draft.to,
         "top": manifest.top,
         "arch": manifest.arch.to_json(),
+        "form": "netlist" if draft.netlist else "rtl",
         **{key: synthesis[key] for key in kept},
         "librelane_pdk": draft.process.pdk,
         "expected_area_um2": draft.area,
@@ -299,11 +341,12 @@ def _verify(draft: Draft, check: Check, progress: Progress) -> dict[str, Any]:
 
     progress("making vectors")
     result = (run if draft.to == "librelane" else run_tile)(
-        Path(draft.manifest.verilog),
+        draft.verilog,
         draft.manifest,
         make_vectors(draft.network, count=check.vectors, seed=check.seed),
         simulator=check.simulator,
         seed=check.seed,
+        extra_sources=draft.models,
         progress=progress,
     )
     if not result.passed:

@@ -13,8 +13,11 @@ from hwgen.support.errors import HwgenError
 IO_SHARE = 0.2
 """Part of the clock period that the outside takes before an input and after an output."""
 
-HIERARCHY = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
+SOURCE = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
 """Modules are mapped one by one: flat, the default scripts of Yosys 0.70 do not come to an end."""
+
+NETLIST = {"SYNTH_ELABORATE_ONLY": True}
+"""Cells are taken as they are."""
 
 _PIN_PITCH = 1.4
 """Micrometres from pin to pin that every process allows on every side."""
@@ -142,8 +145,10 @@ def sides_of(manifest: Manifest) -> dict[str, list[Port]]:
     return {side: sorted(ports, key=lambda port: port.name) for side, ports in sides.items()}
 
 
-def config_text(manifest: Manifest, process: Process, period: float, plan: Floorplan) -> str:
-    """``config.json``; ``period`` in ns."""
+def config_text(
+    manifest: Manifest, process: Process, period: float, plan: Floorplan, *, netlist: bool
+) -> str:
+    """``config.json``; ``period`` in ns, ``netlist``: the Verilog is one of the process's cells."""
     clocked = any(port.name == "clk" for port in manifest.ports)
     return _json(
         {
@@ -156,9 +161,9 @@ def config_text(manifest: Manifest, process: Process, period: float, plan: Floor
             "CLOCK_PERIOD": period,
             "PNR_SDC_FILE": "dir::constraints.sdc",
             "SIGNOFF_SDC_FILE": "dir::constraints.sdc",
-            **HIERARCHY,
+            **(NETLIST | {"RUN_LINTER": False} if netlist else SOURCE),
             **plan.to_config(),
-            "FP_PIN_ORDER_CFG": "dir::pin_order.cfg",
+            "IO_PIN_ORDER_CFG": "dir::pin_order.cfg",
             "ERRORS_ON_UNMATCHED_IO": "both",
         }
     )

@@ -20,7 +20,7 @@ from hwgen.support.toml import AsTuple, Number, Table, read_toml
 
 _WAY = re.compile(
     r"float|float-kd|searched|fixed-([2-9]|1[0-6]|32)|codebook-[2-8]|(qat|qat-kd)-([2-9]|1[0-6])"
-    r"|(accumulator|a2q)-([4-9]|[12]\d|3[0-2])"
+    r"|codesign-\d{1,2}|(accumulator|a2q)-([4-9]|[12]\d|3[0-2])"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 WAYS = (

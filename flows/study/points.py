@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.flows.study.codesigned import Searched, searched_for
 from hwgen.flows.study.config import Study, TaskTable
 from hwgen.frontends.quantize import Settings, run
 from hwgen.frontends.quantize.costs import costs
@@ -93,6 +94,7 @@ class _Trainer:
     def __init__(self, job: Job, say: Progress):
         self.job, self._say = job, say
         self._made: dict[tuple[int, bool, int | None], Any] = {}
+        self._searched: Searched | None = None
 
     def trained(self, bits: int, kd: bool, accumulator: int | None = None) -> Any:
         """A run of :func:`train_one`; its stages are shared by a checkpoint."""
@@ -103,6 +105,15 @@ class _Trainer:
                 config, job.base, job.place / "checkpoint.pt", self._say
             )
         return self._made[bits, kd, accumulator]
+
+    def searched(self, samples: Samples) -> Searched:
+        """The networks found under the price of their silicon, which ways choose from."""
+        if self._searched is None:
+            job = self.job
+            place = job.place / "codesign" / job.key("codesign")[:16]
+            settings = searched_for(job.task.hidden, job.seed)
+            self._searched = Searched(samples, settings, place, self._say)
+        return self._searched
 
     def float_run(self, kd: bool) -> Any:
         """Any run whose float student is that of all others with the same ``kd``."""
@@ -133,6 +144,11 @@ def _row(way: str, trainer: _Trainer) -> Row:
         found = trainer.trained(bits, kind != "qat", narrow)
         return _measured(found.network, found.samples)
     found = trainer.float_run(kd=False)
+    if kind == "codesign":
+        network = trainer.searched(found.samples).network(
+            found.float_model, int(number) / 100, trainer.job.task.name
+        )
+        return _measured(network, found.samples)
     parts = (found.samples.train, found.samples.validation)
     x, y = (np.concatenate([getattr(part, name) for part in parts]) for name in "xy")
     try:

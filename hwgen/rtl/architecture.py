@@ -143,7 +143,10 @@ class Architecture(ABC):
         words = [self.name]
         for one in self.knobs():
             value = getattr(self, one.name)
-            words += [f"{one.name} {value}"] if one.type is int else [one.name] * value
+            if one.type is bool:
+                words += [one.name] * value
+            elif one.type is int or value != one.default:
+                words.append(f"{one.name} {value}")
         return ", ".join(words)
 
 

@@ -19,25 +19,29 @@ class Knob:
     name
         As a keyword, an axis of a sweep, a JSON key; with dashes, an option of the command line.
     default
-        Its value where none is given. A knob takes what its default is: an integer, or a bool.
+        Its value where none is given. A knob takes what its default is: an integer, a bool, or one
+        of a few names.
     help
         What it does, as a sentence without its first capital.
     least, most
         Smallest and largest integer; None: no bound.
     unit
         What an integer counts.
+    choices
+        The names that a knob of names takes, in order.
     """
 
     name: str
-    default: int | bool
+    default: int | bool | str
     help: str
     least: int | None = None
     most: int | None = None
     unit: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def type(self) -> type:
-        """``int`` or ``bool``."""
+        """``int``, ``bool`` or ``str``."""
         return type(self.default)
 
     @property
@@ -45,6 +49,8 @@ class Knob:
         """What it takes, in words."""
         if self.type is bool:
             return "true or false"
+        if self.choices:
+            return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
         if self.least is not None and self.most is not None:
             return f"{self.least}..{self.most} {self.unit}".rstrip()
         if self.least is not None:
@@ -59,6 +65,10 @@ class Knob:
         HwgenError
             Another type, or an integer out of range; it is about the knob's name.
         """
+        if self.choices:
+            if value not in self.choices:
+                raise HwgenError(self.name, f"found {shown(value)}", self.allowed)
+            return
         if type(value) is not self.type:
             needed = "true or false" if self.type is bool else "an integer"
             raise HwgenError(self.name, f"found {shown(value)}", f"must be {needed}")
@@ -71,13 +81,15 @@ class Knob:
 
 
 def knob(
-    default: int | bool,
+    default: int | bool | str,
     help: str,
     *,
     least: int | None = None,
     most: int | None = None,
     unit: str = "",
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """A field of an architecture that is a knob; the parameters are those of :class:`Knob`."""
-    said = {"default": default, "help": help, "least": least, "most": most, "unit": unit}
+    said: dict[str, object] = {"default": default, "help": help, "least": least, "most": most}
+    said |= {"unit": unit, "choices": choices}
     return field(default=default, metadata={"knob": said})

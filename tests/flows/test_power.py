@@ -64,7 +64,13 @@ def test_inverter_chain() -> None:
     found = switching(chain, LIBRARY, changes(chain, x=6, a=6, b=6, c=6), wire=2.0)
     # Three inputs of 10 fF with 2 fF of wire, six changes of CV2/2 each; y drives nothing of ours.
     assert found.energy == pytest.approx(3 * 6 * 0.012 * 2.0**2 / 2)
-    assert found.by_kind == {"clock": 0.0, "sequential": 0.0, "combinational": found.energy}
+    assert found.by_kind == {
+        "clock": 0.0,
+        "sequential": 0.0,
+        "combinational": found.energy,
+        "clock_tree": 0.0,
+    }
+    assert found.internal == 0.0
 
 
 def test_counter_bit_by_kind() -> None:
@@ -78,6 +84,7 @@ def test_counter_bit_by_kind() -> None:
     found = switching(bit, LIBRARY, changes(bit, clk=20, f=10, i=10), wire=0.0)
     half = 2.0**2 / 2
     expected = {"clock": 20 * 0.04, "sequential": 10 * 0.05, "combinational": 10 * 0.01}
+    expected["clock_tree"] = 0.0
     assert found.by_kind == pytest.approx({k: half * v for k, v in expected.items()})
     assert found.energy == pytest.approx(half * (0.8 + 0.5 + 0.1))
 
@@ -194,8 +201,10 @@ def test_report(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert result["average_power_uw"] == pytest.approx(1e-3 * dynamic + 1e-3 * leak, abs=1e-5)
     for key in ("dynamic_by_kind_pj", "dynamic_by_module_pj"):
         assert sum(result[key].values()) == pytest.approx(dynamic, abs=1e-4)
-    assert list(result["dynamic_by_kind_pj"]) == ["clock", "sequential", "combinational"]
+    kinds = ["clock", "sequential", "combinational", "clock_tree"]
+    assert list(result["dynamic_by_kind_pj"]) == kinds
     assert min(result["dynamic_by_kind_pj"].values()) > 0
+    assert 0 < result["internal_energy_pj"] < dynamic
     assert result["wire_cap_ff"] == 2.6
     said = "\n".join(result["assumptions"])
     assert all(word in said for word in ("glitches", "2.6 fF", "clock tree", "1.2 V", "inside"))

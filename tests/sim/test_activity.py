@@ -17,7 +17,7 @@ from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.activity import circle, collect
 from hwgen.sim.runner import Simulator
-from hwgen.sim.trace import Tracer, saif_toggles, vcd_toggles
+from hwgen.sim.trace import Counts, Tracer, saif_counts, vcd_counts
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import silent
@@ -93,21 +93,25 @@ x#
 
 
 def test_saif() -> None:
-    assert saif_toggles(SAIF.splitlines(), "netlist") == {"n1": 3, "n22": 0}
+    found = saif_counts(SAIF.splitlines(), "netlist")
+    assert found.toggles == {"n1": 3, "n22": 0}
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_vcd(size: int) -> None:
     """X is no change, nor is a value that comes again; names may share a code."""
     chunks = (VCD[i : i + size] for i in range(0, len(VCD), size))
-    assert vcd_toggles(chunks, "netlist") == {"n1": 2, "n3": 2, "n22": 1}
+    found = vcd_counts(chunks, "netlist")
+    assert found.toggles == {"n1": 2, "n3": 2, "n22": 1}
+    assert found.high == {"n1": 5 + 5, "n3": 5 + 5, "n22": 25 - 5}  # from 5 to 10, from 20 on
+    assert found.duration == 25
 
 
 @pytest.mark.parametrize(
     "text", [b"", *(VCD[:i] for i in range(40, 90, 7)), b"$upscope\n$var 1\n#0\n1!\n"]
 )
 def test_vcd_without_the_instance(text: bytes) -> None:
-    assert vcd_toggles([text], "netlist") == {}
+    assert vcd_counts([text], "netlist") == Counts({}, {}, 0)
 
 
 def test_tracer_without_a_trace(tmp_path: Path) -> None:
@@ -115,7 +119,7 @@ def test_tracer_without_a_trace(tmp_path: Path) -> None:
     with tracer.listening():
         pass
     with pytest.raises(HwgenError, match=r"^the simulation: no vcd trace, "):
-        tracer.toggles()
+        tracer.counts()
 
 
 def test_tracer_of_a_pipe(tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_tracer_of_a_pipe(tmp_path: Path) -> None:
     with tracer.listening(), tracer.file.open("wb") as pipe:
         pipe.write(VCD)
         pipe.write(b'#30\n0"\n#35\n1"\n' * 100_000)
-    assert tracer.toggles() == {"n1": 200_002, "n3": 200_002, "n22": 1}
+    assert tracer.counts().toggles == {"n1": 200_002, "n3": 200_002, "n22": 1}
 
 
 def test_circle() -> None:
@@ -212,6 +216,8 @@ def test_simulators_agree(
         for simulator in SIMULATORS
     )
     assert found.toggles == other.toggles
+    assert found.high == pytest.approx(other.high, abs=0.01)
+    assert found.high[net_name(dict(netlist.flat().inputs)["clk"])] == pytest.approx(0.5, abs=0.01)
     numbers = netlist.flat()
     nets = {v for i in numbers.instances for v in i.pins.values() if isinstance(v, int)}
     assert {net_name(v) for v in nets} <= set(found.toggles)

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
-from hwgen.rtl.parallel.top import ParallelArgmax
+from hwgen.rtl.parallel.argmax import ParallelArgmax
 from hwgen.rtl.requantize import Requantizer, lookup
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain

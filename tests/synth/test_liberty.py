@@ -55,7 +55,7 @@ def test_units_and_tables():
     assert table.at(0.02, 0.001) == pytest.approx(0.002)
     assert table.at(0.015, 0.0015) == pytest.approx(0.003)
     assert table.at(0.01, 0.003) == pytest.approx(0.007)
-    assert table.at(0.0, 0.0) == pytest.approx(0.001)
+    assert table.at(0.0, 0.0) == pytest.approx(-0.003)
 
 
 def test_pins_of_one_group():

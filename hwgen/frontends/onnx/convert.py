@@ -6,32 +6,34 @@ When all is read, each sum with what follows becomes a layer (:mod:`hwgen.fronte
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
+from hwgen.frontends.onnx.chain import LayerChain
 from hwgen.frontends.onnx.constants import FOLDED, fold
+from hwgen.frontends.onnx.context import Context
+from hwgen.frontends.onnx.expand import expanded
 from hwgen.frontends.onnx.file import Graph, Node, Tensor, load_model
-from hwgen.frontends.onnx.layers import (
-    Layer,
-    Source,
-    input_source,
-    quantized_layer,
-    raw_layer,
-    sum_of,
-)
 from hwgen.frontends.onnx.operations import Operations
-from hwgen.frontends.onnx.problems import QONNX_DOMAINS, ImportRefused, Refused, Report, label
+from hwgen.frontends.onnx.problems import (
+    QONNX_DOMAINS,
+    ImportRefused,
+    Refused,
+    Report,
+    advice,
+    label,
+)
 from hwgen.frontends.onnx.quantizers import Array, Constant, Quantizers
-from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum
-from hwgen.frontends.onnx.tables import merged_table_layer, table_layer
+from hwgen.frontends.onnx.states import EVERYTHING, Class, Codes, Real, State, Sum
 from hwgen.spec.formats import Format
 from hwgen.spec.network import MAX_WEIGHTS, Network, parse_network
 from hwgen.support.errors import HwgenError, printable
 
 _FEW_ELEMENTS = 1 << 20
+_PER_OUTPUT = ("multiplier", "shift", "thresholds")
 _QONNX_OPS = ("Quant", "IntQuant", "BipolarQuant")
 _STORED = ("INT8", "UINT8", "INT16", "UINT16", "INT4", "UINT4", "INT2", "UINT2")
 _INPUT_FORMAT = re.compile(r"([us])(\d{1,2})\.(-?\d{1,2})")
@@ -83,7 +85,7 @@ def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
         in the way is named, with its operator and the reason.
     """
     path, options = Path(path), options or ImportOptions()
-    graph = load_model(path)
+    graph = expanded(load_model(path))
     importer = _Importer(path, graph, options)
     state = importer.walk()
     if importer.report.problems or state is None:
@@ -119,11 +121,13 @@ class _Importer:
         }
         self._quantizers = Quantizers(self._constants, self.report, options.snap_scales)
         self._operations = Operations(
-            self._constants,
-            self._quantizers,
-            self.report,
-            options.snap_scales,
-            options.max_weights,
+            Context(
+                constants=self._constants,
+                quantizers=self._quantizers,
+                report=self.report,
+                snap=options.snap_scales,
+                max_weights=options.max_weights,
+            )
         )
         self._states: dict[str, State | None] = {}
         self._elements = max(_FEW_ELEMENTS, 8 * options.max_weights)
@@ -217,7 +221,7 @@ class _Importer:
         domain = node.domain in QONNX_DOMAINS if custom else node.domain in ("", *QONNX_DOMAINS)
         if node.op in known and domain:
             return True
-        self.report.problem(node, "an operator that is not supported")
+        self.report.problem(node, advice(node))
         return False
 
     def _fold(self, node: Node) -> None:
@@ -268,30 +272,35 @@ class _Importer:
         end = state.of if isinstance(state, Class) else state
         if isinstance(end, Real):
             raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
-        layers, entry = self._layers(end)
+        end = self._without_scores(end)
+        index = isinstance(state, Class) and not state.scores
+        output = self.options.output
+        if output == "model":
+            output = "argmax" if index else "values"
+        elif output == "values" and index:
+            self.report.note(label(self._graph.nodes[-1]), "left out, as values are asked for")
+        chain = LayerChain(self.report, self.options.round_tables, output == "values")
+        layers, entry = chain.layers(end)
         if self.report.problems:
             self.refuse()
         if not layers:
             raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
         _reorder(layers[-1], end.order.ravel())
-        output = self.options.output
-        if output == "model":
-            output = "argmax" if isinstance(state, Class) else "values"
-        elif output == "values" and isinstance(state, Class):
-            self.report.note(label(self._graph.nodes[-1]), "left out, as values are asked for")
         weights = sum(len(layer["weights"]) * len(layer["weights"][0]) for layer in layers)
         if weights > self.options.max_weights:
             limit = f"at most {self.options.max_weights:,} are taken (--max-weights)"
             raise HwgenError(str(self.path), f"{weights:,} weights", limit)
         content = {
             "format": "hwgen-network",
-            "version": 1,
+            "version": 2,
             "name": self.options.name or _text(self.path.stem),
             "input": {
                 "features": len(layers[0]["weights"][0]),
                 "bits": entry.format.bits,
                 "signed": entry.format.signed,
                 "fraction_bits": entry.format.fraction_bits,
+                "scale": entry.real,
+                "zero_point": entry.zero_point,
             },
             "layers": [{**layer, "name": _text(layer["name"])} for layer in layers],
             "output": output,
@@ -302,80 +311,15 @@ class _Importer:
             raise HwgenError(f"{self.path}: {error.where}", error.found, error.allowed) from None
         return Imported(network=network, notes=self.report.notes)
 
-    def _layers(self, end: Codes | Sum) -> tuple[list[Layer], Source]:
-        chain: list[Codes] = []
-        codes = end if isinstance(end, Codes) else end.x
-        while isinstance(codes.source, Sum):
-            chain.append(codes)
-            codes = codes.source.x
-        entry = x = self._input_source(codes)
-        chain.reverse()
-        layers: list[Layer] = []
-        position = 0
-        while position < len(chain):
-            made = self._merged(chain[position : position + 2], x)
-            position += 2 if made else 1
-            if made is None:
-                made = self._layer(chain[position - 1], x)
-            layers.append(made[0])
-            x = made[1]
-        if isinstance(end, Sum):
-            layers.append(self._raw(end, x))
-        else:
-            self._say_output(end, x)
-        return [layer for layer in layers if layer], entry
-
-    def _say_output(self, end: Codes, x: Source) -> None:
-        """Tell where the last integers mean something other than the file says."""
-        step = 2.0**-x.format.fraction_bits
-        if x.offset or x.scale != step:
-            plus = f" (code {x.offset:+g})" if x.offset else " code"
-            self.report.note(label(end.node), f"an output code means {x.scale:g} *{plus}")
-
-    def _input_source(self, codes: Codes) -> Source:
-        try:
-            return input_source(codes)
-        except Refused as refused:
-            self.report.problem(codes.node, str(refused))
-            return _assumed(codes)
-
-    def _merged(self, pair: list[Codes], x: Source) -> tuple[Layer, Source] | None:
-        if len(pair) < 2 or not sum_of(pair[1]).identity or not sum_of(pair[1]).function:
-            return None
-        try:
-            return merged_table_layer(pair[1], pair[0], x, self.report)
-        except Refused:
-            return None
-
-    def _layer(self, codes: Codes, x: Source) -> tuple[Layer, Source]:
-        total = sum_of(codes)
-        try:
-            if total.function is not None and not codes.bipolar:
-                made = table_layer(codes, x, self.report, self.options.round_tables)
-            else:
-                made = quantized_layer(codes, x, self.report)
-        except Refused as refused:
-            self.report.problem(codes.node, str(refused))
-            return {}, _assumed(codes)
-        self._say_identity(total)
-        return made
-
-    def _raw(self, total: Sum, x: Source) -> Layer:
-        try:
-            layer = raw_layer(total, x, self.report)
-        except Refused as refused:
-            self.report.problem(total.node, str(refused))
-            return {}
-        self._say_identity(total)
-        return layer
-
-    def _say_identity(self, total: Sum) -> None:
-        if total.identity:
-            size = total.order.size
-            self.report.note(
-                label(total.node),
-                f"is a layer of its own, of {size} x {size} weights on quantized values",
-            )
+    def _without_scores(self, end: Codes | Sum) -> Codes | Sum:
+        """``end`` without a sigmoid or tanh that nothing quantizes: it keeps the order."""
+        if not isinstance(end, Sum) or end.function is None or end.clip != EVERYTHING:
+            return end
+        self.report.note(
+            end.function,
+            "left out at the end: sums are in the same order as its values, and 0 is its middle",
+        )
+        return replace(end, function=None)
 
 
 def _quantized_input(state: Real, given: Format) -> Codes:
@@ -392,18 +336,12 @@ def _quantized_input(state: Real, given: Format) -> Codes:
     )
 
 
-def _assumed(codes: Codes) -> Source:
-    """What ``codes`` would mean if they could be had, so that the rest can be looked at."""
-    bits, signed = codes.declared
-    number = Format(bits=min(max(bits, 1), 32), signed=signed, fraction_bits=0)
-    return Source(format=number, scale=codes.scale * codes.gain, offset=0.0)
-
-
 def _reorder(layer: dict[str, Any], order: Array) -> None:
     """Put the outputs of the last layer into the order in which the model hands them out."""
-    for key in ("weights", "bias", "weight_fraction_bits"):
-        if isinstance(layer[key], list):
-            layer[key] = [layer[key][neuron] for neuron in order]
+    for part in (layer, layer["output"] or {}):
+        for key in ("weights", "bias", "weight_fraction_bits", *_PER_OUTPUT):
+            if isinstance(part.get(key), list):
+                part[key] = [part[key][neuron] for neuron in order]
 
 
 def _text(name: str) -> str:

@@ -19,27 +19,44 @@ import numpy as np
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.quantizers import exponent
 from hwgen.frontends.onnx.ranges import Fit, fit_range
-from hwgen.frontends.onnx.states import EVERYTHING, Codes, Real, Sum
+from hwgen.frontends.onnx.states import Codes, Real, Sum
 from hwgen.spec.arithmetic import Rounding
 from hwgen.spec.formats import Format, signed_width
 
 _FAR = 1 << 70
+_NEAR = 1e-4
 _WIDEST_SLOPED = 16
 Layer = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The integers that a layer reads: their format in the file, and ``scale * (x + offset)``."""
+    """The integers that a layer reads: their format in the file, and ``scale * (x + offset)``.
+
+    Parameters
+    ----------
+    reach
+        Smallest and largest that occur, where they are not those of the format.
+    real, zero_point
+        Of the network's input: what a step of real data is worth, and the code of 0.
+    """
 
     format: Format
     scale: float
     offset: float
+    reach: tuple[int, int] | None = None
+    real: float | None = None
+    zero_point: int = 0
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Smallest and largest integer that occurs."""
+        return self.reach or (self.format.minimum, self.format.maximum)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """A layer's sums in integers: neuron j is worth ``(rows[j] @ x + bias[j]) * 2**-fractions[j]``.
+    """A layer's sums in integers: neuron j is worth ``(rows[j] @ x + bias[j]) * steps[j]``.
 
     ``low`` and ``high`` enclose what is in the parentheses. With ``signs`` all weights are of one
     size, and a bit tells which sign.
@@ -47,11 +64,16 @@ class Sums:
 
     rows: list[list[int]]
     bias: list[Fraction]
-    fractions: list[int]
+    steps: list[Fraction]
     bits: int
     low: list[int]
     high: list[int]
     signs: bool = False
+
+    @property
+    def fractions(self) -> list[int]:
+        """``-log2`` of the steps; refused where one is no power of two."""
+        return [-log2(float(step)) for step in self.steps]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,33 +99,80 @@ def log2(scale: float) -> int:
     return power
 
 
-def input_source(codes: Codes) -> Source:
+def input_source(codes: Codes, report: Report) -> Source:
     """The network's input and what its codes mean.
 
     Raises
     ------
     Refused
-        No format holds exactly these codes.
+        No format holds these codes, or real data would become other codes.
     """
     source = codes.source
     if not isinstance(source, Real):
         raise TypeError("the codes of an input are needed")
+    gained = codes.scale * codes.gain
+    added = codes.add / gained
     if codes.bipolar:
-        raise Refused("signs of real input data; the input needs a Quant of at least 2 bits")
+        return _signs_source(codes, gained, added)
     stored = source.type != "FLOAT"
     if not stored and codes.mode != "nearest":
         raise Refused("input data are rounded half to even, and in no other way")
-    zero = 0 if stored else codes.zero_point
-    if codes.shifted and zero % 2:
-        raise Refused(f"zero point {zero} makes input data round ties another way")
-    low, high = codes.low - zero, codes.high - zero
-    fit = fit_range(low, high, (-_FAR, _FAR), codes.declared)
-    if fit is None:
-        raise Refused(f"input codes {low}..{high}, which is the range of no width")
-    fraction = _fraction(-log2(codes.scale / source.gain))
+    zero = codes.zero_point
+    for base in dict.fromkeys((zero, 0)):
+        low, high = codes.low - base, codes.high - base
+        fit = fit_range(low, high, (-_FAR, _FAR), codes.declared)
+        if fit is not None and not (stored and base):
+            break
+    else:
+        low, high = codes.low, codes.high
+        base, fit = 0, fit_range(low, high, (low, high), codes.declared)
+        if fit is None:
+            raise Refused(f"input codes {low}..{high}, which no width holds")
+        report.note(label(codes.node), f"input codes are {low}..{high}; others must not be given")
+    real = codes.scale / source.gain
+    step, moved = real, _moved(codes, zero, report)
+    if codes.shifted and moved % 2 and moved != base:
+        report.note(label(codes.node), "real data on a tie go to the other code, as moved by 1")
+    fraction = label_of(real)
     number = Format(bits=fit.bits, signed=fit.signed, fraction_bits=fraction)
-    offset = -float(codes.zero_point) if stored else 0.0
-    return Source(format=number, scale=codes.scale * codes.gain, offset=offset)
+    return Source(
+        format=number,
+        scale=gained,
+        offset=base - zero + added,
+        reach=(low, high),
+        real=None if step == 2.0**-fraction else step,
+        zero_point=moved - base,
+    )
+
+
+def _moved(codes: Codes, zero: int, report: Report) -> int:
+    """The zero point of real data, which contains what is added to them before they are codes."""
+    source = codes.source
+    if not isinstance(source, Real):
+        raise TypeError("the codes of an input are needed")
+    added = source.add / codes.scale
+    if source.gain != 1.0 or source.add:
+        report.note(
+            label(codes.node),
+            f"input data stand for {source.gain:g} x {source.add:+g}, which is in what codes mean",
+        )
+    if abs(added - round(added)) > _NEAR:
+        report.note(
+            label(codes.node),
+            f"real data lie {added - round(added):+.3g} of a step beside the codes that they are "
+            f"converted to; codes are round(({source.gain:g} x {source.add:+g}) / "
+            f"{codes.scale:g}) {zero:+d}",
+        )
+    return zero + round(added)
+
+
+def _signs_source(codes: Codes, scale: float, added: float) -> Source:
+    """One bit for the sign: -1 or 0, with a step so small that real data become signs."""
+    source = codes.source
+    if isinstance(source, Real) and source.add:
+        raise Refused("signs of input data that something is added to; quantize them before")
+    number = Format(bits=1, signed=True, fraction_bits=64)
+    return Source(format=number, scale=2 * scale, offset=0.5 + added / 2)
 
 
 def integer_sums(total: Sum, x: Source) -> Sums:
@@ -113,22 +182,24 @@ def integer_sums(total: Sum, x: Source) -> Sums:
         raise TypeError("quantized weights are needed")
     sign = np.sign(total.gain).astype(np.int64)
     rows: list[list[int]] = (total.weights.codes * sign[:, None]).tolist()
-    steps = (np.abs(total.gain) * scale[:, 0] * x.scale).tolist()
+    steps = [
+        abs(Fraction(gain)) * Fraction(own) * Fraction(x.scale)
+        for gain, own in zip(total.gain.tolist(), scale[:, 0].tolist(), strict=True)
+    ]
     bias = [
-        Fraction(u) / Fraction(step) + Fraction(x.offset) * sum(row)
+        Fraction(u) / step + Fraction(x.offset) * sum(row)
         for u, step, row in zip(total.u.tolist(), steps, rows, strict=True)
     ]
-    fractions = [-log2(step) for step in steps]
     flat = [weight for row in rows for weight in row]
     bits = max(by.bits, signed_width(min(flat), max(flat)))
     signs = by.bipolar and set(flat) <= {-1, 1}
-    return _sums(rows, bias, fractions, 1 if signs else bits, x, signs)
+    return _sums(rows, bias, steps, 1 if signs else bits, x, signs)
 
 
 def _sums(
     rows: list[list[int]],
     bias: list[Fraction],
-    fractions: list[int],
+    steps: list[Fraction],
     bits: int,
     x: Source,
     signs: bool,
@@ -138,20 +209,18 @@ def _sums(
         positive, negative = sum(w for w in row if w > 0), sum(w for w in row if w < 0)
         low.append(math.floor(b) + x.format.minimum * positive + x.format.maximum * negative)
         high.append(math.ceil(b) + x.format.maximum * positive + x.format.minimum * negative)
-    return Sums(
-        rows=rows, bias=bias, fractions=fractions, bits=bits, low=low, high=high, signs=signs
-    )
+    return Sums(rows=rows, bias=bias, steps=steps, bits=bits, low=low, high=high, signs=signs)
 
 
-def _finer(sums: Sums, by: int, x: Source) -> Sums:
+def finer_sums(sums: Sums, by: int, x: Source) -> Sums:
     """The same in steps that are finer by ``2**by``."""
     rows = [[weight << by for weight in row] for row in sums.rows]
     bits = 1 if sums.signs else sums.bits + by
     bias = [b * (1 << by) for b in sums.bias]
-    return _sums(rows, bias, [f + by for f in sums.fractions], bits, x, sums.signs)
+    return _sums(rows, bias, [step / (1 << by) for step in sums.steps], bits, x, sums.signs)
 
 
-def _for_slope(total: Sum, sums: Sums, slope: int, x: Source, report: Report) -> Sums:
+def for_slope(total: Sum, sums: Sums, slope: int, x: Source, report: Report) -> Sums:
     """Sums in steps so fine that a shift of what is negative by ``slope`` bits loses nothing.
 
     Biases of a few fraction bits get these too. Others lose them, and need no more (above).
@@ -159,7 +228,7 @@ def _for_slope(total: Sum, sums: Sums, slope: int, x: Source, report: Report) ->
     bias = max(b.denominator.bit_length() - 1 for b in sums.bias)
     by = slope + bias if sums.bits + slope + bias <= _WIDEST_SLOPED else slope
     report.note(label(total.node), f"weights {by} bits wider, for the slope to be exact")
-    return _finer(sums, by, x)
+    return finer_sums(sums, by, x)
 
 
 def quantized_layer(codes: Codes, x: Source, report: Report) -> tuple[Layer, Source]:
@@ -176,7 +245,7 @@ def quantized_layer(codes: Codes, x: Source, report: Report) -> tuple[Layer, Sou
         return _sign_layer(total, sums, codes, x)
     slope = -log2(total.slope)
     if slope and codes.mode != "floor":
-        sums = _for_slope(total, sums, slope, x, report)
+        sums = for_slope(total, sums, slope, x, report)
     fraction = -log2(codes.scale)
     shifts = [own - fraction for own in sums.fractions]
     rounded: Rounded | None = None
@@ -219,7 +288,7 @@ def _with_zero(sums: Sums, zero: int, shifts: list[int], x: Source) -> Sums:
     if zero == 0:
         return sums
     bias = [b + zero * Fraction(2) ** n for b, n in zip(sums.bias, shifts, strict=True)]
-    return _sums(sums.rows, bias, sums.fractions, sums.bits, x, sums.signs)
+    return _sums(sums.rows, bias, sums.steps, sums.bits, x, sums.signs)
 
 
 def reach_of(sums: Sums, shifts: list[int]) -> tuple[int, int]:
@@ -304,7 +373,7 @@ def make_layer(
     For ``hard_tanh`` the steps are called otherwise: such that it clips at 1.
     """
     called = fit.one if fit.activation == "hard_tanh" else fraction - log2(gain)
-    layer = _body(total, sums, rounded.bias, x, fraction - called)
+    layer = body(total, sums, rounded.bias, x, fraction - called)
     layer["activation"] = "leaky_relu" if slope else fit.activation
     layer["negative_shift"] = slope or None
     layer["output"] = {
@@ -323,11 +392,10 @@ def _fraction(bits: int) -> int:
     return bits
 
 
-def _body(total: Sum, sums: Sums, bias: list[int], x: Source, relabel: int = 0) -> Layer:
-    """Weights and biases of a layer whose accumulators are labelled ``relabel`` bits lower."""
+def weights_of(total: Sum, sums: Sums) -> Layer:
+    """Name and weights of a layer, its weights labelled as 0 fraction bits."""
     if sums.bits > 16:
         raise Refused(f"weights of {sums.bits} bits, at most 16 can be had")
-    own = [_fraction(f - relabel - x.format.fraction_bits) for f in sums.fractions]
     size = abs(sums.rows[0][0])
     codes = [[int(w > 0) for w in row] for row in sums.rows] if sums.signs else sums.rows
     return {
@@ -335,11 +403,23 @@ def _body(total: Sum, sums: Sums, bias: list[int], x: Source, relabel: int = 0) 
         "name": total.node.name,
         "weights": codes,
         "weight_bits": sums.bits,
-        "weight_fraction_bits": own[0] if len(set(own)) == 1 else own,
+        "weight_fraction_bits": 0,
         "codebook": [-size, size] if sums.signs else None,
         "codebook_bits": signed_width(-size, size) if sums.signs else None,
-        "bias": bias,
+        "bias": [],
     }
+
+
+def label_of(scale: float) -> int:
+    """The fraction bits nearest to a scale."""
+    return min(max(round(-math.log2(scale)), -64), 64)
+
+
+def body(total: Sum, sums: Sums, bias: list[int], x: Source, relabel: int = 0) -> Layer:
+    """Weights and biases of a layer whose accumulators are labelled ``relabel`` bits lower."""
+    own = [_fraction(f - relabel - x.format.fraction_bits) for f in sums.fractions]
+    fractions = own[0] if len(set(own)) == 1 else own
+    return {**weights_of(total, sums), "weight_fraction_bits": fractions, "bias": bias}
 
 
 def source_of(layer: Layer, scale: float, offset: float) -> Source:
@@ -360,70 +440,3 @@ def _sign_layer(total: Sum, sums: Sums, codes: Codes, x: Source) -> tuple[Layer,
         total, sums, rounded, x, Fit(activation="none", bits=1, signed=True), fraction
     )
     return layer, source_of(layer, 2 * codes.scale * codes.gain, 0.5)
-
-
-def raw_layer(total: Sum, x: Source, report: Report) -> Layer:
-    """The last layer, whose sums are not quantized: its accumulators, all at one scale.
-
-    Raises
-    ------
-    Refused
-        An activation that needs an output format.
-    """
-    if total.function is not None:
-        raise Refused(f"{total.function} without a quantizer behind it")
-    sums, slope = integer_sums(total, x), -log2(total.slope)
-    if slope:
-        sums = _for_slope(total, sums, slope, x, report)
-    if x.offset % 1 and any(sum(row) % 2 for row in sums.rows):
-        report.note(label(total.node), "weights 1 bit wider, for the halves of signs to be exact")
-        sums = _finer(sums, 1, x)
-    bias = [round(b) for b in sums.bias]
-    say_biases(
-        total,
-        sums,
-        Rounded(rounding="half_even", bias=bias, inexact="as sums are handed out"),
-        report,
-    )
-    if len(set(sums.fractions)) > 1:
-        return _aligned(total, sums, bias, x, slope, report)
-    layer = _body(total, sums, bias, x)
-    layer["activation"] = "leaky_relu" if slope else _plain(total, sums.fractions[0])
-    return {**layer, "negative_shift": slope or None, "output": None}
-
-
-def _plain(total: Sum, fraction: int) -> str:
-    """The activation that clips raw sums as the model does."""
-    if total.clip == EVERYTHING:
-        return "none"
-    if total.clip == (0, np.inf):
-        return "relu"
-    if total.clip == (-1, 1) and fraction >= 0:
-        return "hard_tanh"
-    raise Refused(f"a clip to {total.clip[0]:g}..{total.clip[1]:g} without a quantizer behind it")
-
-
-def _aligned(
-    total: Sum, sums: Sums, bias: list[int], x: Source, slope: int, report: Report
-) -> Layer:
-    """Accumulators of several scales, shifted left to the finest of them."""
-    fraction = max(sums.fractions)
-    shifts = [own - fraction for own in sums.fractions]
-    low, high = reach_of(sums, shifts)
-    width = signed_width(low, high)
-    bits = width if width <= 16 else 32
-    if width > 32:
-        raise Refused(f"sums of several scales that need {width} bits at one scale, 32 can be had")
-    report.note(label(total.node), f"sums of several scales are brought to one, 2^{-fraction}")
-    layer = make_layer(
-        total,
-        sums,
-        Rounded(rounding="floor", bias=bias),
-        x,
-        Fit(activation="none", bits=bits, signed=True),
-        fraction,
-        slope,
-    )
-    if not slope:
-        layer["activation"] = _plain(total, min(sums.fractions))
-    return layer

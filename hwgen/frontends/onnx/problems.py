@@ -47,4 +47,21 @@ def label(node: Node) -> str:
     return printable(f"{domain}{node.op} {node.name!r}", 120)
 
 
+def advice(node: Node) -> str:
+    """Why an operator is not supported, and what to do about it."""
+    if node.op in _DYNAMIC:
+        return (
+            "dynamic quantization, whose scales change with the data; quantize_static of "
+            "onnxruntime.quantization gives fixed ones"
+        )
+    return "an operator that is not supported (docs/import.md#operators has those that are)"
+
+
+_DYNAMIC = (
+    "DynamicQuantizeLinear",
+    "DynamicQuantizeMatMul",
+    "MatMulInteger",
+    "DynamicQuantizeLSTM",
+)
+
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "qonnx")

@@ -221,29 +221,28 @@ class Quantizers:
         return np.ones(())
 
     def powers(self, node: Node, scale: Array, name: str = "scale") -> Array:
-        """``scale`` as powers of two: as it is, or the nearest ones where that is asked for."""
+        """``scale`` as it is, or as the nearest powers of two where that is asked for."""
         if powers_of_two(scale):
+            return scale
+        if not self._snap:
             return scale
         snapped = nearest_power(scale)
         changes = sorted(set(zip(scale.ravel().tolist(), snapped.ravel().tolist(), strict=True)))
         moved = [(old, new) for old, new in changes if old != new]
         more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
-        if self._snap:
-            shown = ", ".join(f"{old:.6g} -> {new:.6g}" for old, new in moved[:3])
-            self._report.note(label(node), f"{name} {shown}{more}, snapped to powers of two")
-        else:
-            shown = ", ".join(f"{old:.6g}" for old, _ in moved[:3])
-            self._report.problem(node, f"{name} {shown}{more}: no power of two (--snap-scales)")
+        shown = ", ".join(f"{old:.6g} -> {new:.6g}" for old, new in moved[:3])
+        self._report.note(label(node), f"{name} {shown}{more}, snapped to powers of two")
         return snapped
 
     def weights(self, node: Node, constant: Constant) -> Constant:
-        """``constant`` with scales that are powers of two; what is moved is quantized anew."""
-        if constant.scale is None or constant.real is None or powers_of_two(constant.scale):
+        """``constant``, quantized anew where its scales are moved to powers of two."""
+        if constant.scale is None or constant.real is None:
+            return constant
+        if not self._snap or powers_of_two(constant.scale):
             return constant
         moved = requantized(constant, constant.real, self.powers(node, constant.scale))
         change = float(np.abs(moved.value - constant.value).max())
-        if self._snap:
-            self._report.note(label(node), f"values quantized anew, changed by up to {change:.3g}")
+        self._report.note(label(node), f"values quantized anew, changed by up to {change:.3g}")
         return moved
 
     def _zero_point(self, node: Node, zero_point: Array) -> Array:
@@ -290,10 +289,10 @@ def quantized(real: Array, by: Quantizer, node: Node | None = None) -> Constant:
         with np.errstate(over="ignore"):  # clipped all the same
             ratio = real.astype(np.float64) / scale
         if by.shifted:
-            rounded = _rounded(ratio + zero_point, by.mode)
+            whole = rounded(ratio + zero_point, by.mode)
         else:
-            rounded = _rounded(ratio, by.mode) + zero_point
-        codes = (np.clip(rounded, by.low, by.high) - zero_point).astype(np.int64)
+            whole = rounded(ratio, by.mode) + zero_point
+        codes = (np.clip(whole, by.low, by.high) - zero_point).astype(np.int64)
     return Constant(
         value=codes * scale,
         codes=codes,
@@ -353,10 +352,10 @@ def dyadic(value: Array) -> Constant | None:
     return dequantized(whole, by, None)
 
 
-def _rounded(values: Array, mode: Mode) -> Array:
+def rounded(values: Array, mode: Mode) -> Array:
     """``values`` rounded as QONNX names it."""
     size = np.abs(values)
-    rounded: dict[Mode, Array] = {
+    found: dict[Mode, Array] = {
         "nearest": np.rint(values),
         "floor": np.floor(values),
         "ceil": np.ceil(values),
@@ -365,7 +364,7 @@ def _rounded(values: Array, mode: Mode) -> Array:
         "half_away": np.sign(values) * np.floor(size + 0.5),
         "half_toward_zero": np.sign(values) * np.ceil(size - 0.5),
     }
-    return rounded[mode]
+    return found[mode]
 
 
 def _range(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:

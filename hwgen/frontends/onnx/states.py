@@ -4,14 +4,18 @@
 of the samples and has one element.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from hwgen.frontends.onnx.file import Node
 from hwgen.frontends.onnx.quantizers import Array, Constant, Mode
+from hwgen.spec.arithmetic import Integers
 
 Range = tuple[float, float]
+Execute = Callable[[float, Fraction], Callable[[Integers], Integers]]
 
 EVERYTHING: Range = (-np.inf, np.inf)
 
@@ -23,11 +27,12 @@ def clipped(inner: Range, low: float, high: float) -> Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Real:
-    """The model's input before it is quantized, times ``gain`` and clipped."""
+    """The model's input before it is quantized, times ``gain``, plus ``add``, and clipped."""
 
     order: Array
     type: str
     gain: float = 1.0
+    add: float = 0.0
     clip: Range = EVERYTHING
 
 
@@ -43,12 +48,15 @@ class Codes:
         The quantizer.
     scale, low, high, zero_point, mode, shifted, bipolar
         As of the quantizer.
-    gain
-        Power of two that later nodes multiply by.
+    gain, add
+        What later nodes multiply by, and then add.
     declared
         Width and sign that the file gives.
     raw
         Plain integers, of which a DequantizeLinear is expected.
+    execute
+        Of operators that compute codes in an arithmetic of their own: for the real value of a
+        sum's step and the sum's bias in such steps, the function from sums to codes.
     """
 
     order: Array
@@ -59,11 +67,13 @@ class Codes:
     high: int
     declared: tuple[int, bool]
     gain: float = 1.0
+    add: float = 0.0
     zero_point: int = 0
     mode: Mode = "nearest"
     shifted: bool = False
     bipolar: bool = False
     raw: bool = False
+    execute: Execute | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +89,7 @@ class Sum:
     weights
         [outputs, features], quantized, one scale to a row.
     gain
-        Powers of two, or their negatives.
+        Not 0.
     u
         Real offsets.
     function, slope
@@ -110,9 +120,10 @@ class Sum:
 
 @dataclass(frozen=True, kw_only=True)
 class Class:
-    """The index of the largest of ``of``."""
+    """The index of the largest of ``of``; of ``scores`` the order, and not yet the index."""
 
     of: "Codes | Sum"
+    scores: bool = False
 
 
 State = Real | Codes | Sum | Class

@@ -8,8 +8,9 @@ from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Reads
 from hwgen.rtl.bitserial.sharing import share
 from hwgen.rtl.bitserial.words import Word, add, of_term
-from hwgen.rtl.parallel.addergraph import Term, signed_digits
-from hwgen.rtl.parallel.top import packed_width, unpack
+from hwgen.rtl.parallel.addergraph import Term
+from hwgen.rtl.parallel.digits import signed_digits
+from hwgen.rtl.parallel.words import packed_width, unpack
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network

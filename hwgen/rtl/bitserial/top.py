@@ -7,7 +7,8 @@ from hwgen.rtl.bitserial.layer import BitSerialLayer
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
-from hwgen.rtl.parallel.top import ParallelArgmax, unpack
+from hwgen.rtl.parallel.argmax import ParallelArgmax
+from hwgen.rtl.parallel.words import unpack
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network

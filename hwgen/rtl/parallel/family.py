@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.parallel.estimate import estimated_area
+from hwgen.rtl.parallel.search import EFFORTS
 from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer, Network
 
@@ -24,6 +25,8 @@ class Parallel(Architecture):
         At most this many adder levels between registers; 0 is combinational.
     bare
         No handshake; ``x`` in, ``y`` out.
+    effort
+        How long to search for small adder graphs.
     """
 
     name: ClassVar[str] = "parallel"
@@ -37,6 +40,9 @@ class Parallel(Architecture):
         unit="adder levels",
     )
     bare: bool = knob(False, "no handshake; x in, y out.")
+    effort: str = knob(
+        "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
+    )
 
     def build(self, network: Network) -> "Top":
         """The adder graphs, and the handshake around them."""
@@ -48,6 +54,7 @@ class Parallel(Architecture):
             self.output_layout(network),
             pipeline=self.pipeline,
             bare=self.bare,
+            effort=self.effort,
         )
 
     def cycles(self, network: Network) -> Cycles:

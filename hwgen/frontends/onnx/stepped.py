@@ -1,0 +1,343 @@
+"""Layers for sums of any scale: the model's way to each code, as a multiplication or thresholds.
+
+Where scales are no powers of two, biases stand between steps or several functions follow each
+other, each neuron's codes are a staircase over its integer sums (:mod:`hwgen.frontends.exact`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from hwgen.frontends import exact
+from hwgen.frontends.exact import Line, LineRounding, Steps
+from hwgen.frontends.onnx.layers import (
+    Layer,
+    Source,
+    Sums,
+    integer_sums,
+    label_of,
+    sum_of,
+    weights_of,
+)
+from hwgen.frontends.onnx.problems import Refused, Report, label
+from hwgen.frontends.onnx.quantizers import rounded
+from hwgen.frontends.onnx.ranges import fit_range
+from hwgen.frontends.onnx.states import Codes, Sum
+from hwgen.spec.activations import activation
+from hwgen.spec.arithmetic import Integers
+from hwgen.spec.formats import Format, signed_width
+
+_FAR = 1 << 200
+_MOST_LEVELS = 1 << 12
+_FEW_LEVELS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lines:
+    """One line for each neuron."""
+
+    lines: list[Line]
+    finer: int
+    rounding: LineRounding
+
+    @property
+    def digits(self) -> int:
+        return sum(line.digits for line in self.lines)
+
+
+def meaning(codes: Codes) -> tuple[float, float]:
+    """``scale, offset`` where an integer y of ``codes`` means ``scale * (y + offset)``.
+
+    Of signs, y is -1 or 0.
+    """
+    step = codes.scale * codes.gain
+    added = codes.add / step
+    return (2 * step, 0.5 + added / 2) if codes.bipolar else (step, added - codes.zero_point)
+
+
+def stepped_layer(chain: Sequence[Codes], x: Source, report: Report) -> tuple[Layer, Source]:
+    """The layer of a sum, its quantizer, and further functions of its codes.
+
+    Parameters
+    ----------
+    chain
+        The codes of the sum; then codes of codes, each of a sum that only hands on the one before.
+
+    Raises
+    ------
+    Refused
+        More codes than thresholds are made for, and no line gives them.
+    """
+    total, codes = sum_of(chain[0]), chain[-1]
+    sums = integer_sums(total, x)
+    staircases = [_sum_steps(chain[0], sums, j, x) for j in range(len(sums.rows))]
+    ratios = [step / Fraction(_unit(chain[0])) for step in sums.steps]
+    for inner, outer in zip(chain, chain[1:], strict=False):
+        scale, offset = meaning(inner)
+        gains, added = sum_of(outer).gain.tolist(), sum_of(outer).u.tolist()
+        for j, staircase in enumerate(staircases):
+            step = Fraction(scale) * Fraction(gains[j])
+            bias = Fraction(offset) + Fraction(added[j]) / step
+            after = _steps(outer, step, bias, staircase.first, staircase.last)
+            staircases[j] = staircase.then(after)
+            ratios[j] *= step / Fraction(_unit(outer))
+    _say(total, staircases, report)
+    return _made(codes, total, sums, staircases, ratios, x, report)
+
+
+def _unit(codes: Codes) -> float:
+    return codes.scale * (2 if codes.bipolar else 1)
+
+
+def sum_reach(row: list[int], x: Source) -> tuple[int, int]:
+    """Smallest and largest sum without its bias."""
+    positive, negative = sum(w for w in row if w > 0), sum(w for w in row if w < 0)
+    low, high = x.ends
+    return positive * low + negative * high, positive * high + negative * low
+
+
+def _sum_steps(codes: Codes, sums: Sums, j: int, x: Source) -> Steps:
+    low, high = sum_reach(sums.rows[j], x)
+    return _steps(codes, sums.steps[j], sums.bias[j], low, high)
+
+
+def _steps(codes: Codes, step: Fraction, bias: Fraction, low: int, high: int) -> Steps:
+    """Steps of ``codes`` of ``step * (acc + bias)`` for the accumulators low..high."""
+    total = sum_of(codes)
+    if codes.execute is not None:
+        return exact.steps_of(low, high, codes.execute(float(step), bias))
+    if total.function is not None:
+        return exact.steps_of(low, high, _function(codes, float(step), float(bias)))
+    ends = (-1, 0) if codes.bipolar else (codes.low, codes.high)
+
+    def reach(code: int) -> int:
+        value, strict = _real_step(codes, code)
+        pulled = _before(total, value, strict)
+        return (
+            pulled
+            if isinstance(pulled, int)
+            else exact.first_reaching(pulled / step - bias, strict)
+        )
+
+    found = exact.steps_between(low, high, ends, reach)
+    shown = range(found.first, found.last + 2)
+    reals = [_before(total, *_real_step(codes, code)) for code in shown]
+    boundaries = [real / step - bias for real in reals if isinstance(real, Fraction)]
+    dyadic = all(_dyadic(value) for value in (step, bias, Fraction(codes.scale)))
+    near = 0 if dyadic else exact.near_ties(boundaries, abs(float(bias)), low, high)
+    return replace(found, near=near)
+
+
+def _dyadic(value: Fraction) -> bool:
+    """So few binary digits that 32-bit floats compute with it exactly."""
+    odd = abs(value.numerator)
+    return value == 0 or (
+        (odd // (odd & -odd)).bit_length() <= 12
+        and (value.denominator & (value.denominator - 1) == 0)
+    )
+
+
+def _real_step(codes: Codes, code: int) -> tuple[Fraction, bool]:
+    """The real value from which on the quantizer gives ``code`` or more."""
+    if codes.bipolar:
+        return (Fraction(0), False) if code > -1 else (Fraction(-_FAR), False)
+    zero = codes.zero_point
+    if codes.shifted:
+        value, strict = exact.rounding_step(code, codes.mode)
+        value -= zero
+    else:
+        value, strict = exact.rounding_step(code - zero, codes.mode)
+    return value * Fraction(codes.scale), strict
+
+
+def _before(total: Sum, value: Fraction, strict: bool) -> Fraction | int:
+    """The sum whose activation reaches ``value``; an integer where all or none do."""
+    low, high = total.clip
+    if value < low or (value == low and not strict):
+        return -_FAR
+    if value > high or (value == high and strict):
+        return _FAR
+    return value / Fraction(total.slope) if value < 0 else value
+
+
+def _function(codes: Codes, step: float, bias: float) -> Callable[[Integers], Integers]:
+    """A sigmoid or tanh and the quantizer behind it, in double precision."""
+    total = sum_of(codes)
+    own = activation(str(total.function))
+    zero = codes.zero_point
+
+    def compute(accumulators: Integers) -> Integers:
+        y = own.real(np.clip(step * (accumulators + bias), -500.0, 500.0))
+        y = np.clip(y, *total.clip)
+        if codes.bipolar:
+            return np.where(y >= 0, 0, -1)
+        scaled = y / codes.scale
+        code = (
+            rounded(scaled + zero, codes.mode)
+            if codes.shifted
+            else rounded(scaled, codes.mode) + zero
+        )
+        return np.clip(code, codes.low, codes.high).astype(np.int64)
+
+    return compute
+
+
+def _say(total: Sum, staircases: list[Steps], report: Report) -> None:
+    near = sum(one.near for one in staircases)
+    of = sum(one.high - one.low + 1 for one in staircases)
+    if near:
+        report.note(
+            label(total.node),
+            f"{near:,} of {of:,} sums lie within the error of 32-bit floats of a tie, and are "
+            "decided in exact arithmetic: a model run in such floats may give the neighbouring code",
+        )
+    same = sum(not one.at for one in staircases)
+    if same:
+        report.note(label(total.node), f"{same} of {len(staircases)} neurons are constant")
+
+
+def _made(
+    codes: Codes,
+    total: Sum,
+    sums: Sums,
+    staircases: list[Steps],
+    ratios: list[Fraction],
+    x: Source,
+    report: Report,
+) -> tuple[Layer, Source]:
+    """The cheapest layer with these staircases."""
+    ends = min(one.first for one in staircases), max(one.last for one in staircases)
+    zero = 0 if codes.bipolar else codes.zero_point
+    low = -1 if codes.bipolar else codes.low
+    found: tuple[_Lines, int, Format] | None = None
+    for base in dict.fromkeys((zero, 0, low)):
+        number = _format(codes, (ends[0] - base, ends[1] - base))
+        if number is None:
+            continue
+        moved = [replace(one, first=one.first - base) for one in staircases]
+        lines = _lines(moved, ratios, (number.minimum, number.maximum))
+        if lines is not None:
+            found = lines, base, number
+            break
+    levels = max(len(one.at) for one in staircases)
+    if found is None and levels > _MOST_LEVELS:
+        raise Refused(
+            f"{levels:,} codes that no multiplication gives; a quantizer of 12 bits at most, or of "
+            "a scale that is a power of two, is needed"
+        )
+    if found is None or _cheaper(found[0], staircases, sums):
+        base, number = _narrowest(codes, ends, (zero, 0, ends[0]))
+        found = None
+    else:
+        _, base, number = found
+    scale, offset = meaning(codes)
+    number = replace(number, fraction_bits=label_of(scale))
+    layer = _body(total, sums, number, scale, found[0] if found else None)
+    if found is None:
+        layer["output"]["thresholds"] = [_thresholds(one, base, number) for one in staircases]
+    reach = (ends[0] - base, ends[1] - base)
+    return layer, Source(format=number, scale=scale, offset=offset + base, reach=reach)
+
+
+def _format(codes: Codes, ends: tuple[int, int]) -> Format | None:
+    fit = fit_range(*ends, ends, codes.declared)
+    return None if fit is None else Format(bits=fit.bits, signed=fit.signed, fraction_bits=0)
+
+
+def _narrowest(codes: Codes, ends: tuple[int, int], bases: Sequence[int]) -> tuple[int, Format]:
+    """The format of fewest bits that holds the codes less one of ``bases``."""
+    made = [(base, _format(codes, (ends[0] - base, ends[1] - base))) for base in bases]
+    fitting = [(base, number) for base, number in made if number is not None]
+    if not fitting:
+        raise Refused(f"codes {ends[0]}..{ends[1]}, which no width holds")
+    return min(fitting, key=lambda one: one[1].bits)
+
+
+def _lines(
+    staircases: list[Steps], ratios: list[Fraction], limits: tuple[int, int]
+) -> _Lines | None:
+    """Lines of all neurons, the fewest bits finer; None where there are none."""
+    order = list(range(len(staircases)))
+    roundings: tuple[LineRounding, ...] = ("floor", "half_even")
+    for finer in range(exact.MAX_FINER + 1):
+        for rounding in roundings:
+            found: dict[int, Line] = {}
+            for j in order:
+                line = exact.choose(staircases[j], limits, ratios[j], finer, rounding)
+                if line is None:  # the next try begins with what was hard
+                    order.remove(j)
+                    order.insert(0, j)
+                    break
+                found[j] = line
+            if len(found) == len(staircases):
+                own = _Lines(
+                    lines=[found[j] for j in range(len(found))], finer=finer, rounding=rounding
+                )
+                return _shared(own, staircases, limits) or own
+    return None
+
+
+def _shared(own: _Lines, staircases: list[Steps], limits: tuple[int, int]) -> _Lines | None:
+    """The lines with one multiplier for all neurons, if that costs few more digits."""
+    tried = sorted({(one.digits, one.multiplier, one.shift) for one in own.lines})
+    for digits, multiplier, shift in tried[:8]:
+        if digits * len(staircases) > own.digits + len(staircases) // 2:
+            break
+        lines = []
+        for staircase in staircases:
+            line = exact.with_multiplier(
+                staircase, limits, multiplier, shift, own.finer, own.rounding
+            )
+            if line is None:
+                break
+            lines.append(line)
+        if len(lines) == len(staircases):
+            return replace(own, lines=lines)
+    return None
+
+
+def _cheaper(lines: _Lines, staircases: list[Steps], sums: Sums) -> bool:
+    """Whether thresholds take less than multiplications, by the bits of adders and comparators."""
+    if max(len(one.at) for one in staircases) > _FEW_LEVELS:
+        return False
+    compare = multiply = 0
+    for staircase, line in zip(staircases, lines.lines, strict=True):
+        width = signed_width(staircase.low, staircase.high)
+        compare += len(staircase.at) * width
+        adders = line.digits - 1 + (lines.rounding != "floor" and line.multiplier > 1)
+        multiply += adders * (width + lines.finer + line.multiplier.bit_length())
+        multiply += width  # of the clip
+    return compare < multiply
+
+
+def _body(total: Sum, sums: Sums, number: Format, scale: float, lines: _Lines | None) -> Layer:
+    """The layer as a part of the network file, without thresholds."""
+    output: Layer = {
+        "bits": number.bits,
+        "signed": number.signed,
+        "fraction_bits": number.fraction_bits,
+        "rounding": "floor" if lines is None else lines.rounding,
+        "overflow": "saturate",
+    }
+    if scale != 2.0**-number.fraction_bits:
+        output["scale"] = scale
+    layer = {**weights_of(total, sums), "bias": [0] * len(sums.rows)}
+    if lines is not None:
+        layer["bias"] = [line.bias for line in lines.lines]
+        layer["weight_shift"] = lines.finer
+        output["multiplier"] = _one([line.multiplier for line in lines.lines])
+        output["shift"] = _one([line.shift for line in lines.lines])
+    relu = total.relu and lines is not None and not number.signed and total.slope == 1.0
+    return {**layer, "activation": "relu" if relu else "none", "output": output}
+
+
+def _thresholds(staircase: Steps, base: int, number: Format) -> list[int]:
+    """Steps that never count, or always, are left out or put at the lowest sum."""
+    always = staircase.first - base - number.minimum
+    return [staircase.low] * always + staircase.at
+
+
+def _one(values: list[int]) -> int | list[int]:
+    return values[0] if len(set(values)) == 1 else values
