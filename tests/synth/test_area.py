@@ -13,6 +13,7 @@ from amaranth.hdl import Module, Shape, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.requantize import Requantizer, lookup
@@ -81,6 +82,8 @@ UNIT_AREAS = {
 DIGITS = {
     "parallel": Parallel(),
     "parallel, pipeline 2": Parallel(pipeline=2),
+    "bit-serial": BitSerial(),
+    "bit-serial, stages 1": BitSerial(stages=1),
     "serial, 1 MAC": Serial(macs=1),
     "serial, 4 MACs": Serial(macs=4),
 }
@@ -101,7 +104,7 @@ def test_unit(name: str, pdk: str, tmp_path: Path) -> None:
 def readme_rows() -> list[list[str]]:
     """Cells of the README's table of measured figures, without its head."""
     text = (ROOT / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| ((?:parallel|serial)[^|]*)\|(.*)\|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| ((?:parallel|bit-serial|serial)[^|]*)\|(.*)\|$", text, re.MULTILINE)
     return [[name.strip(), *(cell.strip() for cell in rest.split("|"))] for name, rest in rows]
 
 
