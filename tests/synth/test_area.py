@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from amaranth.back import verilog
+from amaranth.back import rtlil
 from amaranth.hdl import Module, Shape, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -20,6 +20,7 @@ from hwgen.rtl.requantize import Requantizer, lookup
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import ShiftMemory
+from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
 from hwgen.synth import SynthesisReport, open_library, synthesize
 from tests.networks import dense, network, rescale
@@ -33,7 +34,8 @@ class Requantize(wiring.Component):
     def __init__(self) -> None:
         output = rescale(4, False, 0)
         layer = network([dense([[1]], output=output, activation="relu")]).layers[0]
-        self.requantizer = Requantizer(layer=layer, fraction=3, accumulator=(-512, 507))
+        rescaling = layer.rescales(3)[0]
+        self.requantizer = Requantizer(rescale=rescaling, accumulator=(-512, 507))
         super().__init__({"i": In(signed(10)), "o": Out(4)})
 
     def elaborate(self, platform: object) -> Module:
@@ -85,7 +87,7 @@ DIGITS = {
 
 
 def unit(name: str, pdk: str, folder: Path) -> SynthesisReport:
-    text = verilog.convert(UNITS[name](), name="top", emit_src=False, strip_internal_attrs=True)
+    text = verilog_of(rtlil.convert(UNITS[name](), name="top", emit_src=False))
     (folder / "unit.v").write_text(text)
     return synthesize(folder / "unit.v", "top", library=open_library(pdk), out_dir=folder)
 
