@@ -79,7 +79,11 @@ class Operations:
         by = self._one(node, "")
         if isinstance(state, Codes):
             plain = not (by.bipolar or state.bipolar or state.add)
-            merged = requantized_codes(state, by) if plain else None
+            stored = node.op == "QuantizeLinear"
+            same = by.zero_point == state.zero_point and by.scale == state.scale * state.gain
+            merged = requantized_codes(state, by) if plain and (same or not stored) else None
+            if merged is not None and stored:
+                merged = replace(merged, raw=True)
             if merged is not None:
                 return merged
             state = self.at.identity(node, state)
