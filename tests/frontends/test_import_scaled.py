@@ -23,7 +23,7 @@ def results(imported: Imported, x: Any) -> Any:
     entry = imported.network.input
     real = x.reshape(len(x), -1)
     codes = quantize(real, entry.format, scale=entry.scale, zero_point=entry.zero_point)
-    outputs = golden.predict(imported.network, codes)
+    outputs = golden.predict(imported.network, np.clip(codes, *imported.codes or (None, None)))
     if imported.network.output == "argmax":
         return outputs
     return imported.scale * (outputs + imported.offset)
@@ -43,8 +43,14 @@ def check(imported: Imported, x: Any, y: Any) -> None:
     elif quantized(imported):
         assert np.abs(given - y).max() < 0.01 * imported.scale
     else:
-        assert np.array_equal(given.argmax(axis=1), y.argmax(axis=1))
+        assert_same_class(given, y)
         assert np.abs(given - y).max() <= 0.13 * _step(imported)
+
+
+def assert_same_class(given: Any, y: Any) -> None:
+    """The largest is the same; what 32-bit floats cannot tell apart is equal."""
+    chosen = np.take_along_axis(y, given.argmax(axis=1)[:, None], axis=1)[:, 0]
+    assert (chosen >= y.max(axis=1) - 1e-6 * np.abs(y).max()).all()
 
 
 def _step(imported: Imported) -> float:
@@ -62,8 +68,8 @@ def test_equals_the_models_executor(name: str) -> None:
         x, y = archive["x"].astype(np.float32) / GRID, archive["y"]
     assert len(x) >= 1_500
     imported = import_model(FOLDER / f"{name}.onnx")
-    if name.endswith("softmax"):  # left out
-        assert np.array_equal(results(imported, x).argmax(axis=1), y.argmax(axis=1))
+    if name.endswith(("softmax", "jet")):  # a Softmax, left out
+        assert_same_class(results(imported, x), y)
         assert any("left out" in note for note in imported.notes)
     else:
         check(imported, x, y)

@@ -75,12 +75,15 @@ class Imported:
     ----------
     scale, offset
         An output y of the last layer stands for ``scale * (y + offset)`` of the model's.
+    codes
+        Smallest and largest input code of the model; the input format may hold more.
     """
 
     network: Network
     notes: list[str]
     scale: float = 1.0
     offset: float = 0.0
+    codes: tuple[int, int] | None = None
 
 
 def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
@@ -318,7 +321,11 @@ class _Importer:
         except HwgenError as error:
             raise HwgenError(f"{self.path}: {error.where}", error.found, error.allowed) from None
         return Imported(
-            network=network, notes=self.report.notes, scale=chain.scale, offset=chain.offset
+            network=network,
+            notes=self.report.notes,
+            scale=chain.scale,
+            offset=chain.offset,
+            codes=entry.ends,
         )
 
     def _without_scores(self, end: Codes | Sum) -> Codes | Sum:
