@@ -187,9 +187,9 @@ def signed_digits(value: int) -> int:
 def fits(
     line: Line, steps: Steps, limits: tuple[int, int], finer: int, rounding: LineRounding
 ) -> bool:
-    """Whether ``line``, saturated at ``limits``, has the codes of ``steps``: on either side of each.
+    """Whether ``line``, saturated at ``limits``, has the codes of ``steps``.
 
-    In exact integers, by the formula of the golden model.
+    On either side of each, in exact integers, by the formula of the golden model.
     """
     at = sorted({steps.low, steps.high, *steps.at, *(step - 1 for step in steps.at)})
     size = (max(abs(at[0]), abs(at[-1])) << finer) + abs(line.bias)

@@ -58,7 +58,7 @@ def random_case(rng: np.random.Generator) -> tuple[Steps, list[int], tuple[int, 
 def line_of(steps: Steps, limits: tuple[int, int], gain: Fraction) -> tuple[Line, int, str] | None:
     for rounding in ("floor", "half_even"):
         for finer in range(exact.MAX_FINER + 1):
-            line = exact.choose(steps, limits, gain, finer, rounding)  # type: ignore[arg-type]
+            line = exact.choose(steps, limits, gain, finer, rounding)
             if line is not None:
                 return line, finer, rounding
     return None

@@ -1,7 +1,6 @@
 """Imported networks compute what the models' own executors compute, or are refused by name."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from hwgen.flows.cli.main import run
 from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
-from hwgen.spec.network import Network, load_network
+from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
 from tests.fixtures import graphs
 from tests.fixtures.graphs import QONNX, Chain

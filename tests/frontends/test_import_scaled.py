@@ -90,7 +90,8 @@ def test_random_qdq(seed: int, tmp_path: Path) -> None:
         rank=1 if index else 2,
     )
     x = (rng.normal(0, 32, (1_500, 6)).round() / GRID).astype(np.float32)
-    y = ReferenceEvaluator(str(path)).run(None, {"x": x})[0]
+    run: Any = ReferenceEvaluator(str(path)).run(None, {"x": x})
+    y = run[0]
     check(import_model(path), x, y)
 
 

@@ -5,8 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from hwgen.frontends.onnx.final import final_layer, raw_layer
-from hwgen.frontends.onnx.layers import Layer, Source, input_source, quantized_layer, sum_of
+from hwgen.frontends.onnx.layers import (
+    Layer,
+    quantized_layer,
+    sum_of,
+)
 from hwgen.frontends.onnx.problems import Refused, Report, label
+from hwgen.frontends.onnx.sources import Source, input_source
 from hwgen.frontends.onnx.states import EVERYTHING, Codes, Sum
 from hwgen.frontends.onnx.stepped import meaning, stepped_layer
 from hwgen.frontends.onnx.tables import merged_table_layer, table_layer
@@ -105,7 +110,7 @@ class LayerChain:
 
     def _shifted(self, codes: Codes, x: Source) -> tuple[Layer, Source] | None:
         """The layer by shifts alone, or by a table; None where they do not give the same."""
-        if not _plain([codes]) or x.real is not None and not _binary(x):
+        if not _plain([codes]) or (x.real is not None and not _binary(x)):
             return None
         trial = Report()
         try:
@@ -164,11 +169,17 @@ def _groups(chain: list[Codes]) -> list[list[Codes]]:
     for codes in chain:
         total = sum_of(codes)
         whole = total.identity and bool((total.gain > 0).all())
-        if groups and whole and np.array_equal(total.weights.codes, np.eye(total.order.size)):
+        if groups and whole and _kept_apart(total):
             groups[-1].append(codes)
         else:
             groups.append([codes])
     return groups
+
+
+def _kept_apart(total: Sum) -> bool:
+    """Every neuron reads the one code with its number, and none is zeroed."""
+    codes = total.weights.codes
+    return codes is not None and np.array_equal(codes, np.eye(total.order.size))
 
 
 def _plain(group: list[Codes]) -> bool:

@@ -8,13 +8,11 @@ import numpy as np
 from hwgen.frontends.onnx.layers import (
     Layer,
     Rounded,
-    Source,
     Sums,
     body,
     finer_sums,
     for_slope,
     integer_sums,
-    label_of,
     log2,
     make_layer,
     reach_of,
@@ -23,6 +21,7 @@ from hwgen.frontends.onnx.layers import (
 )
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.ranges import Fit
+from hwgen.frontends.onnx.sources import Source, label_of
 from hwgen.frontends.onnx.states import EVERYTHING, Sum
 from hwgen.frontends.onnx.stepped import sum_reach
 from hwgen.spec.formats import signed_width

@@ -1,7 +1,6 @@
 """What each operator does to the tensor between two layers (:mod:`hwgen.frontends.onnx.states`)."""
 
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -224,7 +223,7 @@ class Operations:
             raise Refused(UNQUANTIZED_INPUT)
         if isinstance(state, Class):
             state = state.of
-        codes = cast(Codes | Sum, state)
+        codes = state
         axis = node.attributes.get("axis", 0 if node.op == "ArgMax" else -1)
         rank = codes.order.ndim
         along = axis % rank if isinstance(axis, int) and -rank <= axis < rank else None

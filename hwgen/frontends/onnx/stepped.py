@@ -7,6 +7,7 @@ other, each neuron's codes are a staircase over its integer sums (:mod:`hwgen.fr
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,16 +15,15 @@ from hwgen.frontends import exact
 from hwgen.frontends.exact import Line, LineRounding, Steps
 from hwgen.frontends.onnx.layers import (
     Layer,
-    Source,
     Sums,
     integer_sums,
-    label_of,
     sum_of,
     weights_of,
 )
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.quantizers import rounded
 from hwgen.frontends.onnx.ranges import fit_range
+from hwgen.frontends.onnx.sources import Source, label_of
 from hwgen.frontends.onnx.states import Codes, Sum
 from hwgen.spec.activations import activation
 from hwgen.spec.arithmetic import Integers
@@ -88,7 +88,7 @@ def stepped_layer(chain: Sequence[Codes], x: Source, report: Report) -> tuple[La
     sums = integer_sums(total, x)
     staircases = [_sum_steps(chain[0], sums, j, x) for j in range(len(sums.rows))]
     ratios = [step / Fraction(_unit(chain[0])) for step in sums.steps]
-    for inner, outer in zip(chain, chain[1:], strict=False):
+    for inner, outer in pairwise(chain):
         scale, offset = meaning(inner)
         gains, added = sum_of(outer).gain.tolist(), sum_of(outer).u.tolist()
         for j, staircase in enumerate(staircases):
