@@ -5,7 +5,7 @@ VENV := .venv
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench schema clean
+.PHONY: demo test lint bench schema api clean
 
 demo: $(VENV)/.run
 	$(VENV)/bin/hwgen demo
@@ -24,12 +24,15 @@ bench: $(VENV)/.dev
 schema: $(VENV)/.run
 	$(VENV)/bin/python -c "from hwgen.spec.network import json_schema; print(json_schema(), end='')" > docs/network.schema.json
 
+api: $(VENV)/.dev
+	$(VENV)/bin/python -W error -m pdoc -d numpy -o build/api hwgen
+
 clean:
 	rm -rf $(VENV) build
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable .
+	$(VENV)/bin/pip install --quiet --editable ".[all]"
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.plain import plain_verilog
 from hwgen.flows.cli.console import emit_table
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.spec import golden
 from hwgen.spec.network import load_network
 from hwgen.synth import SynthesisReport, open_library, synthesize
@@ -51,7 +51,7 @@ def main() -> None:
             (folder / "plain.v").write_text(plain_verilog(network))
             plain = map_plain(folder, library)
             check(folder / "netlist.json", library, network)
-            manifest = generate(network, Architecture(bare=True), folder)
+            manifest = generate(network, Parallel(bare=True), folder)
             design = Path(manifest.verilog)
             ours = synthesize(design, manifest.top, library=library, out_dir=folder / "ours")
             check(folder / "ours" / "netlist.json", library, network)

@@ -18,8 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.flows.cli.console import emit_table
+from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
+from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network, load_network
 from hwgen.support.errors import HwgenError
 from hwgen.synth import SynthesisReport, measure, open_library, synthesize
@@ -126,7 +129,7 @@ def yosys_default(
 
 def designs() -> list[tuple[str, Network, Architecture]]:
     """Designs of both architectures, small and wide numbers, sparse and dense weights."""
-    parallel, serial = Architecture(), Architecture(name="serial")
+    parallel, serial = Parallel(), Serial()
     digits = load_network(ROOT / "examples/digits.json")
     wide = random_network([16, 64, 32, 32, 5], weight_bits=4, bits=4, seed=1)
     bytes_ = random_network([8, 16, 4], weight_bits=8, bits=8, density=1.0, seed=2)
@@ -137,9 +140,9 @@ def designs() -> list[tuple[str, Network, Architecture]]:
     )
     return [
         ("digits parallel", digits, parallel),
-        ("digits parallel, pipeline 2", digits, Architecture(pipeline=2)),
+        ("digits parallel, pipeline 2", digits, Parallel(pipeline=2)),
         ("digits serial, 1 MAC", digits, serial),
-        ("digits serial, 4 MACs", digits, Architecture(name="serial", macs=4)),
+        ("digits serial, 4 MACs", digits, Serial(macs=4)),
         ("4,256 weights of 4 bits, parallel", wide, parallel),
         ("4,256 weights of 4 bits, serial", wide, serial),
         ("192 weights of 8 bits, parallel", bytes_, parallel),
@@ -187,7 +190,10 @@ def random_network(
             "output": None,
         }
         if codebook is not None:
-            layer |= {"codebook": codebook, "codebook_bits": 4}
+            layer |= {
+                "codebook": codebook,
+                "codebook_bits": signed_width(min(codebook), max(codebook)),
+            }
         if index < len(sizes) - 2:
             shift = max(1, round(math.log2(max(spread * 1.5, 2) / 2**bits)))
             fraction += weight_bits - 1 - shift

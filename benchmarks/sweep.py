@@ -24,7 +24,8 @@ from typing import Any
 from hwgen.flows.cli.console import emit_line, emit_table
 from hwgen.flows.sweep.evaluate import Outcome
 from hwgen.flows.sweep.store import VOLATILE, Store, read_entries
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "examples/sweeps/tiny.json"
@@ -54,7 +55,7 @@ def made_up(count: int, seed: int = 0) -> list[Outcome]:
 def _outcome(index: int, rng: random.Random) -> Outcome:
     bits, macs = rng.choice([2, 3, 4, 6, 8]), rng.choice([1, 2, 4, 8, 16])
     serial, library = rng.random() < 0.5, rng.choice(["ihp-sg13g2", "sky130hd", "gf180mcu"])
-    arch = Architecture(name="serial", macs=macs) if serial else Architecture(pipeline=macs)
+    arch = Serial(macs=macs) if serial else Parallel(pipeline=macs)
     knobs = arch.to_json()
     size = {"ihp-sg13g2": 1.0, "sky130hd": 0.55, "gf180mcu": 2.1}[library]
     area = (

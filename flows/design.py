@@ -1,55 +1,75 @@
-"""A generated design, or the one that an earlier run made from the same network."""
+"""A design's Verilog and manifest: generated, or as an earlier run left them in the cache."""
 
-import functools
-import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
+from hwgen.support.fingerprint import fingerprint
 
 
-def generated(
-    network: Network, architecture: Architecture, folder: Path, cache: Cache | None
-) -> Manifest:
-    """What :func:`hwgen.rtl.generate.generate` writes into ``folder``, from ``cache`` where it can
-    be.
+@dataclass(frozen=True, kw_only=True)
+class RtlDesign:
+    """Verilog-2005 and what there is to know of it.
+
+    Parameters
+    ----------
+    verilog
+        The text; the same network and architecture give the same bytes.
+    manifest
+        Ports, cycles and layouts; ``manifest.verilog`` is the file's name without a folder.
+    """
+
+    verilog: str
+    manifest: Manifest
+
+    def write(self, folder: Path, beside: Mapping[str, str] | None = None) -> Manifest:
+        """Write the Verilog and ``manifest.json`` into ``folder``; the manifest, with its paths.
+
+        ``beside`` are further files by their names, as :func:`hwgen.sim.testbench.bench_files`
+        makes them.
+
+        Raises
+        ------
+        HwgenError
+            The folder cannot be written.
+        """
+        manifest = self.manifest.moved_to(folder)
+        path = Path(manifest.verilog)
+        texts = {"manifest.json": manifest.to_text(), **(beside or {})}
+        files = {path.with_name(name): text for name, text in texts.items()}
+        write_together({path: self.verilog, **files})
+        return manifest
+
+
+def make_design(
+    network: Network, architecture: Architecture, cache: Cache | None = None
+) -> RtlDesign:
+    """The design of ``network`` in ``architecture``, from ``cache`` where it can be.
 
     Raises
     ------
     HwgenError
-        As of :func:`hwgen.rtl.generate.generate`.
+        As of :func:`hwgen.rtl.generate.generate_text`.
     """
     if cache is None:
-        return _generate(network, architecture, folder)
-    key = key_of("verilog", network.sha256(), architecture.to_json(), _code())
+        return _generated(network, architecture)
+    key = key_of("verilog", network.sha256(), architecture.key(), fingerprint())
     entry = cache.get(key)
     if entry is None:
-        manifest = _generate(network, architecture, folder)
-        text = Path(manifest.verilog).read_text(encoding="utf-8")
-        cache.put(key, {"manifest": manifest.to_json(), "verilog": text})
-        return manifest
-    manifest = TypeAdapter(Manifest).validate_python(entry["manifest"]).moved_to(folder)
-    verilog = Path(manifest.verilog)
-    write_together(
-        {verilog: entry["verilog"], verilog.with_name("manifest.json"): manifest.to_text()}
-    )
-    return manifest
+        design = _generated(network, architecture)
+        cache.put(key, {"manifest": design.manifest.to_json(), "verilog": design.verilog})
+        return design
+    manifest = Manifest.from_json(entry["manifest"])
+    return RtlDesign(verilog=entry["verilog"], manifest=manifest)
 
 
-def _generate(network: Network, architecture: Architecture, folder: Path) -> Manifest:
-    from hwgen.rtl.generate import generate
+def _generated(network: Network, architecture: Architecture) -> RtlDesign:
+    from hwgen.rtl.generate import generate_text
 
-    return generate(network, architecture, folder)
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of the generator."""
-    import hwgen
-
-    files = sorted(Path(hwgen.__file__).parent.glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    text, manifest = generate_text(network, architecture)
+    return RtlDesign(verilog=text, manifest=replace(manifest, verilog=Path(manifest.verilog).name))

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen.flows.cli.console import Progress
-from hwgen.flows.cli.options import SynthesisOptions
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.flows.design import make_design
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.progress import Progress
+from hwgen.synth import CellLibrary, SynthesisReport, synthesize
+from hwgen.synth.libraries.models import verilog_models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +25,14 @@ class Gates:
     manifest
         Of the RTL; the netlist has the same ports and cycles.
     library, report
-        A :class:`~hwgen.synth.libraries.library.CellLibrary` and a
-        :class:`~hwgen.synth.report.SynthesisReport`.
+        What its cells are of, and its figures.
     folder
         Holds ``netlist.v`` and ``netlist.json``, and ``cells.v``, the models of its cells.
     """
 
     manifest: Manifest
-    library: Any
-    report: Any
+    library: CellLibrary
+    report: SynthesisReport
     folder: Path
 
     @property
@@ -53,7 +56,7 @@ def make_gates(
     architecture: Architecture,
     folder: Path,
     *,
-    library: Any,
+    library: CellLibrary,
     options: SynthesisOptions,
     progress: Progress,
 ) -> Gates:
@@ -64,16 +67,12 @@ def make_gates(
     HwgenError
         A cell of the library is named like a module of ours, or synthesis failed.
     """
-    from hwgen.flows.design import generated
-    from hwgen.synth import synthesize
-    from hwgen.synth.libraries.models import verilog_models
-
     ours = next((name for name in library.cells if re.match(r"hwgen(_|\Z)", name)), None)
     if ours is not None:
         raise HwgenError(library.name, f"a cell called {ours}", "hwgen is the design's own prefix")
     progress("generating")
     keywords = options.to_keywords()
-    manifest = generated(network, architecture, folder, keywords["cache"])
+    manifest = make_design(network, architecture, keywords["cache"]).write(folder)
     report = synthesize(
         Path(manifest.verilog),
         manifest.top,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim.runner import Progress, Simulation, Simulator
 from hwgen.sim.vectors import Vectors, expected_results
 from hwgen.spec.arithmetic import Integers
@@ -27,6 +27,8 @@ class Activity:
     toggles
         Changes between 0 and 1 by net. A net changes at most once in a clock phase: gates have no
         delay, so that glitches are not seen.
+    high
+        Share of the time at 1 by net, 0..1.
     inferences, cycles
         How many inferences, and clock cycles, they were counted over.
     simulator
@@ -34,6 +36,7 @@ class Activity:
     """
 
     toggles: dict[str, int]
+    high: dict[str, float]
     inferences: int
     cycles: int
     simulator: str
@@ -86,8 +89,10 @@ def collect(
         )
     if result.failure is not None:
         raise HwgenError("the netlist", result.failure, "results of the golden model")
+    length = max(after.duration - before.duration, 1)
     return Activity(
-        toggles={net: count - before[net] for net, count in after.items()},
+        toggles={net: count - before.toggles[net] for net, count in after.toggles.items()},
+        high={net: (time - before.high[net]) / length for net, time in after.high.items()},
         inferences=len(samples),
         cycles=len(samples) * manifest.interval_cycles,
         simulator=result.simulator,

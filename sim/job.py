@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.rtl.interface import Layout, Manifest
+from hwgen.rtl.interface import Layout
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.arithmetic import Integers
 
 FOLDER_VARIABLE = "HWGEN_SIM_FOLDER"

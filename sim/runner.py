@@ -13,22 +13,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-from xml.etree import ElementTree
-
-from cocotb_tools.check_results import get_results
+from typing import Literal
 
 import hwgen
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.sim import icarus, verilator
 from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
-from hwgen.sim.report import Phase
-from hwgen.sim.trace import Tracer
+from hwgen.sim.result import SimulationResult, checked_phases, first_mismatch, read_report
+from hwgen.sim.trace import Counts, Tracer
 from hwgen.sim.vectors import Vectors
 from hwgen.support.errors import HwgenError, printable
 from hwgen.support.process import clean_environment, run_group
+from hwgen.support.temporary import temporary_folder
 
 Simulator = Literal["verilator", "icarus"]
 Progress = Callable[[str], None]
@@ -45,54 +43,6 @@ class Bench:
 STREAMING = Bench("hwgen.sim.bench", ("full speed", "stalls", "reset"))
 BARE = Bench("hwgen.sim.bench_bare", ("bare",))
 ACTIVITY = Bench("hwgen.sim.bench_activity", ("activity",))
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimulationResult:
-    """What a regression found.
-
-    Parameters
-    ----------
-    passed
-        Every phase ran to its end without a mismatch or another failure.
-    vectors
-        Distinct vectors whose results were compared.
-    mismatches
-        Wrong results, over all phases.
-    cycles
-        Clock cycles simulated, over all phases.
-    simulator
-        Name and version of what ran.
-    seed
-        Decides the stalls and resets (and, with :func:`hwgen.sim.vectors.make_vectors`, the
-        vectors).
-    phases
-        Each phase with its own counts and its ``failure`` in one line, or None.
-    failure
-        The first failure of all, or None.
-    first_mismatch
-        ``phase``, ``vector``, ``input``, ``expected`` and ``got`` of the first wrong result.
-    seconds
-        Wall time, build included.
-    build_seconds
-        Wall time of the build alone.
-    """
-
-    passed: bool
-    vectors: int
-    mismatches: int
-    cycles: int
-    simulator: str
-    seed: int
-    phases: list[Phase]
-    failure: str | None
-    first_mismatch: dict[str, Any] | None
-    seconds: float
-    build_seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The result as plain data."""
-        return asdict(self)
 
 
 class Simulation:
@@ -135,7 +85,7 @@ class Simulation:
         progress: Progress | None = None,
     ):
         if simulator not in ("verilator", "icarus"):
-            raise HwgenError("--simulator", f"found {simulator!r}", "verilator or icarus is needed")
+            raise HwgenError("simulator", f"found {simulator!r}", "verilator or icarus is needed")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", manifest.top):
             raise HwgenError("top", f"found {manifest.top!r}", "a plain Verilog identifier")
         self._sources = [verilog, *extra_sources]
@@ -146,22 +96,23 @@ class Simulation:
         self._timeout = timeout
         self._kept_log = log
         self._progress: Progress = progress or (lambda _: None)
+        self._temporary = temporary_folder("sim")
         self._folder = Path()
         self.build_seconds = 0.0
 
     def __enter__(self) -> "Simulation":
         begun = time.monotonic()
-        self._folder = Path(tempfile.mkdtemp(prefix="hwgen-sim-"))
+        self._folder = self._temporary.__enter__()
         try:
             self._build()
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self.__exit__()
             raise
         self.build_seconds = round(time.monotonic() - begun, 3)
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._temporary.__exit__(None, None, None)
 
     def run(
         self, vectors: Vectors, *, seed: int = 0, plusargs: Sequence[str] = ()
@@ -182,11 +133,11 @@ class Simulation:
 
     def count(
         self, vectors: Vectors, *, stop: int, seed: int = 0
-    ) -> tuple[dict[str, int], SimulationResult]:
+    ) -> tuple[Counts, SimulationResult]:
         """Take ``stop`` of the ``vectors``, fewer than there are, at full speed, and end.
 
-        The changes of the traced instance's scalar nets since the start, by name, and the result
-        of comparing the outputs.
+        What the traced instance's scalar nets did since the start, and the result of comparing the
+        outputs.
 
         Raises
         ------
@@ -201,12 +152,12 @@ class Simulation:
             result = self._run(
                 work, vectors, seed, ACTIVITY, plusargs=[f"+{STOP}={stop}"], arguments=arguments
             )
-        return tracer.toggles(), result
+        return tracer.counts(), result
 
     def _new_run(self, vectors: Vectors, seed: int) -> Path:
         """The folder of a run that may begin."""
         if seed < 0:
-            raise HwgenError("--seed", f"found {seed}", "0 or more")
+            raise HwgenError("seed", f"found {seed}", "0 or more")
         if not len(vectors):
             raise HwgenError("vectors", "none", "at least 1 is needed")
         work = self._folder / f"run{len(list(self._folder.glob('run*')))}"
@@ -228,8 +179,8 @@ class Simulation:
         log = work / "log"
         try:
             code = self._simulate(work, log, seed, bench, plusargs, arguments)
-            report = _read_report(work)
-            phases = _phases(work, report, code, self._what(), bench.phases)
+            report = read_report(work)
+            phases = checked_phases(work, report, code, self._what(), bench.phases)
         except HwgenError as error:
             raise self._with_log(error, log) from None
         failure = next((f"{p.name}: {p.failure}" for p in phases if p.failure), None)
@@ -242,7 +193,7 @@ class Simulation:
             seed=seed,
             phases=phases,
             failure=failure,
-            first_mismatch=_first_mismatch(phases, vectors),
+            first_mismatch=first_mismatch(phases, vectors),
             seconds=round(time.monotonic() - begun + self.build_seconds, 3),
             build_seconds=self.build_seconds,
         )
@@ -309,7 +260,7 @@ class Simulation:
 
         def tell() -> None:
             nonlocal told
-            phases = _read_report(work)["phases"]
+            phases = read_report(work)["phases"]
             for phase in phases[told:]:
                 self._progress(f"simulating: {phase['name']}")
             told = len(phases)
@@ -366,41 +317,6 @@ def run(
         progress=progress,
     ) as simulation:
         return simulation.run(vectors, seed=seed)
-
-
-def _read_report(work: Path) -> dict[str, Any]:
-    try:
-        report: dict[str, Any] = json.loads((work / "report.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {"simulator": "", "phases": []}
-    return report
-
-
-def _phases(
-    work: Path, report: dict[str, Any], code: int, what: str, wanted: tuple[str, ...]
-) -> list[Phase]:
-    """The phases of a complete run; a missing, empty or partial one is refused, never passed."""
-    try:
-        tests, failed = get_results(work / "results.xml")
-    except (RuntimeError, ElementTree.ParseError, ValueError):
-        tests = failed = 0
-    phases = [Phase(**phase) for phase in report["phases"]]
-    for phase in phases:
-        if not phase.finished:
-            phase.fail("the bench did not come to its end")
-    if tests != len(wanted) or [phase.name for phase in phases] != list(wanted):
-        raise HwgenError(what, f"{tests} of {len(wanted)} tests ran", f"exit code {code}")
-    if failed != sum(phase.failure is not None for phase in phases):
-        raise HwgenError(what, f"{failed} tests failed for no stated reason", f"exit code {code}")
-    return phases
-
-
-def _first_mismatch(phases: list[Phase], vectors: Vectors) -> dict[str, Any] | None:
-    for phase in phases:
-        if phase.first_mismatch is not None:
-            row = vectors.x[phase.first_mismatch["vector"]].tolist()
-            return {"phase": phase.name, "input": row, **phase.first_mismatch}
-    return None
 
 
 _PROJECT = Path(hwgen.__file__).resolve().parents[1]

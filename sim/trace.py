@@ -6,6 +6,7 @@ import select
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +17,20 @@ TraceFormat = Literal["saif", "vcd"]
 _CHUNK = 1 << 20
 
 
-def saif_toggles(lines: Iterable[str], instance: str) -> dict[str, int]:
-    """Transition counts (TC) of the nets of ``instance`` in a SAIF file, by name."""
+@dataclass(frozen=True)
+class Counts:
+    """Of nets, by name: changes between 0 and 1, and how long they were 1, of ``duration``."""
+
+    toggles: dict[str, int]
+    high: dict[str, int]
+    duration: int
+
+
+def saif_counts(lines: Iterable[str], instance: str) -> Counts:
+    """The nets of ``instance`` in a SAIF file: its TC, T1 and DURATION."""
     toggles: dict[str, int] = {}
+    high: dict[str, int] = {}
+    duration = 0
     scopes: list[str] = []
     for line in lines:
         text = line.strip()
@@ -27,33 +39,46 @@ def saif_toggles(lines: Iterable[str], instance: str) -> dict[str, int]:
         elif text == ")" and scopes:
             scopes.pop()
         elif scopes[-2:] == [f"INSTANCE {instance}", "NET"]:
-            net = re.fullmatch(r"\((\w+) .*\(TC (\d+)\)\s*\)", text)
+            net = re.fullmatch(r"\((\w+) .*\(T1 (\d+)\).*\(TC (\d+)\)\s*\)", text)
             if net:
-                toggles[net[1]] = int(net[2])
-    return toggles
+                high[net[1]], toggles[net[1]] = int(net[2]), int(net[3])
+        elif length := re.fullmatch(r"\(DURATION (\d+)\)", text):
+            duration = int(length[1])
+    return Counts(toggles, high, duration)
 
 
-def vcd_toggles(chunks: Iterable[bytes], instance: str) -> dict[str, int]:
-    """Changes between 0 and 1 of the scalars of ``instance`` in a VCD file, by name.
-
-    X and Z count as what came before them.
-    """
+def vcd_counts(chunks: Iterable[bytes], instance: str) -> Counts:
+    """The scalars of ``instance`` in a VCD file. X and Z count as what came before them, or 0."""
     lines = _lines(chunks)
     names = _vcd_names(lines, instance)
     value: dict[bytes, int] = dict.fromkeys(names, -1)
     count: dict[bytes, int] = dict.fromkeys(names, 0)
+    high: dict[bytes, int] = dict.fromkeys(names, 0)
+    start = now = 0
+    begun = False
     for line in lines:
-        now = line[:1]
-        if now not in (b"0", b"1"):
+        kind = line[:1]
+        if kind == b"#":
+            now = int(line[1:])
+            start, begun = (start, True) if begun else (now, True)
+            continue
+        if kind not in (b"0", b"1"):
             continue
         code = line[1:]
         before = value.get(code)
-        bit = 1 if now == b"1" else 0
+        bit = 1 if kind == b"1" else 0
         if before is None or before == bit:
             continue
         value[code] = bit
         count[code] += before >= 0
-    return {name: count[code] for code, shared in names.items() for name in shared}
+        high[code] += -now if bit else now * (before > 0)
+    ended = {code: high[code] + (now if value[code] > 0 else 0) for code in names}
+    shared = [(code, name) for code, names_ in names.items() for name in names_]
+    return Counts(
+        {name: count[code] for code, name in shared},
+        {name: ended[code] for code, name in shared},
+        now - start,
+    )
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -83,7 +108,7 @@ def _vcd_names(lines: Iterator[bytes], instance: str) -> dict[bytes, list[str]]:
 
 
 class Tracer:
-    """Counts what a simulator writes to :attr:`file`; :meth:`toggles` when it has ended.
+    """Counts what a simulator writes to :attr:`file`; :meth:`counts` when it has ended.
 
     A VCD goes through a pipe and is counted as it comes: it may be far longer than any disk.
     """
@@ -93,7 +118,7 @@ class Tracer:
         self._kind = kind
         self._instance = instance
         self._ended = threading.Event()
-        self._found: dict[str, int] = {}
+        self._found = Counts({}, {}, 0)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -112,8 +137,8 @@ class Tracer:
             thread.join()
             os.close(pipe)
 
-    def toggles(self) -> dict[str, int]:
-        """The counts by net.
+    def counts(self) -> Counts:
+        """What was counted.
 
         Raises
         ------
@@ -122,13 +147,13 @@ class Tracer:
         """
         if self._kind == "saif" and self.file.is_file():
             with self.file.open(encoding="utf-8", errors="replace") as lines:
-                self._found = saif_toggles(lines, self._instance)
-        if not self._found:
+                self._found = saif_counts(lines, self._instance)
+        if not self._found.toggles:
             raise HwgenError("the simulation", f"no {self._kind} trace", "changes of its nets")
         return self._found
 
     def _count(self, pipe: int) -> None:
-        self._found = vcd_toggles(self._chunks(pipe), self._instance)
+        self._found = vcd_counts(self._chunks(pipe), self._instance)
 
     def _chunks(self, pipe: int) -> Iterator[bytes]:
         while True:

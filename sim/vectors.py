@@ -52,7 +52,7 @@ def make_vectors(
         ``count`` is below 1, or ``data`` holds no codes of the network's input format.
     """
     if count < 1:
-        raise HwgenError("--vectors", f"found {count}", "at least 1 vector")
+        raise HwgenError("vectors", f"found {count}", "at least 1 vector")
     corner = corners(network, limit=max(1, count // 2))
     parts = {"corners": corner}
     if data is not None:

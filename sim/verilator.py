@@ -3,12 +3,12 @@
 The registry's wheel carries the native binary; the Perl wrapper around it is not needed.
 """
 
+import base64
 import functools
 import hashlib
 import importlib.util
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from pathlib import Path
 import cocotb_tools.config
 
 from hwgen.sim.trace import TraceFormat
+from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import clean_environment, run_group
 
@@ -147,7 +148,8 @@ def build(
     speed = "-O0" if size >= _LARGE else "-O1"
     env = found.environment(root)
     _step(verilate, "verilator", folder, env, log, deadline())
-    cached = _restore_runtime(folder, compiler)
+    cache, key = open_cache(), _runtime_key(folder, compiler)
+    cached = _restore_runtime(folder, cache, key)
     command = [
         *(make, "-s", f"-j{min(4, os.cpu_count() or 1)}", "-f", "Vtop.mk"),
         *(f"CXX={compiler}", f"LINK={compiler}", "PYTHON3=./python", "CFG_CXXFLAGS_PCH_I=-include"),
@@ -155,8 +157,8 @@ def build(
         *(word for name in cached for word in ("-o", name)),
     ]
     _step(command, "the C++ compiler", folder, env, log, deadline())
-    if not cached:
-        _keep_runtime(folder, compiler)
+    if key and not cached:
+        _keep_runtime(folder, cache, key)
 
 
 def lint(verilog: Path, top: str) -> list[str]:
@@ -205,51 +207,31 @@ class BuildError(HwgenError):
         super().__init__(what, f"cannot build the simulation ({found})", "see the log")
 
 
-def _runtime_key(folder: Path, compiler: str) -> str:
-    """Names everything that the run-time objects depend on."""
-    found = find()
+def _runtime_key(folder: Path, compiler: str) -> str | None:
+    """Names everything that the run-time objects depend on; None where nothing may be kept."""
+    root = find().root
+    if root is None:
+        return None
     classes = (folder / "Vtop_classes.mk").read_text("utf-8")
     switches = re.findall(r"^VM_\w+ = .*$", classes, re.MULTILINE)
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, check=False
     ).stdout
-    parts = [compiler, version, *switches, _RUNTIME_FLAGS]
-    digest = hashlib.sha256("\n".join(parts).encode())
-    if found.root is not None:
-        for file in sorted((found.root / "include").glob("verilated*")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:32]
+    digest = hashlib.sha256()
+    for file in sorted((root / "include").glob("verilated*")):
+        digest.update(file.read_bytes())
+    return key_of("verilator", compiler, version, switches, _RUNTIME_FLAGS, digest.hexdigest())
 
 
-def _runtime_cache(folder: Path, compiler: str) -> Path | None:
-    """Where the run-time objects of this build are kept; None where nothing may be kept."""
-    if find().root is None:
-        return None
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(base) / "hwgen" / "verilator" / _runtime_key(folder, compiler)
-
-
-def _restore_runtime(folder: Path, compiler: str) -> list[str]:
+def _restore_runtime(folder: Path, cache: Cache, key: str | None) -> list[str]:
     """Bring the kept run-time objects into ``folder``; their names, or none."""
-    cache = _runtime_cache(folder, compiler)
-    if cache is None or not cache.is_dir():
-        return []
-    try:
-        return [shutil.copyfile(file, folder / file.name).name for file in cache.glob("*.o")]
-    except OSError:
-        return []
+    objects: dict[str, str] = (cache.get(key) if key else None) or {}
+    for name, content in objects.items():
+        (folder / name).write_bytes(base64.b64decode(content))
+    return list(objects)
 
 
-def _keep_runtime(folder: Path, compiler: str) -> None:
+def _keep_runtime(folder: Path, cache: Cache, key: str) -> None:
     """Keep the run-time objects of ``folder`` for the next build, if that is possible."""
-    cache = _runtime_cache(folder, compiler)
-    if cache is None:
-        return
-    beside = cache.with_name(f".{cache.name}-{secrets.token_hex(4)}")
-    try:
-        beside.mkdir(parents=True)
-        for file in folder.glob("verilated*.o"):
-            shutil.copyfile(file, beside / file.name)
-        beside.rename(cache)
-    except OSError:  # a full disk, a read-only home, or another process was first
-        shutil.rmtree(beside, ignore_errors=True)
+    files = sorted(folder.glob("verilated*.o"))
+    cache.put(key, {file.name: base64.b64encode(file.read_bytes()).decode() for file in files})

@@ -7,8 +7,9 @@ from typing import Any
 
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries.library import CellLibrary
+from hwgen.synth.limits import excess
 from hwgen.synth.mapping.netlist import Netlist
-from hwgen.synth.timing import CriticalPath, critical_path
+from hwgen.synth.timing import CriticalPath, analyse
 
 _NOT_FOR_JSON = ("path", "netlist")
 
@@ -34,6 +35,8 @@ class SynthesisReport:
         See :mod:`hwgen.synth.timing`; with stages in ``path``.
     leakage_nw
         Sum of the cells' leakage.
+    nets_over
+        Nets that pass a limit of the library, by its name: see :mod:`hwgen.synth.limits`.
     tool
         Yosys with version, ``""`` for a netlist that was only measured.
     seconds
@@ -60,6 +63,7 @@ class SynthesisReport:
     tool: str
     seconds: float
     path: CriticalPath
+    nets_over: dict[str, int]
     areas_um2: dict[str, float] | None = None
     netlist: Path | None = None
 
@@ -97,7 +101,9 @@ def measure_netlist(
         by_module[module] = round(area * count, 6)
         for name, number in own.items():
             totals[name] += number * count
-    path = _with_registers(critical_path(netlist.flat(), library), netlist, library)
+    flat = netlist.flat()
+    timing = analyse(flat, library)
+    path = _with_registers(timing.path, netlist, library)
     area = sum(by_module.values())
     cells = [(library.cells[name], number) for name, number in sorted(totals.items())]
     return SynthesisReport(
@@ -115,6 +121,7 @@ def measure_netlist(
         tool=tool,
         seconds=round(seconds, 3),
         path=path,
+        nets_over=excess(flat, library, timing).to_json(),
         netlist=verilog,
     )
 

@@ -1,19 +1,22 @@
 """Static timing of a mapped netlist from the library's delay tables.
 
 Pre-layout: a net's load is the sum of the pins it drives, wires weigh nothing, inputs and the
-clock, gated or not, arrive at time 0 with the steepest slew of the tables, and no buffer has been
-put in.
+clock, gated or not, arrive at time 0 as steps, and no buffer has been put in.
+
+As sign-off tools do it, nothing is taken for better than it may be: a driver sees the largest
+capacitance of each pin for its edge, a net has the slowest slew that any arc into it makes, though
+another arc may be the last, and of all conditions of an arc the slowest counts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries import logic
 from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Table
-from hwgen.synth.mapping.netlist import Flat, Net
+from hwgen.synth.mapping.netlist import Flat, Instance, Net
 
 ASSUMPTIONS = (
     "before layout: wires weigh nothing, no buffers",
@@ -23,6 +26,7 @@ ASSUMPTIONS = (
 _WITHOUT_SETUP = (*ASSUMPTIONS, "no setup time at the end: a port, or not in the library")
 
 RISE, FALL = 0, 1
+_EDGES = ("rise", "fall")
 _CLOCKED = ("rising_edge", "falling_edge")
 
 
@@ -100,12 +104,30 @@ class _From:
 
 
 class _Arrivals:
-    """Latest arrival, its slew and its origin, by net and edge."""
+    """Load in pF, latest arrival and slowest slew in ns, and origin, by net and edge."""
 
     def __init__(self) -> None:
+        self.load: dict[tuple[Net, int], float] = defaultdict(float)
         self.time: dict[tuple[Net, int], float] = {}
         self.slew: dict[tuple[Net, int], float] = {}
         self.origin: dict[tuple[Net, int], _From] = {}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Every net of a netlist in time.
+
+    Attributes
+    ----------
+    path
+        The slowest path.
+    load, slew
+        pF and ns by net and edge (:data:`RISE`, :data:`FALL`); nets that change have a slew.
+    """
+
+    path: CriticalPath
+    load: Mapping[tuple[Net, int], float]
+    slew: Mapping[tuple[Net, int], float]
 
 
 def critical_path(flat: Flat, library: CellLibrary) -> CriticalPath:
@@ -114,17 +136,32 @@ def critical_path(flat: Flat, library: CellLibrary) -> CriticalPath:
     Raises
     ------
     HwgenError
+        As of :func:`analyse`.
+    """
+    return analyse(flat, library).path
+
+
+def analyse(
+    flat: Flat, library: CellLibrary, wires: Callable[[Net], float] = lambda _: 0.0
+) -> Timing:
+    """Arrival, slew and load of every net; ``wires`` says what the wire of a net weighs, in pF.
+
+    Raises
+    ------
+    HwgenError
         A cell is not in the library, or the netlist has a combinational loop.
     """
     cells = [_known(instance.cell, library) for instance in flat.instances]
-    loads: dict[Net, float] = defaultdict(float)
+    arrivals = _Arrivals()
     for instance, cell in zip(flat.instances, cells, strict=True):
         for pin in cell.inputs:
             if pin in instance.pins:
-                loads[instance.pins[pin]] += cell.pins[pin].capacitance
-    arrivals = _Arrivals()
-    _propagate(flat, cells, loads, arrivals)
-    return _slowest(flat, cells, arrivals)
+                for edge, load in enumerate(cell.pins[pin].loads):
+                    arrivals.load[instance.pins[pin], edge] += load
+    for net, edge in arrivals.load:
+        arrivals.load[net, edge] += wires(net)
+    _propagate(flat, cells, arrivals)
+    return Timing(_slowest(flat, cells, arrivals), arrivals.load, arrivals.slew)
 
 
 def _known(name: str, library: CellLibrary) -> Cell:
@@ -134,9 +171,7 @@ def _known(name: str, library: CellLibrary) -> Cell:
     return cell
 
 
-def _propagate(
-    flat: Flat, cells: list[Cell], loads: Mapping[Net, float], arrivals: _Arrivals
-) -> None:
+def _propagate(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> None:
     """Visit outputs in topological order; what is left over is a loop."""
     arcs: dict[tuple[int, str], list[Arc]] = {}
     readers: dict[Net, list[tuple[int, str]]] = defaultdict(list)
@@ -163,7 +198,7 @@ def _propagate(
     while ready:
         key = ready.pop()
         done += 1
-        net = _visit(key, flat, cells, arcs[key], loads, arrivals)
+        net = _visit(flat.instances[key[0]], cells[key[0]], key[1], arcs[key], arrivals)
         for reader in readers[net]:
             missing[reader] -= 1
             if not missing[reader]:
@@ -174,17 +209,8 @@ def _propagate(
         raise HwgenError("netlist", f"a combinational loop at {where}", "no loops")
 
 
-def _visit(
-    key: tuple[int, str],
-    flat: Flat,
-    cells: list[Cell],
-    arcs: list[Arc],
-    loads: Mapping[Net, float],
-    arrivals: _Arrivals,
-) -> Net:
-    instance, cell, pin = flat.instances[key[0]], cells[key[0]], key[1]
+def _visit(instance: Instance, cell: Cell, pin: str, arcs: list[Arc], arrivals: _Arrivals) -> Net:
     net = instance.pins[pin]
-    load = loads.get(net, 0.0)
     for arc in arcs:
         source = instance.pins[arc.source]
         clocked = arc.kind in _CLOCKED
@@ -192,19 +218,17 @@ def _visit(
             (RISE, arc.rise, arc.rise_slew),
             (FALL, arc.fall, arc.fall_slew),
         ):
-            for before in _edges_before(arc, edge):
+            load = arrivals.load.get((net, edge), 0.0)
+            for before in _edges_before(arc, edge) if delay is not None else ():
                 start = (source, before)
                 begun = 0.0 if clocked else arrivals.time.get(start, 0.0)
                 slope = 0.0 if clocked else arrivals.slew.get(start, 0.0)
                 time = begun + _look(delay, slope, load)
+                out = _look(slew, slope, load)
+                arrivals.slew[net, edge] = max(out, arrivals.slew.get((net, edge), 0.0))
                 if time > arrivals.time.get((net, edge), -1.0):
-                    out = _look(slew, slope, load)
-                    stage = Stage(
-                        instance.path, cell.name, pin, "rise" if edge == RISE else "fall",
-                        time, out, load,
-                    )  # fmt: skip
+                    stage = Stage(instance.path, cell.name, pin, _EDGES[edge], time, out, load)
                     arrivals.time[net, edge] = time
-                    arrivals.slew[net, edge] = out
                     arrivals.origin[net, edge] = _From(source, arc.source, before, stage, clocked)
     return net
 

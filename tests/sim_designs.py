@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from hwgen.rtl.interface import Architecture, Manifest, Port, input_layout, output_layout
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.interface import Port
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec.network import Network, parse_network
 
 NETWORK: Network = parse_network(
@@ -161,8 +163,8 @@ def manifest(architecture: Architecture, latency: int, interval: int) -> Manifes
         latency_cycles=latency,
         interval_cycles=interval,
         ports=[Port(name=name, direction="input", width=1) for name in names],
-        input=input_layout(NETWORK, architecture),
-        output=output_layout(NETWORK, architecture),
+        input=architecture.input_layout(NETWORK),
+        output=architecture.output_layout(NETWORK),
         accumulator_bits=[6],
         network_sha256="",
     )

@@ -1,14 +1,18 @@
-"""``hwgen cache``: what earlier syntheses left to be used again."""
+"""``hwgen cache``: what earlier work left to be used again."""
 
 import click
 
+from hwgen.flows.cli.command import Group
 from hwgen.flows.cli.console import emit_json, emit_line
 from hwgen.flows.cli.options import json_option
+from hwgen.support.cache import open_cache
 
 
-@click.group(epilog="Example: hwgen cache info, or hwgen cache clear; each takes --json.")
+@click.group(
+    cls=Group, epilog="Example: hwgen cache info, or hwgen cache clear; each takes --json."
+)
 def cache() -> None:
-    """Look at or empty the cache of finished syntheses.
+    """Look at or empty the cache of finished syntheses and simulator objects.
 
     It is below $XDG_CACHE_HOME or ~/.cache; $HWGEN_CACHE_LIMIT_MB bounds it (default 1024).
     """
@@ -18,8 +22,6 @@ def cache() -> None:
 @json_option
 def info(as_json: bool) -> None:
     """Say where the cache is, and how large."""
-    from hwgen.support.cache import open_cache
-
     found = open_cache().info()
     if as_json:
         emit_json(
@@ -40,8 +42,6 @@ def info(as_json: bool) -> None:
 @json_option
 def clear(as_json: bool) -> None:
     """Remove everything from the cache."""
-    from hwgen.support.cache import open_cache
-
     count = open_cache().clear()
     if as_json:
         emit_json({"removed": count})

@@ -5,14 +5,15 @@ from typing import Any, Literal
 
 import click
 
+from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import emit_json, emit_line
-from hwgen.flows.cli.info import describe
 from hwgen.flows.cli.options import json_option, output_option
+from hwgen.flows.network_info import describe_network
 from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
 from hwgen.spec.network import MAX_WEIGHTS, save_network
 
 
-@click.command(name="import", epilog="Example: hwgen import examples/qonnx.onnx -o build/net.json")
+@command(name="import", epilog="Example: hwgen import examples/qonnx.onnx -o build/net.json")
 @click.argument("model", type=click.Path(path_type=Path))
 @output_option("Write the network to this file.")
 @click.option("--name", help="The network's name; without it, the model file's.")
@@ -80,4 +81,8 @@ def import_(
 
 
 def _result(imported: Imported, output: Path) -> dict[str, Any]:
-    return {"network": str(output), "notes": imported.notes, **describe(imported.network)}
+    return {
+        "network": str(output),
+        "notes": imported.notes,
+        **describe_network(imported.network).to_json(),
+    }

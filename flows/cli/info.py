@@ -1,87 +1,50 @@
 """``hwgen info``: what is in a network file."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
+from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option, network_argument
-from hwgen.rtl.parallel.addergraph import signed_digits
+from hwgen.flows.network_info import LAYER_HEADER, describe_network
 from hwgen.spec.network import Network
 
+if TYPE_CHECKING:
+    from hwgen.rtl.parallel.measure import Figures
 
-@click.command(epilog="Example: hwgen info examples/digits.json")
+
+@command(epilog="Example: hwgen info examples/digits.json")
 @network_argument
+@click.option("--adders", is_flag=True, help="Adders of the parallel architecture, by layer.")
 @json_option
-def info(network: Network, as_json: bool) -> None:
+def info(network: Network, adders: bool, as_json: bool) -> None:
     """Show layers, formats, accumulator widths, parameters and weight bits of NET."""
-    result = describe(network)
+    result = describe_network(network)
+    names = [layer.name for layer in result.layers]
+    graphs = _adders(network) if adders else []
     if as_json:
-        emit_json(result)
+        more = [dict(zip(("plain", "shared"), map(asdict, pair), strict=True)) for pair in graphs]
+        emit_json(result.to_json() | ({"adders": more} if adders else {}))
         return
-    emit_line(
-        f"{result['name']}: {result['parameters']:,} parameters, "
-        f"{result['weight_memory_bits']:,} weight bits, output {result['output']}"
-    )
-    emit_line(f"input: {result['input']['features']} features of {network.input.format}")
-    emit_table(
-        "layers",
-        ["layer", "shape", "weights", "zeros", "digits", "accumulator", "activation", "output"],
-        (
-            [
-                layer["name"],
-                f"{layer['inputs']}-{layer['outputs']}",
-                layer["weight_format"],
-                f"{layer['zero_weights'] / layer['weights']:.0%}",
-                layer["signed_digits"],
-                f"{layer['accumulator_bits']} bits",
-                layer["activation"],
-                layer["output_format"] or "raw",
-            ]
-            for layer in result["layers"]
-        ),
-    )
+    for line in result.summary():
+        emit_line(line)
+    emit_table("layers", LAYER_HEADER, (layer.cells() for layer in result.layers))
+    if adders:
+        emit_table(
+            "adders",
+            ["layer", "graph", "adders", "full-adder bits", "half-adder bits", "depth"],
+            (
+                [name, kind, *asdict(figures).values()]
+                for name, pair in zip(names, graphs, strict=True)
+                for kind, figures in zip(("plain", "shared"), pair, strict=True)
+            ),
+        )
 
 
-def describe(network: Network) -> dict[str, Any]:
-    """The figures of a network, as plain data."""
-    return {
-        "name": network.name,
-        "sha256": network.sha256(),
-        "input": network.input.model_dump(),
-        "output": network.output,
-        "labels": network.labels,
-        "parameters": network.parameter_count,
-        "weights": network.weight_count,
-        "weight_memory_bits": sum(layer.codes.size * layer.weight_bits for layer in network.layers),
-        "layers": [_layer(network, index) for index in range(len(network.layers))],
-    }
+def _adders(network: Network) -> "list[tuple[Figures, Figures]]":
+    """Of each layer, as plain signed digits and as it goes into hardware."""
+    from hwgen.rtl.parallel.measure import graphs_of
 
-
-def _layer(network: Network, index: int) -> dict[str, Any]:
-    layer = network.layers[index]
-    intervals = network.accumulator_intervals(index)
-    book = "" if layer.codebook is None else f" of {layer.codebook_bits}-bit values"
-    values = layer.weight_values.ravel().tolist()
-    return {
-        "name": layer.name,
-        "inputs": layer.fan_in,
-        "outputs": layer.outputs,
-        "weights": layer.codes.size,
-        "weight_bits": layer.weight_bits,
-        "codebook_bits": layer.codebook_bits,
-        "weight_format": f"{layer.weight_bits} bits{book}",
-        "zero_weights": int(np.count_nonzero(layer.weight_values == 0)),
-        "signed_digits": sum(len(signed_digits(value)) for value in values),
-        "accumulator_bits": network.accumulator_width(index),
-        "accumulator_bits_given": layer.accumulator_bits,
-        "accumulator_overflow": layer.accumulator_overflow,
-        "accumulator_interval": [
-            min(low for low, _ in intervals),
-            max(high for _, high in intervals),
-        ],
-        "activation": layer.activation,
-        "output": None if layer.output is None else layer.output.model_dump(),
-        "output_format": None if layer.output is None else str(layer.output.format),
-    }
+    return graphs_of(network, "normal")

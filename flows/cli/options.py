@@ -1,17 +1,34 @@
 """Arguments and options that several commands share."""
 
+import math
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architectures import DEFAULT, families, make
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
+from hwgen.support.errors import HwgenError
 
 Command = Callable[..., Any]
+_PREFIX = "knob_"
+
+
+class Finite(click.FloatRange):
+    """A number on the command line; NaN, which is in every range, and infinity are refused."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number that ``value`` says."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            where = param.opts[-1] if param else "number"
+            raise HwgenError(where, f"found {number}", "a finite number is needed")
+        return number
 
 
 def network_argument(command: Command) -> Command:
@@ -34,33 +51,41 @@ def network_argument(command: Command) -> Command:
 
 
 def architecture_options(command: Command) -> Command:
-    """``--arch`` and its knobs, handed on as ``architecture``."""
+    """``--arch`` and the knobs of every architecture, handed on as ``architecture``."""
+    knobs = [knob.name for one in families().values() for knob in one.knobs()]
+    flags = {name: f"--{name.replace('_', '-')}" for name in knobs}
 
-    @click.option(
-        "--arch",
-        type=click.Choice(["parallel", "serial"]),
-        default="parallel",
-        show_default=True,
-        help="parallel: every weight hard-wired, one inference per clock. "
-        "serial: time-multiplexed MACs, weights in ROM.",
-    )
-    @click.option(
-        "--pipeline",
-        type=int,
-        default=0,
-        show_default=True,
-        help="parallel: at most this many adder levels between registers; 0 for none.",
-    )
-    @click.option("--bare", is_flag=True, help="parallel: no handshake; x in, y out.")
-    @click.option("--macs", type=int, default=1, show_default=True, help="serial: number of MACs.")
     @wraps(command)
-    def wrapper(
-        arch: Literal["parallel", "serial"], pipeline: int, bare: bool, macs: int, **rest: Any
-    ) -> Any:
-        architecture = Architecture(name=arch, pipeline=pipeline, bare=bare, macs=macs)
-        return command(architecture=architecture, **rest)
+    def wrapper(arch: str, **rest: Any) -> Any:
+        given = {name: rest.pop(_PREFIX + name) for name in flags}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return command(architecture=make(arch, chosen), **rest)
 
-    return wrapper
+    result: Command = wrapper
+    for name, flag in reversed(flags.items()):
+        result = _knob_option(name, flag)(result)
+    return click.option(
+        "--arch",
+        type=click.Choice(list(families())),
+        default=DEFAULT.name,
+        show_default=True,
+        help=" ".join(f"{name}: {one.summary}." for name, one in families().items()),
+    )(result)
+
+
+def _knob_option(name: str, flag: str) -> Callable[[Command], Command]:
+    """The option of a knob, which several architectures may have; None where it is not given."""
+    said = []
+    kind: dict[str, Any] = {}
+    for family, one in families().items():
+        for knob in one.knobs():
+            if knob.name == name:
+                default = "" if knob.type is bool else f"  [default: {knob.default}]"
+                said.append(f"{family}: {knob.help}{default}")
+                kind = {"is_flag": True, "flag_value": True}
+                if knob.type is not bool:
+                    kind = {"type": click.Choice(knob.choices) if knob.choices else int}
+    return click.option(flag, _PREFIX + name, default=None, help=" ".join(said), **kind)
 
 
 def data_option(required: bool) -> Callable[[Command], Command]:
@@ -89,23 +114,6 @@ def library_options(command: Command) -> Command:
     return pdk(liberty(command))
 
 
-@dataclass(frozen=True)
-class SynthesisOptions:
-    """How to map: what :func:`recipe_options` ask for."""
-
-    recipe: str = "area"
-    clock: float | None = None
-    tool: str = "auto"
-    timeout: float = 1800.0
-    cache: bool = True
-
-    def to_keywords(self) -> dict[str, Any]:
-        """Arguments for :func:`synth.synthesize`."""
-        from hwgen.support.cache import open_cache
-
-        return {**vars(self), "cache": open_cache() if self.cache else None}
-
-
 def recipe_options(command: Command) -> Command:
     """``--recipe`` and what else decides how Yosys runs, handed on as ``options``."""
 
@@ -118,7 +126,7 @@ def recipe_options(command: Command) -> Command:
     )
     @click.option(
         "--clock",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         help="Recipe delay: the clock period to aim at, in ns.",
     )
     @click.option(
@@ -130,7 +138,7 @@ def recipe_options(command: Command) -> Command:
     )
     @click.option(
         "--timeout",
-        type=click.FloatRange(min=1),
+        type=Finite(min=1),
         default=1800.0,
         show_default=True,
         help="Seconds for Yosys.",
@@ -142,12 +150,31 @@ def recipe_options(command: Command) -> Command:
     def wrapper(
         recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
     ) -> Any:
-        from hwgen.synth.mapping.recipe import find_recipe
-        from hwgen.synth.mapping.yosys import find_yosys
+        from hwgen.flows.synthesis import SynthesisOptions
 
-        find_recipe(recipe, clock)
-        find_yosys(tool)
-        return command(options=SynthesisOptions(recipe, clock, tool, timeout, cache), **rest)
+        options = SynthesisOptions(recipe, clock, tool, timeout, cache).check()
+        return command(options=options, **rest)
+
+    return wrapper
+
+
+def simulator_options(command: Command) -> Command:
+    """``--simulator`` and ``--seed``, a fresh one where none is given."""
+
+    @click.option(
+        "--simulator",
+        type=click.Choice(["verilator", "icarus"]),
+        default="verilator",
+        show_default=True,
+    )
+    @click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Of vectors and stalls; a fresh one if not given.",
+    )
+    @wraps(command)
+    def wrapper(seed: int | None, **rest: Any) -> Any:
+        return command(seed=secrets.randbelow(1 << 31) if seed is None else seed, **rest)
 
     return wrapper
 

@@ -1,17 +1,18 @@
 """``hwgen pdk``: which cell libraries there are, and what is in them."""
 
 from collections import Counter
-from typing import Any
 
 import click
 
+from hwgen.flows.cli.command import Group
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import json_option
-from hwgen.support.errors import HwgenError
+from hwgen.flows.libraries import describe_library, list_libraries
 
 
 @click.group(
-    epilog="Example: hwgen pdk list, or hwgen pdk show sky130hd --json; each takes --json."
+    cls=Group,
+    epilog="Example: hwgen pdk list, or hwgen pdk show sky130hd --json; each takes --json.",
 )
 def pdk() -> None:
     """Show the cell libraries: built-in tables, and PDKs installed below $PDK_ROOT."""
@@ -21,14 +22,8 @@ def pdk() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List every library with its process, corner, size and licence."""
-    from hwgen.synth.libraries.pdk import INSTALLED, installed
-    from hwgen.synth.libraries.tables import built_in
-
     with Progress(quiet=as_json) as progress:
-        rows = [_row(name, "built-in") for name in built_in()]
-        for name, file in installed().items():
-            progress(f"reading {file}")
-            rows.append({**_row(f"{INSTALLED}:{name}", "installed"), "file": str(file)})
+        rows = [row.to_json() for row in list_libraries(progress)]
     if as_json:
         emit_json({"libraries": rows})
         return
@@ -60,7 +55,7 @@ def show(name: str, as_json: bool) -> None:
 
     NAME is a built-in library, or pdk_root:NAME for the foundry's own below $PDK_ROOT.
     """
-    result = describe(name)
+    result = describe_library(name).to_json()
     if as_json:
         emit_json(result)
         return
@@ -83,51 +78,3 @@ def show(name: str, as_json: bool) -> None:
     for reason, count in counts.most_common():
         cells = [cell for cell, why in result["left_alone"].items() if why == reason]
         emit_line(f"left alone, {reason} ({count}): {' '.join(cells)}")
-
-
-def describe(name: str) -> dict[str, Any]:
-    """The figures of a library, as plain data.
-
-    Raises
-    ------
-    HwgenError
-        There is no such library, or it lacks what mapping needs.
-    """
-    from hwgen.synth.libraries.pdk import basic_cells, open_library
-
-    library = open_library(name)
-    left_alone = library.left_alone()
-    return {
-        "name": library.name,
-        "process": library.process,
-        "corner": library.corner,
-        "voltage": library.voltage,
-        "temperature": library.temperature,
-        "cells": len(library.cells),
-        "nand2_area_um2": library.nand2_area,
-        "source": library.source,
-        "licence": library.licence,
-        "notice": library.notice,
-        "basic_cells": {
-            what: cell
-            and {
-                "cell": cell.name,
-                "area_um2": cell.area,
-                "gate_equivalents": round(cell.area / library.nand2_area, 3),
-            }
-            for what, cell in basic_cells(library).items()
-        },
-        "used": [cell for cell in library.cells if cell not in left_alone],
-        "left_alone": left_alone,
-    }
-
-
-def _row(name: str, origin: str) -> dict[str, Any]:
-    """One line of the list; a library that cannot be used says why in ``problem``."""
-    keys = ("process", "corner", "cells", "nand2_area_um2", "source", "licence")
-    row: dict[str, Any] = {"name": name, **dict.fromkeys(keys), "origin": origin, "problem": None}
-    try:
-        found = describe(name)
-    except HwgenError as error:
-        return {**row, "problem": str(error)}
-    return {**row, **{key: found[key] for key in keys}}

@@ -1,34 +1,20 @@
 """``hwgen quantize``: post-training quantization of a float ONNX model."""
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
-from hwgen.flows.cli.options import json_option, output_option
-from hwgen.frontends.quantize import (
-    Accuracy,
-    FloatModel,
-    Result,
-    Settings,
-    accuracy,
-    load_float_model,
-    parse_format,
-    run,
-)
-from hwgen.frontends.quantize.area import estimated_area
-from hwgen.frontends.quantize.bounds import bounds
-from hwgen.frontends.quantize.costs import costs, fixed_costs
-from hwgen.frontends.quantize.flow import checked
-from hwgen.frontends.quantize.samples import as_reals, read_samples
+from hwgen.flows.cli.options import Finite, json_option, output_option
+from hwgen.flows.quantization import LAYER_HEADER, OutputKind, Quantization, quantize_files
+from hwgen.frontends.quantize import Settings, load_float_model, parse_format
 from hwgen.frontends.quantize.settings import MINIMIZE, Widths
-from hwgen.spec.arithmetic import Integers
-from hwgen.spec.network import Network, save_network
+from hwgen.rtl.architectures import DEFAULT, families
+from hwgen.spec.network import save_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_place
 
@@ -64,7 +50,7 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no share such as 1% or 0.01", param, ctx)
 
 
-@click.command(
+@command(
     epilog="Example: hwgen quantize examples/digits-float.onnx --data examples/digits-test.npz "
     "--weight-bits 4 --activation-bits 4 -o build/quantized.json"
 )
@@ -100,7 +86,9 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="How fraction bits are chosen.",
 )
-@click.option("--percentile", type=float, default=99.9, show_default=True, help="See --fraction.")
+@click.option(
+    "--percentile", type=Finite(), default=99.9, show_default=True, help="See --fraction."
+)
 @click.option(
     "--rounding",
     type=click.Choice(["compensated", "nearest"]),
@@ -144,14 +132,14 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--area-of",
-    type=click.Choice(["parallel", "serial"]),
-    default="parallel",
+    type=click.Choice(list(families())),
+    default=DEFAULT.name,
     show_default=True,
     help="The architecture whose estimated area --minimize area looks at.",
 )
 @click.option(
     "--validation-share",
-    type=float,
+    type=Finite(),
     default=0.3,
     show_default=True,
     help="Share of --data that is held out to measure on.",
@@ -172,7 +160,7 @@ def quantize(
     test: Path | None,
     output: Path,
     as_json: bool,
-    output_kind: Literal["auto", "argmax", "values"],
+    output_kind: OutputKind,
     search: bool,
     budget: float,
     equalize: str,
@@ -190,22 +178,20 @@ def quantize(
     )
     check_place(output)
     with Progress(quiet=as_json) as progress:
-        floating = load_float_model(model)
-        raw, y = read_samples(data)
-        x, settings = as_reals(data, raw, settings)
-        floating = deciding(floating, output_kind, y)
-        if search and y is None:
-            raise HwgenError(str(data), "no y", "a search needs classes to measure accuracy")
-        progress("quantizing")
-        with _naming(data):
-            found = run(floating, x, y, settings, progress)
-        tested = None if test is None else tested_on(test, found, floating)
+        found = quantize_files(
+            load_float_model(model),
+            data,
+            settings,
+            test=test,
+            output=output_kind,
+            progress=progress,
+        )
     save_network(found.network, output)
-    report = describe(found, tested, output)
+    found = replace(found, output=output)
     if as_json:
-        emit_json(report)
+        emit_json(found.to_json())
     else:
-        show(report)
+        show(found)
 
 
 def _only_with(option: str, given: bool, names: tuple[str, ...]) -> None:
@@ -217,137 +203,14 @@ def _only_with(option: str, given: bool, names: tuple[str, ...]) -> None:
             raise HwgenError(where, f"given without {option}", "it has no effect then")
 
 
-@contextlib.contextmanager
-def _naming(data: Path) -> Iterator[None]:
-    """Put the data file's name before what is refused about its arrays."""
-    try:
-        yield
-    except HwgenError as error:
-        if error.where[:1] in "xy" and not error.where[1:2].isalpha():
-            raise HwgenError(f"{data}: {error.where}", error.found, error.allowed) from None
-        raise
-
-
-def deciding(
-    model: FloatModel, kind: Literal["auto", "argmax", "values"], y: Integers | None
-) -> FloatModel:
-    """``model`` with the output that is asked for; classes where the model or ``y`` speak of some.
-
-    A single sigmoid decides between two classes.
-    """
-    if kind == "auto":
-        sure = y is not None and y.dtype.kind in "iu"
-        kind = "argmax" if sure else model.output
-    return replace(model, output=kind)
-
-
-def tested_on(path: Path, found: Result, model: FloatModel) -> Accuracy:
-    """Accuracy on samples that nothing was chosen by."""
-    raw, y = read_samples(path)
-    target = found.network.input.format
-    x, _ = as_reals(path, raw, Settings(input_format=target))
-    with _naming(path):
-        x, y = checked(model, x, y)
-    if y is None or found.network.output != "argmax":
-        raise HwgenError(f"{path}: y", "none", "a test needs classes and an argmax network")
-    return accuracy(found.network, model, x, y)
-
-
-def describe(found: Result, tested: Accuracy | None, output: Path) -> dict[str, Any]:
-    """The report of one quantization, as plain data."""
-    network, own, fixed = found.network, costs(found.network), fixed_costs(found.network)
-    parts = {"validation": found.validation, "calibration": found.calibration, "test": tested}
-    return {
-        "network": str(output),
-        "network_sha256": network.sha256(),
-        "parameters": network.parameter_count,
-        "output": network.output,
-        "accuracy": {name: None if one is None else asdict(one) for name, one in parts.items()},
-        "relative_loss": found.score.loss,
-        "relative_error": found.score.error,
-        "input_format": str(network.input.format),
-        "layers": [_layer(network, index) for index in range(len(network.layers))],
-        "costs": {**asdict(own), "memory_bits": own.memory_bits},
-        "fixed_8_bit": {**asdict(fixed), "memory_bits": fixed.memory_bits},
-        "saving": own.saving(fixed),
-        "estimated_area_um2": {
-            "parallel": round(estimated_area(network, "parallel")),
-            "serial": round(estimated_area(network, "serial")),
-        },
-        "equalized": found.equalized,
-        "evaluations": found.evaluations,
-    }
-
-
-def _layer(network: Network, index: int) -> dict[str, Any]:
-    layer, bound = network.layers[index], bounds(network)[index]
-    return {
-        "name": layer.name,
-        "inputs": layer.fan_in,
-        "outputs": layer.outputs,
-        "weight_bits": layer.weight_bits,
-        "weight_fraction_bits": layer.weight_fraction_bits,
-        "codebook": layer.codebook,
-        "output_format": None if layer.output is None else str(layer.output.format),
-        "accumulator_bits": {
-            "given": bound.given,
-            "exact": bound.exact,
-            "slack": bound.slack,
-            "a2q": bound.a2q,
-            "data_type": bound.data_type,
-        },
-    }
-
-
-def show(report: dict[str, Any]) -> None:
+def show(found: Quantization) -> None:
     """The report for people."""
-    rows = [
-        [name, one["samples"], f"{one['float']:.2%}", f"{one['quantized']:.2%}"]
-        for name, one in report["accuracy"].items()
-        if one is not None
-    ]
+    report, rows = found.to_json(), found.accuracy_rows()
     if rows:
         emit_table("accuracy", ["samples of", "count", "float", "quantized"], rows)
     emit_line(f"error of the outputs {report['relative_error']:.2e} of their variance")
-    emit_table(
-        f"layers, input {report['input_format']}",
-        ["layer", "shape", "weights", "output", "accumulator", "slack", "A2Q asks", "data type"],
-        (
-            [
-                layer["name"],
-                f"{layer['inputs']}-{layer['outputs']}",
-                f"{layer['weight_bits']} bits" + (" of a codebook" if layer["codebook"] else ""),
-                layer["output_format"] or "raw",
-                layer["accumulator_bits"]["exact"],
-                layer["accumulator_bits"]["slack"],
-                layer["accumulator_bits"]["a2q"],
-                layer["accumulator_bits"]["data_type"],
-            ]
-            for layer in report["layers"]
-        ),
-    )
-    own, fixed, saving = report["costs"], report["fixed_8_bit"], report["saving"]
-    emit_table(
-        "costs",
-        ["", "here", "fixed 8-bit", "saved"],
-        [
-            [
-                "memory of weights and activations, bits",
-                own["memory_bits"],
-                fixed["memory_bits"],
-                f"{saving['memory']:.1%}",
-            ],
-            [
-                "multiplications, bit products",
-                own["multiplications"],
-                fixed["multiplications"],
-                f"{saving['multiplications']:.1%}",
-            ],
-        ],
-    )
-    area = report["estimated_area_um2"]
-    emit_line(
-        f"estimated area in ihp-sg13g2: parallel {area['parallel']:,} um2, "
-        f"serial {area['serial']:,} um2"
-    )
+    emit_table(f"layers, input {report['input_format']}", LAYER_HEADER, found.layer_rows())
+    emit_table("costs", ["", "here", "fixed 8-bit", "saved"], found.cost_rows())
+    areas = [f"{name} {um2:,} um2" for name, um2 in report["estimated_area_um2"].items()]
+    emit_line(f"estimated area in ihp-sg13g2: {', '.join(areas)}")
     emit_line(f"network in {report['network']}, {report['evaluations']:,} tried")

@@ -1,15 +1,12 @@
 """``hwgen synth``: standard cells, and their area."""
 
-import json
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
+from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
-    SynthesisOptions,
     architecture_options,
     json_option,
     library_options,
@@ -17,12 +14,13 @@ from hwgen.flows.cli.options import (
     output_option,
     recipe_options,
 )
-from hwgen.rtl.interface import Architecture
+from hwgen.flows.synthesis import DesignReport, SynthesisOptions, synthesize_design
+from hwgen.rtl.architecture import Architecture
 from hwgen.spec.network import Network
-from hwgen.support.files import check_folder, write_together
+from hwgen.synth import open_library
 
 
-@click.command(
+@command(
     epilog="Example: hwgen synth examples/digits.json --arch serial --pdk sky130hd -o build/synth"
 )
 @network_argument
@@ -47,10 +45,8 @@ def synth(
     as_json: bool,
 ) -> None:
     """Map NET to standard cells: netlist, area report, and a picture of where the area goes."""
-    from hwgen.synth import open_library
-
     with Progress(quiet=as_json) as progress:
-        report = map_to_cells(
+        report = synthesize_design(
             network,
             architecture,
             library=open_library(pdk, liberty),
@@ -60,77 +56,20 @@ def synth(
             progress=progress,
         )
     if as_json:
-        emit_json(report)
+        emit_json(report.to_json())
         return
     show_areas(report)
     emit_line(f"everything in {output}")
 
 
-def map_to_cells(
-    network: Network,
-    architecture: Architecture,
-    *,
-    library: Any,
-    options: SynthesisOptions,
-    output: Path,
-    progress: Progress,
-    flatten: bool = False,
-) -> dict[str, Any]:
-    """Generate and synthesize into ``output``, all files at once; the report as plain data."""
-    from hwgen.flows.design import generated
-    from hwgen.flows.pictures import area_picture
-    from hwgen.synth import synthesize
-
-    check_folder(output)
-    with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
-        folder = Path(name)
-        progress("generating")
-        keywords = options.to_keywords()
-        draft = generated(network, architecture, folder, keywords["cache"])
-        result = synthesize(
-            Path(draft.verilog),
-            draft.top,
-            library=library,
-            flatten=flatten,
-            out_dir=folder,
-            progress=progress,
-            **keywords,
-        )
-        manifest = draft.moved_to(output)
-        report = {
-            **result.to_json(),
-            "top": manifest.top,
-            "arch": architecture.to_json(),
-            "latency_cycles": manifest.latency_cycles,
-            "interval_cycles": manifest.interval_cycles,
-            "network_sha256": manifest.network_sha256,
-            "verilog": manifest.verilog,
-            "netlist": str(output / "netlist.v"),
-        }
-        write_together(
-            {
-                folder / "manifest.json": manifest.to_text(),
-                folder / "report.json": json.dumps(report, indent=2) + "\n",
-            }
-        )
-        progress("drawing")
-        area_picture({str(architecture): report}, folder / "area")
-        write_together({output / file.name: file.read_bytes() for file in folder.iterdir()})
-    return report
-
-
-def show_areas(report: dict[str, Any]) -> None:
+def show_areas(report: DesignReport) -> None:
     """Totals in a line, and the area of every module in a table."""
-    total = report["area_um2"]
+    emit_line(report.summary())
     emit_line(
-        f"{total:,.0f} um2 ({report['gate_equivalents']:,.0f} GE), {report['cells']:,} cells "
-        f"in {report['pdk']} ({report['corner']}), recipe {report['recipe']}, {report['tool']}"
+        f"leakage {report.leakage_nw:,.0f} nW; "
+        f"latency {report.latency_cycles:,}, interval {report.interval_cycles:,} cycles"
     )
-    emit_line(
-        f"leakage {report['leakage_nw']:,.0f} nW; "
-        f"latency {report['latency_cycles']:,}, interval {report['interval_cycles']:,} cycles"
-    )
-    timing = report["timing"]
+    timing = report.path.to_json()
     emit_table(
         "critical path",
         ["from", "to", "stages", "ns", "setup ns", "fastest clock MHz"],
@@ -139,7 +78,7 @@ def show_areas(report: dict[str, Any]) -> None:
                 timing["start_register"] or timing["start"],
                 timing["end_register"] or timing["end"],
                 len(timing["stages"]),
-                round(report["critical_path_ns"], 3),
+                round(report.critical_path_ns, 3),
                 timing["setup_ns"],
                 timing["fastest_clock_mhz"],
             ]
@@ -148,18 +87,5 @@ def show_areas(report: dict[str, Any]) -> None:
     emit_table(
         "area by module",
         ["module", "um2", "share"],
-        (
-            [short_module(module, report["top"]), f"{area:,.0f}", f"{area / total:.1%}"]
-            for module, area in by_size(report["area_by_module"])
-        ),
+        ([module, f"{area:,.0f}", f"{share:.1%}"] for module, area, share in report.modules()),
     )
-
-
-def by_size(areas: dict[str, float]) -> list[tuple[str, float]]:
-    """Modules with an area, the largest first."""
-    return sorted(((m, a) for m, a in areas.items() if a > 0), key=lambda item: (-item[1], item[0]))
-
-
-def short_module(module: str, top: str) -> str:
-    """A module's name without its design's; what is left in the top module is ``control``."""
-    return module.removeprefix(f"{top}_") if module != top else "control"

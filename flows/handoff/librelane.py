@@ -5,14 +5,19 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.rtl.interface import Architecture, Manifest, Port
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.interface import Port
+from hwgen.rtl.manifest import Manifest
 from hwgen.support.errors import HwgenError
 
 IO_SHARE = 0.2
 """Part of the clock period that the outside takes before an input and after an output."""
 
-HIERARCHY = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
+SOURCE = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
 """Modules are mapped one by one: flat, the default scripts of Yosys 0.70 do not come to an end."""
+
+NETLIST = {"SYNTH_ELABORATE_ONLY": True}
+"""Cells are taken as they are."""
 
 _PIN_PITCH = 1.4
 """Micrometres from pin to pin that every process allows on every side."""
@@ -35,19 +40,19 @@ class Process:
     site
         Width and height of a placement site, um.
     resynthesis
-        By architecture, the cell area that LibreLane's synthesis needs over that of ours: the most
-        that was measured with its script and without the cells that it leaves out.
+        The cell area that LibreLane's synthesis needs over that of ours, of designs that do not
+        count cycles and of those that do (:attr:`Architecture.sequenced`): the most that was
+        measured with its script and without the cells that it leaves out.
     """
 
     pdk: str
     cells: str
     site: tuple[float, float]
-    resynthesis: dict[str, float]
+    resynthesis: tuple[float, float]
 
     def expected_area(self, area: float, architecture: Architecture) -> float:
         """Cell area after LibreLane's synthesis for ``area`` after ours, both um2."""
-        factors = self.resynthesis
-        return round(area * factors.get(architecture.name, max(factors.values())), 1)
+        return round(area * self.resynthesis[architecture.sequenced], 1)
 
 
 PROCESSES = {
@@ -55,19 +60,19 @@ PROCESSES = {
         pdk="ihp-sg13g2",
         cells="sg13g2_stdcell",
         site=(0.48, 3.78),
-        resynthesis={"parallel": 1.32, "serial": 1.36},
+        resynthesis=(1.32, 1.36),
     ),
     "sky130hd": Process(
         pdk="sky130A",
         cells="sky130_fd_sc_hd",
         site=(0.46, 2.72),
-        resynthesis={"parallel": 2.2, "serial": 1.67},
+        resynthesis=(2.2, 1.67),
     ),
     "gf180mcu": Process(
         pdk="gf180mcuD",
         cells="gf180mcu_fd_sc_mcu7t5v0",
         site=(0.56, 3.92),
-        resynthesis={"parallel": 1.35, "serial": 1.35},
+        resynthesis=(1.35, 1.35),
     ),
 }
 """By the name of our own library."""
@@ -140,8 +145,10 @@ def sides_of(manifest: Manifest) -> dict[str, list[Port]]:
     return {side: sorted(ports, key=lambda port: port.name) for side, ports in sides.items()}
 
 
-def config_text(manifest: Manifest, process: Process, period: float, plan: Floorplan) -> str:
-    """``config.json``; ``period`` in ns."""
+def config_text(
+    manifest: Manifest, process: Process, period: float, plan: Floorplan, *, netlist: bool
+) -> str:
+    """``config.json``; ``period`` in ns, ``netlist``: the Verilog is one of the process's cells."""
     clocked = any(port.name == "clk" for port in manifest.ports)
     return _json(
         {
@@ -154,9 +161,9 @@ def config_text(manifest: Manifest, process: Process, period: float, plan: Floor
             "CLOCK_PERIOD": period,
             "PNR_SDC_FILE": "dir::constraints.sdc",
             "SIGNOFF_SDC_FILE": "dir::constraints.sdc",
-            **HIERARCHY,
+            **(NETLIST | {"RUN_LINTER": False} if netlist else SOURCE),
             **plan.to_config(),
-            "FP_PIN_ORDER_CFG": "dir::pin_order.cfg",
+            "IO_PIN_ORDER_CFG": "dir::pin_order.cfg",
             "ERRORS_ON_UNMATCHED_IO": "both",
         }
     )

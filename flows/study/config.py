@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -14,12 +14,13 @@ from hwgen.frontends.train.settings import (
     TeacherTable,
     TrainingTable,
 )
+from hwgen.rtl.architectures import families
 from hwgen.support.errors import HwgenError
 from hwgen.support.toml import AsTuple, Number, Table, read_toml
 
 _WAY = re.compile(
     r"float|float-kd|searched|fixed-([2-9]|1[0-6]|32)|codebook-[2-8]|(qat|qat-kd)-([2-9]|1[0-6])"
-    r"|(accumulator|a2q)-([4-9]|[12]\d|3[0-2])"
+    r"|codesign-\d{1,2}|(accumulator|a2q)-([4-9]|[12]\d|3[0-2])"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 WAYS = (
@@ -41,10 +42,16 @@ def _name(name: str) -> str:
     return name
 
 
+def _architecture(name: str) -> str:
+    if name not in families():
+        raise ValueError(f"must be {' or '.join(families())}")
+    return name
+
+
 Way = Annotated[str, AfterValidator(_way)]
 Name = Annotated[str, AfterValidator(_name)]
 Ways = Annotated[tuple[Way, ...], AsTuple, Field(min_length=1)]
-Arch = Literal["parallel", "serial"]
+Arch = Annotated[str, AfterValidator(_architecture)]
 
 
 class TaskTable(Table):
@@ -62,13 +69,17 @@ class AreaTable(Table):
 
     Parameters
     ----------
+    architectures
+        Without knobs; all that there are, unless some are named.
     ways
         Ways whose networks are synthesized; None: all but the float ones.
     timeout
         Seconds for one synthesis; one that takes longer leaves the estimate.
     """
 
-    architectures: Annotated[tuple[Arch, ...], AsTuple] = ("parallel", "serial")
+    architectures: Annotated[tuple[Arch, ...], AsTuple] = Field(
+        default_factory=lambda: tuple(families())
+    )
     ways: Annotated[tuple[Way, ...], AsTuple] | None = None
     pdk: str | None = None
     timeout: Annotated[Number, Field(ge=1)] = 1800.0

@@ -7,9 +7,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from hwgen.flows.pictures import _STYLE, _save
+from hwgen.flows.pictures import STYLE, save_picture
 from hwgen.flows.study.config import Study
 from hwgen.flows.study.points import Row
+from hwgen.rtl.architectures import DEFAULT
 
 _MARKS = (
     ("fixed", "o", "#3b6ea5"),
@@ -27,7 +28,7 @@ _WIDE, _HIGH = 0.15, 0.065
 
 def study_picture(study: Study, rows: list[Row], path: Path) -> None:
     """Write ``path`` with the endings ``.png`` and ``.svg``: a row of two panels for each task."""
-    style: dict[str, Any] = {**_STYLE, "axes.spines.left": True}
+    style: dict[str, Any] = {**STYLE, "axes.spines.left": True}
     with mpl.rc_context(style):
         figure = Figure(figsize=(9.6, 2.9 * len(study.task)))
         figure.set_layout_engine("constrained", hspace=0.08)
@@ -40,7 +41,7 @@ def study_picture(study: Study, rows: list[Row], path: Path) -> None:
             _accumulators(right, own)
             heading = next((row["topology"] for row in own if row["topology"]), "")
             left.set_title(f"{task.name} {heading}", loc="left", weight="bold", fontsize=10)
-        _save(figure, path)
+    save_picture(figure, path)
 
 
 def _mark(way: str) -> tuple[str, str]:
@@ -58,18 +59,18 @@ def _float(axis: Any, rows: list[Row]) -> None:
 
 
 def _areas(axis: Any, rows: list[Row]) -> None:
-    """Accuracy against the area of ``parallel``; hollow where it is an estimate."""
-    shown = [row for row in rows if row["parallel_um2"] and "accumulator" not in row["way"]]
+    """Accuracy against the area of the default architecture; hollow where it is an estimate."""
+    shown = [row for row in rows if row[f"{DEFAULT.name}_um2"] and "accumulator" not in row["way"]]
     for row in shown:
         mark, colour = _mark(row["way"])
-        x, y, spread = row["parallel_um2"], 100 * row["accuracy"], 100 * row["spread"]
-        face = "white" if row["parallel_estimated"] else colour
+        x, y, spread = row[f"{DEFAULT.name}_um2"], 100 * row["accuracy"], 100 * row["spread"]
+        face = "white" if row[f"{DEFAULT.name}_estimated"] else colour
         axis.errorbar(x, y, yerr=spread, color=colour, lw=0.8, capsize=2, alpha=0.5, zorder=1)
         axis.plot(x, y, mark, color=colour, mfc=face, ms=6, zorder=4)
     _float(axis, rows)
     axis.set_xscale("log")
     axis.margins(x=0.18)
-    axis.set_xlabel("parallel, µm² (hollow: estimated)")
+    axis.set_xlabel(f"{DEFAULT.name}, µm² (hollow: estimated)")
     axis.set_ylabel("test accuracy, %")
     _names(axis, shown)
 
@@ -79,7 +80,7 @@ def _names(axis: Any, rows: list[Row]) -> None:
     axis.set_xlim(axis.get_xlim())
     axis.set_ylim(axis.get_ylim())
     to_axes = axis.transData + axis.transAxes.inverted()
-    marks = [to_axes.transform((row["parallel_um2"], 100 * row["accuracy"])) for row in rows]
+    marks = [to_axes.transform((row[f"{DEFAULT.name}_um2"], 100 * row["accuracy"])) for row in rows]
     names: list[tuple[float, float]] = []
 
     def free(x: float, y: float) -> bool:

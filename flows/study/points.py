@@ -2,29 +2,28 @@
 
 import hashlib
 import json
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hwgen import __version__
-from hwgen.flows.study.config import Arch, Study, TaskTable
+from hwgen.flows.study.codesigned import Searched, searched_for
+from hwgen.flows.study.config import Study, TaskTable
 from hwgen.frontends.quantize import Settings, run
-from hwgen.frontends.quantize.area import estimated_area
 from hwgen.frontends.quantize.costs import costs
 from hwgen.frontends.train.samples import BUNDLED, Samples, load_samples
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architectures import families, family
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
+from hwgen.support.fingerprint import fingerprint, versions
+from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
 
 Row = dict[str, Any]
-Say = Callable[[str], None]
 
 _FORMAT = 1
 
@@ -51,7 +50,8 @@ class Job:
     def key(self, way: str) -> str:
         """What stands for all that a result depends on."""
         study, task = self.study, self.task
-        parts: list[object] = [_FORMAT, __version__, way, self.seed, task.model_dump(mode="json")]
+        parts: list[object] = [_FORMAT, fingerprint(), versions("torch"), way, self.seed]
+        parts.append(task.model_dump(mode="json"))
         parts += [study.teacher.model_dump(mode="json"), study.training.model_dump(mode="json")]
         for source in (task.data.source, task.data.test):
             if source is not None and source not in BUNDLED:
@@ -79,7 +79,7 @@ def _content(path: Path) -> str:
         raise HwgenError(str(path), error.strerror or "unreadable", "data are needed") from None
 
 
-def compute(job: Job, say: Say) -> None:
+def compute(job: Job, say: Progress = silent) -> None:
     """Make what is missing, and keep each as a file."""
     trainer = _Trainer(job, say)
     for way in job.missing():
@@ -91,12 +91,13 @@ def compute(job: Job, say: Say) -> None:
 class _Trainer:
     """Networks of one task and seed; those that several ways start from are made once."""
 
-    def __init__(self, job: Job, say: Say):
+    def __init__(self, job: Job, say: Progress):
         self.job, self._say = job, say
         self._made: dict[tuple[int, bool, int | None], Any] = {}
+        self._searched: Searched | None = None
 
     def trained(self, bits: int, kd: bool, accumulator: int | None = None) -> Any:
-        """A run of :func:`hwgen.frontends.train.flow.train`; its stages are shared by a checkpoint."""
+        """A run of :func:`train_one`; its stages are shared by a checkpoint."""
         if (bits, kd, accumulator) not in self._made:
             job = self.job
             config = job.study.config(job.task, job.seed, bits, kd, accumulator)
@@ -104,6 +105,15 @@ class _Trainer:
                 config, job.base, job.place / "checkpoint.pt", self._say
             )
         return self._made[bits, kd, accumulator]
+
+    def searched(self, samples: Samples) -> Searched:
+        """The networks found under the price of their silicon, which ways choose from."""
+        if self._searched is None:
+            job = self.job
+            place = job.place / "codesign" / job.key("codesign")[:16]
+            settings = searched_for(job.task.hidden, job.seed)
+            self._searched = Searched(samples, settings, place, self._say)
+        return self._searched
 
     def float_run(self, kd: bool) -> Any:
         """Any run whose float student is that of all others with the same ``kd``."""
@@ -113,7 +123,7 @@ class _Trainer:
         return self.trained(bits, kd)
 
 
-def train_one(config: Any, base: Path, checkpoint: Path, say: Say) -> Any:
+def train_one(config: Any, base: Path, checkpoint: Path, say: Progress) -> Any:
     """:func:`hwgen.frontends.train.flow.train`, imported when it is called: it needs torch."""
     from hwgen.frontends.train.flow import train
 
@@ -134,6 +144,11 @@ def _row(way: str, trainer: _Trainer) -> Row:
         found = trainer.trained(bits, kind != "qat", narrow)
         return _measured(found.network, found.samples)
     found = trainer.float_run(kd=False)
+    if kind == "codesign":
+        network = trainer.searched(found.samples).network(
+            found.float_model, int(number) / 100, trainer.job.task.name
+        )
+        return _measured(network, found.samples)
     parts = (found.samples.train, found.samples.validation)
     x, y = (np.concatenate([getattr(part, name) for part in parts]) for name in "xy")
     try:
@@ -163,7 +178,8 @@ def _measured(network: Network, samples: Samples) -> Row:
         "weight_bits": costs(network).weight_bits,
         "accumulator_bits": [network.accumulator_width(i) for i in range(len(network.layers))],
         "estimated_um2": {
-            arch: round(estimated_area(network, arch)) for arch in ("parallel", "serial")
+            name: round(one().estimated_area(network.layers, network.input.format))
+            for name, one in families().items()
         },
         "network": network.model_dump(mode="json"),
     }
@@ -175,18 +191,18 @@ def check_data(study: Study, base: Path) -> None:
         load_samples(task.data, 0, base)
 
 
-def area(job: Job, way: str, arch: Arch) -> Row:
+def area(job: Job, way: str, arch: str) -> Row:
     """Cell area of a way's network: synthesized (from the cache where it can be), or why not."""
-    from hwgen.flows.design import generated
+    from hwgen.flows.design import make_design
     from hwgen.support.cache import open_cache
     from hwgen.synth import open_library, synthesize
 
     row, table = job.stored(way), job.study.area
     network = parse_network((row or {})["network"])
     cache, library = open_cache(), open_library(table.pdk, ())
-    with tempfile.TemporaryDirectory(prefix="hwgen-study-") as name:
+    with temporary_folder("study") as name:
         try:
-            draft = generated(network, Architecture(name=arch), Path(name), cache)
+            draft = make_design(network, family(arch)(), cache).write(Path(name))
             report = synthesize(
                 Path(draft.verilog),
                 draft.top,

@@ -9,12 +9,23 @@ import numpy as np
 
 from hwgen.flows.study.config import Study
 from hwgen.flows.study.points import Job, Row
+from hwgen.rtl.architectures import families
 
-COLUMNS = (
+_COLUMNS = (
     *("task", "topology", "way", "seeds", "accuracy", "spread", "least", "parameters"),
-    *("weight_bits", "accumulator_bits", "parallel_um2", "parallel_estimated"),
-    *("serial_um2", "serial_estimated"),
+    *("weight_bits", "accumulator_bits"),
 )
+_HEADER = ("way", "accuracy", "spread", "least", "memory bits", "acc")
+
+
+def columns() -> tuple[str, ...]:
+    """Keys of a row: an area of each architecture, and whether it is an estimate."""
+    return (*_COLUMNS, *(f"{name}_{what}" for name in families() for what in ("um2", "estimated")))
+
+
+def header() -> tuple[str, ...]:
+    """Columns of the table for people."""
+    return (*_HEADER, *families())
 
 
 def summarize(study: Study, jobs: list[Job], areas: dict[tuple[str, str, str], Row]) -> list[Row]:
@@ -41,7 +52,7 @@ def _summary(task: str, way: str, jobs: list[Job], areas: dict[tuple[str, str, s
     stored = [job.stored(way) for job in jobs]
     rows = [one for one in stored if one is not None]
     good = [one for one in rows if one["accuracy"] is not None]
-    row: Row = dict.fromkeys(COLUMNS)
+    row: Row = dict.fromkeys(columns())
     row |= {"task": task, "way": way, "seeds": len(good)}
     if not good:
         return {**row, "why": rows[0]["why"] if rows else "no result"}
@@ -61,7 +72,8 @@ def _summary(task: str, way: str, jobs: list[Job], areas: dict[tuple[str, str, s
         "topology": "-".join(map(str, sizes)),
         "accumulator_bits": max(first["accumulator_bits"]),
     }
-    for arch, estimate in first["estimated_um2"].items():
+    for arch in families():
+        estimate = first["estimated_um2"].get(arch)
         found = areas.get((task, way, arch), {}).get("um2")
         row[f"{arch}_um2"] = estimate if found is None else round(found)
         row[f"{arch}_estimated"] = found is None
@@ -71,7 +83,7 @@ def _summary(task: str, way: str, jobs: list[Job], areas: dict[tuple[str, str, s
 def to_csv(rows: list[Row]) -> str:
     """The table with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, columns(), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -87,13 +99,10 @@ def document(study: Study, rows: list[Row]) -> dict[str, Any]:
     return {"name": study.name, "seeds": study.seeds, "rows": rows}
 
 
-HEADER = ("way", "accuracy", "spread", "least", "memory bits", "acc", "parallel", "serial")
-
-
 def cells(row: Row) -> list[str]:
     """A row for people; ``~`` marks an estimated area."""
     if row["accuracy"] is None:
-        return [row["way"], "impossible", *[""] * (len(HEADER) - 2)]
+        return [row["way"], "impossible", *[""] * (len(header()) - 2)]
 
     def area(arch: str) -> str:
         value = row[f"{arch}_um2"]
@@ -104,8 +113,7 @@ def cells(row: Row) -> list[str]:
         *(f"{row[name]:.2%}" for name in ("accuracy", "spread", "least")),
         f"{row['weight_bits']:,}",
         str(row["accumulator_bits"] or ""),
-        area("parallel"),
-        area("serial"),
+        *map(area, families()),
     ]
 
 
@@ -122,8 +130,8 @@ def to_text(study: Study, rows: list[Row]) -> str:
     parts = []
     for task in study.task:
         own = [row for row in rows if row["task"] == task.name]
-        body = [list(HEADER), *map(cells, own)]
-        widths = [max(len(line[column]) for line in body) for column in range(len(HEADER))]
+        body = [list(header()), *map(cells, own)]
+        widths = [max(len(line[column]) for line in body) for column in range(len(header()))]
         lines = [
             "  ".join(
                 cell.rjust(width) if column else cell.ljust(width)

@@ -4,7 +4,6 @@
 """
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from hwgen.flows.sweep.metrics import METRICS
 from hwgen.support.errors import HwgenError
 from hwgen.support.messages import shown
+from hwgen.support.toml import Number, toml_values
 
 _MAX_BYTES = 10_000_000
 
@@ -23,19 +23,12 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return float(value) if isinstance(value, int) else value
-
-
 Axis = Annotated[list[Any], BeforeValidator(_listed)]
-Number = Annotated[float, BeforeValidator(_number)]
 Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class ModelFile(_Model):
@@ -90,42 +83,24 @@ def load_sweep(path: Path) -> SweepFile:
         Unreadable, not TOML, a key twice, an unknown setting (the nearest is named), a value that
         is not allowed.
     """
-    try:
-        content = tomllib.loads(read_bytes(path).decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise HwgenError(
-            str(path), f"byte {error.start} is not UTF-8", "a sweep file is TOML"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        found = str(error).replace("Cannot overwrite a value", "a key stands twice")
-        raise HwgenError(str(path), f"not TOML: {found}", "a sweep file is TOML") from None
-    except RecursionError:
-        raise HwgenError(str(path), "nested too deep", "a sweep file has three levels") from None
+    content = toml_values(path, "a sweep file is TOML", _MAX_BYTES)
+    return parse_sweep(content, path)
+
+
+def parse_sweep(content: dict[str, Any], path: Path) -> SweepFile:
+    """A sweep from plain data; refusals name ``path``.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`load_sweep`, but for what is about a file.
+    """
     try:
         file = SweepFile.model_validate(content)
     except ValidationError as error:
         raise _refusal(error, str(path)) from None
     _check(file, path)
     return file
-
-
-def read_bytes(path: Path, what: str = "a sweep file is TOML", limit: int = _MAX_BYTES) -> bytes:
-    """The content of a file.
-
-    Raises
-    ------
-    HwgenError
-        Unreadable or far too long.
-    """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "unreadable"
-        raise HwgenError(str(path), reason, what) from None
-    if len(content) > limit:
-        raise HwgenError(str(path), "too long", f"at most {limit:,} bytes")
-    return content
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

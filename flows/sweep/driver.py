@@ -29,6 +29,10 @@ class Counts:
         Points of which everything had been found out before, in other sweeps.
     first_error
         Of the first point that failed, in the order they were asked for.
+    worked_seconds
+        What the points that were not cached took, one after the other.
+    most_running
+        How many were under way at a time at most.
     """
 
     total: int
@@ -38,19 +42,34 @@ class Counts:
     failed: int = 0
     running: int = 0
     first_error: str | None = None
-    started: float = field(default_factory=time.monotonic)
+    worked_seconds: float = 0.0
+    most_running: int = 0
+    last_finished: float = field(default_factory=time.monotonic)
 
     @property
     def finished(self) -> int:
         """Points with a result."""
         return self.kept + self.done
 
+    def finish(self, seconds: float, cached: bool, ok: bool) -> None:
+        """One more point is done; it kept a worker busy for ``seconds``."""
+        self.done += 1
+        self.cached += cached
+        self.failed += not ok
+        self.worked_seconds += 0.0 if cached else seconds
+        self.last_finished = time.monotonic()
+
     def seconds_left(self) -> float | None:
-        """From the points that took time; None before there is one."""
+        """What points took on average, for those that are left; None before one took time.
+
+        It counts down while a point takes long: only finished points change the average.
+        """
         worked = self.done - self.cached
         if not worked:
             return None
-        return (time.monotonic() - self.started) / self.done * (self.total - self.finished)
+        to_work = (self.total - self.finished) * worked / self.done
+        expected = self.worked_seconds / worked * to_work / max(1, self.most_running)
+        return max(0.0, expected - (time.monotonic() - self.last_finished))
 
 
 @dataclass
@@ -85,7 +104,7 @@ class Driver:
         self._context, self._store, self._executor, self._tell = context, store, executor, tell
         self._retry = retry_failed
         self._waiting: deque[_Task] = deque()
-        self._suspects: deque[_Task] = deque()
+        self._retry_alone: deque[_Task] = deque()
         self._running: dict[Future[Outcome], _Task] = {}
         self._proofs = {e["design"]: e["proof"] for e in store.entries.values() if e.get("proof")}
         self._tables_at = time.monotonic()
@@ -101,7 +120,7 @@ class Driver:
         """
         names = list(self._sort_out(points))
         self._tell(self.counts)
-        while self._waiting or self._suspects or self._running:
+        while self._waiting or self._retry_alone or self._running:
             self._submit()
             self._collect()
         entries = [self._store.entries[name] for name in names]
@@ -123,10 +142,10 @@ class Driver:
 
     def _submit(self) -> None:
         """Give out what there is room for; those that a worker may have died of go alone."""
-        while self._suspects and not self._running:
-            self._start(self._suspects.popleft())
+        while self._retry_alone and not self._running:
+            self._start(self._retry_alone.popleft())
             return
-        while self._waiting and not self._suspects and self._executor.room(len(self._running)):
+        while self._waiting and not self._retry_alone and self._executor.room(len(self._running)):
             task = self._next()
             if task is None:
                 return
@@ -148,6 +167,7 @@ class Driver:
         proof = self._proofs.get(task.design)
         self._running[self._executor.submit(evaluate, task.point, proof)] = task
         self.counts.running = len(self._running)
+        self.counts.most_running = max(self.counts.most_running, len(self._running))
 
     def _collect(self) -> None:
         done, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
@@ -165,16 +185,16 @@ class Driver:
     def _finish(self, task: _Task, future: "Future[Outcome]") -> None:
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
-            self._mourn(task, error or InterruptedError("cancelled"))
+            self._retry_or_fail(task, error or InterruptedError("cancelled"))
             return
         self._keep(future.result())
 
-    def _mourn(self, task: _Task, error: BaseException) -> None:
+    def _retry_or_fail(self, task: _Task, error: BaseException) -> None:
         """A call came to nothing: try again, alone, or give up and say why."""
         task.attempts += 1
         lost = self._executor.lost(error)
         if lost and task.attempts < _ATTEMPTS:
-            self._suspects.append(task)
+            self._retry_alone.append(task)
             return
         found = "its worker died (out of memory?)" if lost else f"{type(error).__name__}: {error}"
         row = {
@@ -189,6 +209,6 @@ class Driver:
         self._store.put(outcome)
         if outcome.proof:
             self._proofs[outcome.design] = outcome.proof
-        self.counts.done += 1
-        self.counts.cached += bool(outcome.row.get("cached"))
-        self.counts.failed += outcome.row["status"] != "ok"
+        row = outcome.row
+        seconds, ok = float(row.get("seconds") or 0.0), row["status"] == "ok"
+        self.counts.finish(seconds, bool(row.get("cached")), ok)

@@ -96,6 +96,9 @@ def _features(row: Row) -> dict[str, float]:
     arch = str(row["arch"])
     own = {name: float(np.log1p(row[name])) for name in (*_SIZES, *_WIDTHS) if row.get(name)}
     for knob in knobs().get(arch, ()):
+        if isinstance(row.get(knob), str):
+            own[f"{knob}={row[knob]}"] = 1.0
+            continue
         value = float(row.get(knob) or 0)
         own[knob] = float(np.log1p(value))
         own[f"{knob}:on"] = float(value > 0)

@@ -17,13 +17,26 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.flows.design import RtlDesign, make_design
+from hwgen.flows.modules import short_module
+from hwgen.flows.power import estimate_power
+from hwgen.flows.prediction import accuracy_of
 from hwgen.flows.sweep.networks import network_of
-from hwgen.flows.sweep.points import Content, Context, Point, called
-from hwgen.flows.sweep.version import code_hash
-from hwgen.rtl.interface import Architecture
+from hwgen.flows.sweep.points import Context, Point
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.digits import digit_counts
+from hwgen.sim.runner import run as simulate
+from hwgen.sim.vectors import make_vectors
+from hwgen.spec import golden
+from hwgen.spec.data import Data, as_data
 from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError, printable
+from hwgen.support.fingerprint import fingerprint
+from hwgen.support.temporary import temporary_folder
+from hwgen.synth import synthesize
+from hwgen.synth.mapping.yosys import find_yosys
 
 QUICK_CYCLES = 20_000
 """About how many clock cycles a quick verification simulates at full speed."""
@@ -31,7 +44,7 @@ QUICK_CYCLES = 20_000
 _QUICK = (8, 64)
 _FULL = 200
 _GENERATING = threading.Lock()
-_TEMPORARY = r"hwgen-(?:[a-z]+-)?[a-z0-9_]{8}"
+_TEMPORARY = r"hwgen[.-](?:[a-z]+-)?[a-z0-9_]{8}"
 _MEASURES = (
     *("area_um2", "gate_equivalents", "cells", "sequential_area_um2", "critical_path_ns"),
     *("leakage_nw", "corner", "tool"),
@@ -67,10 +80,9 @@ def evaluate(context: Context, point: Point, proof: dict[str, Any] | None) -> Ou
     )
     work = _Work(context, point, outcome)
     try:
-        if code_hash() != context.code:
-            raise HwgenError(
-                f"worker {platform.node()}", "another version of hwgen", "the same one everywhere"
-            )
+        if fingerprint() != context.code:
+            found = "another version of hwgen or of its tools"
+            raise HwgenError(f"worker {platform.node()}", found, "the same one everywhere")
         work.run()
     except HwgenError as error:
         outcome.row |= {"status": "error", "error": _lasting(str(error))}
@@ -149,7 +161,7 @@ class _Work:
         return (*self._design_key(), library, *settings, _yosys(self.context.checks.tool))
 
     def _design_key(self) -> tuple[object, ...]:
-        return self.sha256, self.point.architecture.to_json(), self.context.code
+        return self.sha256, self.point.architecture.key(), self.context.code
 
     def _data_key(self) -> tuple[object, ...]:
         data, checks = self.context.data, self.context.checks
@@ -165,14 +177,9 @@ class _Work:
         return entry
 
     def _map(self) -> dict[str, Any]:
-        from hwgen.flows.cli.synth import short_module
-        from hwgen.flows.design import generated
-        from hwgen.synth import synthesize
-
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="hwgen-sweep-") as name:
-            with _GENERATING:
-                design = generated(self.network, self.point.architecture, Path(name), self.cache)
+        with temporary_folder("sweep") as name:
+            design = self._design().write(Path(name))
             report = synthesize(Path(design.verilog), design.top, cache=self.cache, **self.mapping)
         path = report.critical_path_ns
         row = {
@@ -189,13 +196,9 @@ class _Work:
         return {"row": row, "area_by_module": areas, "cells_by_type": report.cells_by_type}
 
     def _make_artefacts(self) -> dict[str, str]:
-        from hwgen.flows.design import generated
-        from hwgen.synth import synthesize
-
-        with tempfile.TemporaryDirectory(prefix="hwgen-keep-") as name:
+        with temporary_folder("keep") as name:
             folder = Path(name)
-            with _GENERATING:
-                manifest = generated(self.network, self.point.architecture, folder, self.cache)
+            manifest = self._design().write(folder)
             verilog, top = Path(manifest.verilog), manifest.top
             synthesize(verilog, top, out_dir=folder, cache=self.cache, **self.mapping)
             files = [verilog.name, "netlist.v", "netlist.json"]
@@ -209,20 +212,15 @@ class _Work:
             row["accuracy"] = self._cached("accuracy", self._measure_accuracy, *key)["accuracy"]
 
     def _measure_accuracy(self) -> dict[str, Any]:
-        from hwgen.flows.cli.predict import accuracy_of
-        from hwgen.spec import golden
-
         samples = self._samples()
         results = golden.predict(self.network, samples.x)
         return {"accuracy": accuracy_of(self.network, results, samples)}
 
-    def _samples(self) -> Any:
-        from hwgen.spec.data import load_data
-
-        if self.context.data is None:
+    def _samples(self) -> Data:
+        data = self.context.data
+        if data is None:
             raise HwgenError("data", "none", "samples are needed")
-        with called(_file(self.context.data), self.context.data.name) as path:
-            return load_data(path, self.network)
+        return as_data(data.x, data.y, self.network, f"{data.name}: ")
 
     def _proof(self, row: dict[str, Any]) -> None:
         checks, outcome = self.context.checks, self.outcome
@@ -243,18 +241,13 @@ class _Work:
         return max(low, min(high, QUICK_CYCLES // (3 * interval))) if quick else _FULL
 
     def _simulate(self, count: int) -> dict[str, Any]:
-        from hwgen.flows.design import generated
-        from hwgen.sim.runner import run
-        from hwgen.sim.vectors import make_vectors
-
         checks, begun = self.context.checks, time.monotonic()
         full = checks.verify == "full" and self.context.data is not None
         data = self._samples().x if full else None
         stimuli = make_vectors(self.network, count=count, seed=checks.seed, data=data)
-        with tempfile.TemporaryDirectory(prefix="hwgen-sweep-") as name:
-            with _GENERATING:
-                design = generated(self.network, self.point.architecture, Path(name), self.cache)
-            result = run(
+        with temporary_folder("sweep") as name:
+            design = self._design().write(Path(name))
+            result = simulate(
                 Path(design.verilog),
                 design,
                 stimuli,
@@ -273,29 +266,20 @@ class _Work:
         }
 
     def _energy(self) -> dict[str, Any]:
-        from hwgen.flows.cli.console import Progress
-        from hwgen.flows.cli.options import SynthesisOptions
-        from hwgen.flows.cli.power import Conditions, estimate
-
         mapping, checks = self.point.mapping, self.context.checks
-        if self.context.data is None:
-            raise HwgenError("data", "none", "samples are needed")
-        with called(_file(self.context.data), self.context.data.name) as data:
-            report = estimate(
-                self.network,
-                self.point.architecture,
-                data=data,
-                samples=checks.energy_samples,
-                library=self.context.libraries[mapping.library],
-                options=SynthesisOptions(
-                    mapping.recipe, mapping.clock, checks.tool, checks.timeout, True
-                ),
-                conditions=Conditions(),
-                simulator=checks.simulator,
-                output=None,
-                progress=Progress(quiet=True),
-            )
-        return {key: report[key] for key in ("energy_pj", "average_power_uw")}
+        report = estimate_power(
+            self.network,
+            self.point.architecture,
+            self._samples().x[: checks.energy_samples],
+            library=self.context.libraries[mapping.library],
+            options=SynthesisOptions(mapping.recipe, mapping.clock, checks.tool, checks.timeout),
+            simulator=checks.simulator,
+        )
+        return {"energy_pj": report.energy_pj, "average_power_uw": report.average_power_uw}
+
+    def _design(self) -> RtlDesign:
+        with _GENERATING:
+            return make_design(self.network, self.point.architecture, self.cache)
 
 
 def _lasting(text: str) -> str:
@@ -307,11 +291,9 @@ def _lasting(text: str) -> str:
 
 def describe(network: Network) -> dict[str, Any]:
     """Figures of a network, as columns."""
-    from hwgen.rtl.parallel.addergraph import signed_digits
-
     weights = np.concatenate([layer.weight_values.ravel() for layer in network.layers])
     codes, counts = np.unique(weights, return_counts=True)
-    digits = sum(len(signed_digits(int(c))) * int(n) for c, n in zip(codes, counts, strict=True))
+    digits = int(digit_counts(codes) @ counts)
     hidden = [one.bits for layer in network.layers[:-1] for one in layer.output_formats() or []]
     return {
         "weight_bits": max(layer.weight_bits for layer in network.layers),
@@ -339,8 +321,6 @@ def _cache(thread: int) -> Cache:
 
 @functools.cache
 def _yosys(tool: str) -> str:
-    from hwgen.synth.mapping.yosys import find_yosys
-
     return find_yosys(tool).version
 
 
@@ -358,18 +338,3 @@ def _sha256(stamp: str, network: Network) -> str:
     if stamp not in _SHA:
         _SHA[stamp] = network.sha256()
     return _SHA[stamp]
-
-
-_FILES: dict[str, Path] = {}
-_FOLDERS: list[Any] = []
-
-
-def _file(content: Content) -> Path:
-    """``content`` as a file of this process, removed when it ends."""
-    if content.sha256 not in _FILES:
-        folder = tempfile.TemporaryDirectory(prefix="hwgen-data-")
-        _FOLDERS.append(folder)
-        path = Path(folder.name) / f"data{content.suffix}"
-        path.write_bytes(content.data)
-        _FILES[content.sha256] = path
-    return _FILES[content.sha256]

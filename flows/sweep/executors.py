@@ -26,8 +26,11 @@ from typing import Any, Protocol
 from hwgen.flows.sweep.memory import available_memory
 from hwgen.flows.sweep.points import Context
 from hwgen.support.errors import HwgenError
+from hwgen.support.extras import hint
+from hwgen.support.temporary import temporary_folder
+from hwgen.support.workers import without_main
 
-INSTALL = ".venv/bin/pip install -e '.[sweep]' -c constraints.txt in the checkout"
+INSTALL = hint("distributed")
 _WAIT_SECONDS = 60
 
 
@@ -62,23 +65,24 @@ class LocalExecutor:
     def __init__(self, context: Context, jobs: int, memory_per_job: int):
         self._context, self._jobs, self._memory = context, jobs, memory_per_job
         self._root = Path()
+        self._temporary = contextlib.ExitStack()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "LocalExecutor":
-        self._root = Path(tempfile.mkdtemp(prefix="hwgen-sweep-"))
+        self._root = self._temporary.enter_context(temporary_folder("sweep"))
         (self._root / "context").write_bytes(pickle.dumps(self._context))
         self._pool = self._new_pool()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
-        shutil.rmtree(self._root, ignore_errors=True)
+        self._temporary.close()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """See :class:`Executor`."""
         if self._pool is None:
             self._pool = self._new_pool()
-        with _uninterrupted():  # workers that start now leave Ctrl-C to us
+        with _uninterrupted(), without_main():  # workers that start now leave Ctrl-C to us
             try:
                 return self._pool.submit(_call_locally, function, *arguments)
             except BrokenExecutor as error:  # a worker died while nobody looked
@@ -163,7 +167,7 @@ class DaskExecutor:
         try:
             distributed = importlib.import_module("distributed")
         except ImportError:
-            raise HwgenError("--scheduler", "distributed is not installed", INSTALL) from None
+            raise HwgenError("scheduler", "distributed is not installed", INSTALL) from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._distributed = distributed
         self._packed = zlib.compress(pickle.dumps(context), 1)

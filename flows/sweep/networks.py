@@ -2,27 +2,27 @@
 
 import functools
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from hwgen.flows.sweep.points import Content, Settings, Source, called
+from hwgen.flows.quantization import labelled, quantize_model
+from hwgen.flows.sweep.points import Settings, Source
+from hwgen.frontends.quantize import FloatModel, load_float_model, parse_format
+from hwgen.frontends.quantize import Settings as QuantizeSettings
+from hwgen.frontends.quantize.flow import checked
+from hwgen.frontends.quantize.samples import as_reals, read_samples
+from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network, parse_network
 from hwgen.support import jsontext
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
 
 
-@functools.lru_cache(maxsize=256)
-def _parsed(text: bytes, name: str) -> Network:
-    return parse_network(jsontext.parse(text, name))
-
-
 def network_of(source: Source, cache: Cache | None, code: str) -> Network:
-    """The network that ``source`` stands for.
+    """The network that ``source`` stands for; ``code`` is the version of hwgen it depends on.
 
     Raises
     ------
@@ -31,14 +31,19 @@ def network_of(source: Source, cache: Cache | None, code: str) -> Network:
     """
     if source.refusal is not None:
         raise HwgenError(*source.refusal)
-    if source.calibration is None:
-        return _parsed(source.file.data, source.ref)
+    if source.model is None:
+        return _parsed(source.content, source.ref)
     key = key_of("quantized", source.stamp, code)
-    text = _quantized_text(source, key, cache)
+    text = _quantized_text(source, source.model, key, cache)
     return _parsed(text, source.ref)
 
 
-def quantizer_settings(settings: Settings) -> Any:
+@functools.lru_cache(maxsize=256)
+def _parsed(text: bytes, name: str) -> Network:
+    return parse_network(jsontext.parse(text, name))
+
+
+def quantizer_settings(settings: Settings) -> QuantizeSettings:
     """:class:`hwgen.frontends.quantize.Settings` of plain values.
 
     Raises
@@ -46,36 +51,31 @@ def quantizer_settings(settings: Settings) -> Any:
     HwgenError
         A value that is not allowed.
     """
-    from hwgen.frontends.quantize import Settings as Quantization
-    from hwgen.frontends.quantize import parse_format
-
     values = dict(settings)
     if isinstance(values.get("input_format"), str):
         values["input_format"] = vars(parse_format(values["input_format"]))
     try:
-        return TypeAdapter(Quantization).validate_json(json.dumps(values), strict=True)
+        return TypeAdapter(QuantizeSettings).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         allowed = first["msg"].replace("Input should be", "must be")
         raise HwgenError("value", f"found {json.dumps(first['input'])}", allowed) from None
 
 
-def check_model(model: Path, samples: Path) -> None:
-    """Refuse what cannot be quantized at all.
+def read_model(model: Path, samples: Path) -> tuple[FloatModel, Integers, Integers | None]:
+    """A float model with its calibration samples, as they stand in their file.
 
     Raises
     ------
     HwgenError
         Either file cannot be read, or they do not fit each other.
     """
-    from hwgen.frontends.quantize import load_float_model
-    from hwgen.frontends.quantize.flow import checked
-    from hwgen.frontends.quantize.samples import as_reals, read_samples
-
     floating = load_float_model(model)
     raw, y = read_samples(samples)
     x, _ = as_reals(samples, raw, quantizer_settings(()))
-    checked(floating, x, y)
+    named, classes = labelled(floating, y, f"{samples}: ")
+    checked(named, x, classes)
+    return floating, raw, y
 
 
 @functools.lru_cache(maxsize=256)
@@ -83,38 +83,24 @@ def _text_of(key: str) -> list[bytes]:
     return []
 
 
-def _quantized_text(source: Source, key: str, cache: Cache | None) -> bytes:
+def _quantized_text(source: Source, model: FloatModel, key: str, cache: Cache | None) -> bytes:
     kept = _text_of(key)  # one list a key: filled by the first who comes
     if not kept:
         entry = cache.get(key) if cache else None
         if entry is None:
-            entry = _quantize(source).model_dump(mode="json")
+            entry = _quantize(source, model)
             if cache:
                 cache.put(key, entry)
         kept.append(json.dumps(entry).encode())
     return kept[0]
 
 
-def _quantize(source: Source) -> Network:
-    from hwgen.frontends.quantize import load_float_model, run
-    from hwgen.frontends.quantize.samples import as_reals, read_samples
-
+def _quantize(source: Source, model: FloatModel) -> Any:
+    """The network as plain data."""
     samples = source.calibration
     if samples is None:
         raise HwgenError(source.ref, "no calibration samples", "a model needs some")
-    with tempfile.TemporaryDirectory(prefix="hwgen-quantize-") as name:
-        with called(_written(source.file, Path(name) / "model"), source.file.name) as model:
-            floating = load_float_model(model)
-        with called(_written(samples, Path(name) / "samples"), samples.name) as data:
-            raw, y = read_samples(data)
-    x, settings = as_reals(Path(samples.name), raw, quantizer_settings(source.settings))
-    classes = y is not None and y.dtype.kind in "iu"
-    output = "argmax" if classes else floating.output
-    floating = replace(floating, name=source.label, output=output)
-    return run(floating, x, y, settings, lambda _: None).network
-
-
-def _written(content: Content, path: Path) -> Path:
-    path = path.with_suffix(content.suffix)
-    path.write_bytes(content.data)
-    return path
+    x, settings = as_reals(samples.name, samples.x, quantizer_settings(source.settings))
+    model, y = labelled(replace(model, name=source.label), samples.y, f"{samples.name}: ")
+    found = quantize_model(model, x, y, settings)
+    return found.network.model_dump(mode="json")

@@ -3,40 +3,39 @@
 Everything here travels to workers, which need nothing of the machine that the sweep started on.
 """
 
-import contextlib
 import json
-import typing
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import families
+from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of
-from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.library import CellLibrary
+
+if TYPE_CHECKING:
+    from hwgen.frontends.quantize import FloatModel
 
 Settings = tuple[tuple[str, Any], ...]
 
 
-@cache
 def knobs() -> dict[str, tuple[str, ...]]:
     """The knobs of each architecture."""
-    names = typing.get_args(typing.get_type_hints(Architecture)["name"])
-    return {n: tuple(k for k in Architecture(name=n).to_json() if k != "name") for n in names}
+    return {name: tuple(k.name for k in one.knobs()) for name, one in families().items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Content:
-    """A file's content, its hash, the ending that says what it is, its name in the sweep file."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Arrays of a data file as they stand in it, its hash, and its name in the sweep file."""
 
-    data: bytes
+    x: Integers
+    y: Integers | None
     sha256: str
-    suffix: str
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
     """Where a network comes from: a file, or a model and settings to quantize it with.
 
@@ -44,8 +43,12 @@ class Source:
     ----------
     ref, label
         As the sweep file names it, and for people.
-    file
-        Content of the network file or of the model.
+    sha256
+        Hash of the network file or of the model file.
+    content
+        The network file's bytes; empty for a model.
+    model
+        The float model; None for a network file.
     settings
         Of the quantization: names and values, sorted. Empty for a network file.
     calibration
@@ -56,16 +59,25 @@ class Source:
 
     ref: str
     label: str
-    file: Content
+    sha256: str
+    content: bytes = b""
+    model: "FloatModel | None" = None
     settings: Settings = ()
-    calibration: Content | None = None
+    calibration: Samples | None = None
     refusal: tuple[str, str, str] | None = None
 
     @cached_property
     def stamp(self) -> str:
         """Stands for all that the network depends on."""
         samples = self.calibration.sha256 if self.calibration else ""
-        return key_of("source", self.file.sha256, samples, self.settings)
+        return key_of("source", self.sha256, samples, self.settings)
+
+    @property
+    def most_weights(self) -> int:
+        """About how many weights it has at most: what memory is planned by."""
+        if self.model is not None:
+            return sum(layer.weights.size for layer in self.model.layers)
+        return len(self.content) // 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +118,17 @@ class Context:
     Attributes
     ----------
     libraries
-        :class:`~hwgen.synth.libraries.library.CellLibrary` by name: a worker needs no library of
-        its own.
+        By name: a worker needs no library of its own.
     data
         Samples to measure accuracy on, or None.
     code
-        Hash of hwgen's own code; a worker with another is refused.
+        The fingerprint of hwgen and its tools; a worker with another is refused.
     """
 
     sources: tuple[Source, ...]
-    libraries: dict[str, Any]
+    libraries: dict[str, CellLibrary]
     checks: Checks
-    data: Content | None
+    data: Samples | None
     code: str
     fingerprints: dict[str, str] = field(default_factory=dict)
 
@@ -147,7 +158,7 @@ class Context:
     def design(self, point: Point) -> str:
         """Stands for the point's Verilog, which several points may share."""
         source = self.sources[point.source].stamp
-        return key_of("design", source, point.architecture.to_json(), self.code)
+        return key_of("design", source, point.architecture.key(), self.code)
 
     def proof(self, point: Point) -> str:
         """Stands for the verification of the point's Verilog."""
@@ -162,16 +173,6 @@ class Context:
         data = self.data.sha256 if self.data else ""
         library = self.fingerprints[point.mapping.library]
         return key_of("result", self.design(point), library, data, vars(self.checks))
-
-
-@contextlib.contextmanager
-def called(path: Path, name: str) -> Iterator[Path]:
-    """``path``, which what is refused within calls ``name``."""
-    try:
-        yield path
-    except HwgenError as error:
-        where = error.where.replace(str(path), name)
-        raise HwgenError(where, error.found, error.allowed) from None
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from hwgen.flows.sweep.config import Search
 from hwgen.flows.sweep.executors import INSTALL
 from hwgen.flows.sweep.metrics import METRICS
-from hwgen.flows.sweep.plan import Plan
+from hwgen.flows.sweep.plan import SweepPlan
 from hwgen.flows.sweep.points import Point
 from hwgen.flows.sweep.store import Entry
 from hwgen.support.errors import HwgenError
@@ -24,7 +24,7 @@ _ASKS = 40
 """Proposals per wanted point, after which points are drawn at random instead."""
 
 
-def search(plan: Plan, settings: Search, run: Callable[[list[Point]], list[Entry]]) -> None:
+def search(plan: SweepPlan, settings: Search, run: Callable[[list[Point]], list[Entry]]) -> None:
     """Spend the budget on points of ``plan``; ``run`` brings points to their entries.
 
     Raises
@@ -45,7 +45,7 @@ def search(plan: Plan, settings: Search, run: Callable[[list[Point]], list[Entry
 class _Study:
     """What has been asked and told; ``spent`` counts distinct points."""
 
-    def __init__(self, plan: Plan, settings: Search):
+    def __init__(self, plan: SweepPlan, settings: Search):
         self._optuna = _optuna()
         self._plan, self._settings = plan, settings
         self._study = self._optuna.create_study(
@@ -126,7 +126,7 @@ class _Study:
         return samplers.TPESampler(n_startup_trials=startup, seed=seed)
 
 
-def _parts(plan: Plan) -> list[list[tuple[dict[str, Any], Any]]]:
+def _parts(plan: SweepPlan) -> list[list[tuple[dict[str, Any], Any]]]:
     """Sources, architectures and mappings, each with the settings that tell it from others."""
     sources = plan.context.sources
     return [

@@ -6,7 +6,6 @@ ends. A point's file is there whole or not at all.
 
 import contextlib
 import csv
-import fcntl
 import importlib
 import io
 import json
@@ -15,6 +14,8 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from hwgen import __version__
 from hwgen.flows.sweep.evaluate import Outcome
@@ -51,20 +52,21 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
         self.entries: dict[str, Entry] = {}
-        self._lock: int | None = None
+        self._lock = FileLock(folder / "lock", blocking=False)
 
     def __enter__(self) -> "Store":
         check_folder(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        place = self.folder / "lock"
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(self._lock, 200).decode(errors="replace").strip()
-            self.__exit__()
+            self._lock.acquire()
+        except Timeout:
+            holder = place.read_text("utf-8", "replace")[:200].strip()
             raise BusyError(self.folder, holder) from None
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"process {os.getpid()} on {platform.node()}\n".encode())
+        except OSError as error:
+            reason = error.strerror or "cannot be locked"
+            raise HwgenError(str(place), reason, "a writable folder is needed") from None
+        place.write_text(f"process {os.getpid()} on {platform.node()}\n", "utf-8")
         try:
             self.entries = read_entries(self.folder)
         except HwgenError:
@@ -73,9 +75,7 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
     def put(self, outcome: Outcome) -> None:
         """Keep what became of a point."""
@@ -196,15 +196,26 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def to_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
     """The rows as Parquet; None without pyarrow."""
     try:
-        arrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
+        table = to_table(rows)
     except ImportError:
         return None
-    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-    table = arrow.table({name: _typed(values) for name, values in columns.items()})
     content = io.BytesIO()
     parquet.write_table(table, content)
     return content.getvalue()
+
+
+def to_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The rows as a :class:`pyarrow.Table`.
+
+    Raises
+    ------
+    ImportError
+        pyarrow is not installed.
+    """
+    arrow = importlib.import_module("pyarrow")
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    return arrow.table({name: _typed(values) for name, values in columns.items()})
 
 
 def _typed(values: list[Any]) -> list[Any]:

@@ -9,13 +9,13 @@ clip and saturation are one clip after the shift. And the accumulator's exact in
 a clip that cannot happen is left out, and so is a threshold that is never or always reached.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import memory
 
-from hwgen.spec.activations import Clip, Table, Tabled
+from hwgen.spec.activations import Activation, Clip, Table, Tabled, activation
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network
@@ -47,10 +47,14 @@ class Requantizer:
         What they are.
     accumulator
         Exact interval of the accumulators, after any wrapping.
+    multipliers
+        Where neurons have others than ``rescale`` says: all of them. One multiplication then serves
+        all, and :meth:`build` takes the factor.
     """
 
     rescale: Rescale
     accumulator: Interval
+    multipliers: tuple[int, ...] = ()
 
     def compute(self, accumulators: Integers) -> Integers:
         """Outputs of ``accumulators`` (without the offset), by the golden model."""
@@ -80,10 +84,20 @@ class Requantizer:
     @property
     def interval(self) -> Interval:
         """Exact interval of the outputs."""
-        return self.rescale.interval(self.accumulator)
+        lows, highs = zip(*(one.interval(self.accumulator) for one in self._rescales), strict=True)
+        return min(lows), max(highs)
 
-    def build(self, m: Module, name: str, accumulator: Value) -> Value:
+    @property
+    def _rescales(self) -> list[Rescale]:
+        """One for each multiplier."""
+        return [replace(self.rescale, multiplier=m) for m in self.multipliers] or [self.rescale]
+
+    def build(
+        self, m: Module, name: str, accumulator: Value, multiplier: Value | None = None
+    ) -> Value:
         """Combinational hardware: the output for ``accumulator``, which includes the offset.
+
+        ``multiplier`` is one of :attr:`multipliers`, where there are any.
 
         Returns a signal of the shape of :attr:`interval`.
         """
@@ -91,14 +105,17 @@ class Requantizer:
         total = Signal(shape_of(low, high), name=f"{name}_acc")
         m.d.comb += total.eq(accumulator)
         active: Value = total
-        if not self._clips and self.rescale.table is None:
-            kind = self.rescale.activation
+        kind = self.rescale.activation
+        if isinstance(kind, Clip) and not self._clips_late:
+            bounds = self._ends(kind, self.accumulator)
+            active = clip(m, f"{name}_active", total, self.accumulator, bounds)
+        elif not isinstance(kind, Clip | Tabled):
             active = kind.build(m, name, total, self.accumulator, self.rescale)
         result = Signal(shape_of(*self.interval), name=name)
         if self.rescale.thresholds is not None:
             m.d.comb += result.eq(self._count(m, name, active))
             return result
-        rounded = self._round(m, name, active)
+        rounded = self._round(m, name, active, multiplier)
         if self.rescale.table is not None:
             m.d.comb += result.eq(self._lookup(m, name, self.rescale.table, rounded))
         else:
@@ -107,20 +124,32 @@ class Requantizer:
         return result
 
     @property
-    def _clips(self) -> bool:
-        """The activation is a clip, which comes after rounding; others come before."""
-        return isinstance(self.rescale.activation, Clip)
+    def _clips_late(self) -> bool:
+        """The activation is a clip that merges with saturation; others come before rounding.
+
+        A clip before a multiplier makes that one smaller.
+        """
+        return isinstance(self.rescale.activation, Clip) and self._factor == 1
+
+    def _ends(self, kind: Clip, interval: Interval) -> Interval:
+        """What the activation clips accumulators in ``interval`` to."""
+        bottom, top = kind.bounds(self.rescale)
+        low = interval[0] if bottom is None else bottom
+        high = max(low, interval[1]) if top is None else top
+        return min(low, high), high
 
     @property
     def _factor(self) -> int:
-        """The multiplier without its factors of 2, which the shift takes up."""
+        """The multiplier without its factors of 2, which the shift takes up; if there is one."""
+        if self.multipliers:
+            return max(2, *self.multipliers)
         multiplier = self.rescale.multiplier
         return multiplier // (multiplier & -multiplier)
 
     @property
     def _shift(self) -> int:
         """The shift behind :attr:`_factor`, positive to the right."""
-        multiplier = self.rescale.multiplier
+        multiplier = 1 if self.multipliers else self.rescale.multiplier
         return self.rescale.shift - (multiplier & -multiplier).bit_length() + 1
 
     @property
@@ -132,13 +161,13 @@ class Requantizer:
     def _rounding(self, interval: Interval) -> Interval:
         if self.rescale.target is None:
             return interval
-        low, high = self.rescale.round(np.array(interval, object)).tolist()
-        return low, high
+        found = [one.round(np.array(interval, object)).tolist() for one in self._rescales]
+        return min(low for low, _ in found), max(high for _, high in found)
 
     @property
     def _active(self) -> Interval:
-        """Interval of what is multiplied: a clip is made later."""
-        if self._clips:
+        """Interval of what is multiplied."""
+        if self._clips_late:
             return self.accumulator
         return self.rescale.activation.interval(self.accumulator, self.rescale)
 
@@ -148,24 +177,22 @@ class Requantizer:
 
     @property
     def _limits(self) -> Interval:
-        """What clips and saturation together clip the rounded value to."""
+        """What late clips and saturation together clip the rounded value to."""
         limits = self._rounded
         kind, target = self.rescale.activation, self.rescale.target
-        if isinstance(kind, Clip):
-            bottom, top = kind.bounds(self.rescale)
-            low = limits[0] if bottom is None else self._rounding((bottom, bottom))[0]
-            high = max(low, limits[1]) if top is None else self._rounding((top, top))[0]
-            limits = clamp(limits, (min(low, high), high))
+        if isinstance(kind, Clip) and self._clips_late:
+            limits = clamp(limits, self._rounding(self._ends(kind, self.accumulator)))
         if target is not None and self.rescale.overflow == "saturate":
             limits = clamp(limits, (target.minimum, target.maximum))
         return limits
 
-    def _round(self, m: Module, name: str, active: Value) -> Value:
+    def _round(self, m: Module, name: str, active: Value, multiplier: Value | None) -> Value:
         interval = self._active
         if self._factor != 1:
-            interval = interval[0] * self._factor, interval[1] * self._factor
+            ends = [end * m for end in interval for m in self.multipliers or (self._factor,)]
+            interval = min(ends), max(ends)
             product = Signal(shape_of(*interval), name=f"{name}_product")
-            m.d.comb += product.eq(active * self._factor)
+            m.d.comb += product.eq(active * (self._factor if multiplier is None else multiplier))
             active = product
         if self._shift <= 0:
             return active.shift_left(-self._shift)
@@ -202,7 +229,7 @@ class Requantizer:
         Where the activation clips, it is not made: it only takes thresholds away.
         """
         rescale, (low, high) = self.rescale, self._active
-        at = rescale.compute if self._clips else rescale.behind
+        at = rescale.compute if self._clips_late else rescale.behind
         steps: list[int] = []
         levels: list[int] = at(np.array([low], object)).tolist()
         for step in sorted({t for t in rescale.thresholds or () if low < t <= high}):
@@ -225,14 +252,19 @@ class Requantizer:
 
 
 def check_tables(network: Network) -> None:
-    """Refuse a network with a sigmoid or tanh table that is too large for hardware.
+    """Refuse a network with a table that is too large for hardware, or an activation without any.
 
     Raises
     ------
     HwgenError
-        Naming the layer and the size.
+        Naming the layer and the size, or the activation.
     """
     for index, layer in enumerate(network.layers):
+        kind = activation(layer.activation)
+        if not isinstance(kind, Clip | Tabled) and type(kind).build is Activation.build:
+            raise HwgenError(
+                f"layers[{index}].activation", f"{kind.name!r} has no hardware", "a build is needed"
+            )
         for table in {one.table for one in network.rescales[index] if one.table}:
             entries = 1 << shape_of(table.first, table.last).width
             if entries > MAX_TABLE:

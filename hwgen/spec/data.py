@@ -1,17 +1,38 @@
 """Data files: samples for inference and verification, as codes of a network's input format."""
 
 import csv
+import io
+import math
 import zipfile
 import zlib
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import InputFormat, Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import open_plain
+
+MAX_ARRAY_BYTES = 1 << 28
+"""Most bytes of an ``.npz`` file, and of each array in it, packed or not."""
+
+MAX_CSV_BYTES = 1 << 27
+"""Most bytes of a ``.csv`` file."""
+
+_ALLOWED = "an .npz or .csv file is needed"
+_HEADERS = {  # how an .npy of each version says its shape
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_INT64 = 1 << 62
+"""No format holds more than 32 bits: a code that is clipped to this is refused all the same."""
 
 _UNREADABLE = (
     *(ValueError, EOFError, AttributeError, MemoryError),
@@ -29,18 +50,23 @@ class Data:
         Input codes, int64 [samples, features].
     y
         Class indices, int64 [samples], or None where the file has none.
+    targets
+        Of a ``values`` network, the reals that its outputs should be, float64 [samples, outputs];
+        None where they are not known.
     """
 
     x: Integers
     y: Integers | None
+    targets: Integers | None = None
 
 
 def load_data(path: Path, network: Network) -> Data:
     """Read an ``.npz`` (arrays ``x`` and, where known, ``y``) or a ``.csv`` with a header.
 
     A floating ``x`` holds real values and is quantized (half to even, saturate); an integer ``x``
-    holds codes. A ``.csv`` column counts as ``y`` if it is the last and bears that name; its
-    features are codes if every one of them is an integer.
+    holds codes. A ``.csv`` column counts as ``y`` if it is the last and is called ``y``, ``class``
+    or ``label``; its features are codes if every one of them is an integer. ``y`` may hold the
+    network's labels instead of indices and, of a ``values`` network, real targets.
 
     Raises
     ------
@@ -48,15 +74,42 @@ def load_data(path: Path, network: Network) -> Data:
         Unreadable, not numbers, NaN or infinite, wrong number of features, a code outside the
         input format, a class index outside the network's outputs.
     """
+    x, y = read_arrays(path)
+    return as_data(x, y, network, f"{path}: ")
+
+
+def read_arrays(path: Path) -> tuple[Integers, Integers | None]:
+    """``x`` and, where the file has it, ``y`` as they stand in an ``.npz`` or ``.csv``.
+
+    Raises
+    ------
+    HwgenError
+        Unreadable, or a ``.csv`` with cells that are no numbers.
+    """
     path = Path(path)
-    x, y = _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+    return _read_csv(path) if path.suffix.lower() == ".csv" else _read_npz(path)
+
+
+def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "") -> Data:
+    """Arrays as samples of ``network``: reals [samples, features] are quantized, codes checked.
+
+    ``prefix`` stands before what is refused.
+
+    Raises
+    ------
+    HwgenError
+        As of :func:`load_data`.
+    """
     features = network.input.features
     if x.ndim != 2 or x.shape[1] != features:
         shape = " x ".join(map(str, x.shape)) or "a single number"
-        raise HwgenError(
-            f"{path}: x", f"shape {shape}", f"samples x {features} features are needed"
-        )
-    return Data(x=_codes(path, x, network.input), y=_classes(path, y, x.shape[0], network))
+        allowed = f"samples x {features} features are needed"
+        raise HwgenError(f"{prefix}x", f"shape {shape}", allowed)
+    codes = _codes(prefix, x, network.input)
+    targets = None if y is None else _targets(prefix, y, x.shape[0], network)
+    if targets is not None and y is not None and y.dtype.kind == "f":
+        y = None
+    return Data(x=codes, y=_classes(prefix, y, x.shape[0], network), targets=targets)
 
 
 def quantize(
@@ -74,113 +127,168 @@ def quantize(
     return codes
 
 
-def _codes(path: Path, x: Integers, source: InputFormat) -> Integers:
+def _codes(prefix: str, x: Integers, source: InputFormat) -> Integers:
     target = source.format
     if x.dtype.kind == "f":
         if not np.isfinite(x).all():
             sample, feature = np.argwhere(~np.isfinite(x))[0]
             raise HwgenError(
-                f"{path}: x[{sample}][{feature}]",
+                f"{prefix}x[{sample}][{feature}]",
                 f"found {x[sample, feature]}",
                 "every value must be finite",
             )
         return quantize(x, target, scale=source.scale, zero_point=source.zero_point)
     if x.dtype.kind not in "iub":
-        raise HwgenError(f"{path}: x", f"type {x.dtype}", "integers or floats are needed")
+        raise HwgenError(f"{prefix}x", f"type {x.dtype}", "integers or floats are needed")
     outside = (x < target.minimum) | (x > target.maximum)
     if outside.any():
         sample, feature = np.argwhere(outside)[0]
         raise HwgenError(
-            f"{path}: x[{sample}][{feature}]",
+            f"{prefix}x[{sample}][{feature}]",
             f"code {x[sample, feature]}",
             f"{target.minimum}..{target.maximum} in the input format",
         )
     return x.astype(np.int64)
 
 
-def _classes(path: Path, y: Integers | None, samples: int, network: Network) -> Integers | None:
+def _classes(prefix: str, y: Integers | None, samples: int, network: Network) -> Integers | None:
     if y is None:
         return None
+    if labels.is_text(y) and y.shape == (samples,):
+        y = labels.indices(y, network.labels, prefix)
+    if labels.is_regression(y) and network.output == "argmax":
+        raise HwgenError(f"{prefix}y", "real values", "the network hands out classes")
     if y.shape != (samples,) or y.dtype.kind not in "iu":
         raise HwgenError(
-            f"{path}: y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
+            f"{prefix}y", f"{y.dtype} of shape {y.shape}", f"{samples} class indices are needed"
         )
     classes = network.layers[-1].outputs
     if samples and network.output == "argmax" and (y.min() < 0 or y.max() >= classes):
         raise HwgenError(
-            f"{path}: y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
+            f"{prefix}y", f"classes {y.min()}..{y.max()}", f"the network has 0..{classes - 1}"
         )
     return y.astype(np.int64)
 
 
+def _targets(prefix: str, y: Integers, samples: int, network: Network) -> Integers | None:
+    """Real targets of a network that hands out values; None where ``y`` holds none."""
+    outputs = network.layers[-1].outputs
+    shapes = [(samples, outputs), *([(samples,)] if outputs == 1 else [])]
+    if network.output != "values" or y.dtype.kind not in "fiu" or y.shape not in shapes:
+        return None
+    if not np.isfinite(y).all():
+        raise HwgenError(f"{prefix}y", "NaN or infinity", "every value must be finite")
+    return y.astype(np.float64).reshape(samples, outputs)
+
+
 def _read_npz(path: Path) -> tuple[Integers, Integers | None]:
     try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+        with open_plain(path, _ALLOWED, MAX_ARRAY_BYTES) as stream:
+            if stream.read(6) == b"\x93NUMPY":
                 raise HwgenError(str(path), "a single array", "an .npz with x is needed")
-            with archive:
-                if "x" not in archive:
-                    names = ", ".join(archive.files) or "nothing"
+            with zipfile.ZipFile(stream) as archive:
+                arrays = [name.removesuffix(".npy") for name in archive.namelist()]
+                if "x" not in arrays:
+                    names = ", ".join(arrays) or "nothing"
                     raise HwgenError(str(path), f"holds {names}", "an array named x is needed")
-                return archive["x"], archive.get("y")
-    except OSError as error:
-        reason = error.strerror or "not a data file"
-        raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
+                x = _array(path, archive, "x")
+                return x, _array(path, archive, "y") if "y" in arrays else None
     except _UNREADABLE:
-        raise HwgenError(
-            str(path), "not an .npz of plain numbers", "an .npz or .csv file is needed"
-        ) from None
+        raise HwgenError(str(path), "not an .npz of plain numbers", _ALLOWED) from None
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str) -> Integers:
+    """An array of an ``.npz``, whose size is looked at before memory is taken for it."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        shape, _, dtype = _HEADERS[version](stream)
+    size = math.prod(shape) * dtype.itemsize
+    if max(size, info.file_size) > MAX_ARRAY_BYTES:
+        found = f"{max(size, info.file_size):,} bytes"
+        raise HwgenError(f"{path}: {name}", found, f"at most {MAX_ARRAY_BYTES:,}")
+    if size > info.file_size:
+        raise ValueError("more is declared than there is")
+    with archive.open(info) as stream:
+        found_array: Integers = np.lib.format.read_array(stream, allow_pickle=False)
+    return found_array
 
 
 def _read_csv(path: Path) -> tuple[Integers, Integers | None]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except OSError as error:
-        reason = error.strerror or "unreadable"
-        raise HwgenError(str(path), reason, "an .npz or .csv file is needed") from None
-    except UnicodeDecodeError:
-        raise HwgenError(str(path), "not text", "a .csv with a header is needed") from None
-    except csv.Error:  # its only complaint outside strict mode
-        limit = f"{csv.field_size_limit():,} characters"
-        raise HwgenError(
-            f"{path}: line {reader.line_num}",
-            f"a cell of more than {limit}",
-            "numbers are shorter (is a quote left open?)",
-        ) from None
-    if not rows or all(_is_number(cell) for cell in rows[0][1]):
-        raise HwgenError(str(path), "no header line", "the first line names the columns")
-    (_, header), *body = rows
-    for number, row in body:
-        if len(row) != len(header):
-            raise HwgenError(
-                f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
-            )
-        for name, cell in zip(header, row, strict=True):
-            if not _is_number(cell):
+    with open_plain(path, _ALLOWED, MAX_CSV_BYTES) as stream:
+        rows = _rows(path, stream)
+        _, header = next(rows, (0, []))
+        if all(map(_is_number, header)) or (len(header) > 1 and _is_unnamed(header)):
+            raise HwgenError(str(path), "no header line", "the first line names the columns")
+        has_y = labels.is_label_column(header[-1])
+        features = len(header) - has_y
+        x, y = _Column(), labels.LabelColumn(_Column())
+        samples = 0
+        for number, row in rows:
+            samples += 1
+            if len(row) != len(header):
                 raise HwgenError(
-                    f"{path}: line {number}, column {name!r}",
-                    f"found {cell!r}",
-                    "a number is needed",
+                    f"{path}: line {number}", f"{len(row)} cells", f"{len(header)} as in the header"
                 )
-    has_y = header[-1].strip() == "y"
-    x = _numbers([row[:-1] if has_y else row for _, row in body], len(header) - has_y)
-    return x, _numbers([[row[-1]] for _, row in body], 1)[:, 0] if has_y else None
+            for place, cell in enumerate(row):
+                if place == features:
+                    y.add(cell, _is_number(cell))
+                    continue
+                if not _is_number(cell):
+                    raise HwgenError(
+                        f"{path}: line {number}, column {header[place]!r}",
+                        f"found {cell!r}",
+                        "a number is needed",
+                    )
+                x.add(cell)
+    return x.values.reshape(samples, features), y.values if has_y else None
 
 
-def _numbers(rows: list[list[str]], columns: int) -> Integers:
-    """An int64 array if every cell is an integer, else float64; [rows, columns]."""
-    try:
-        codes = [[int(cell) for cell in row] for row in rows]
-    except ValueError:
-        values = [[float(cell) for cell in row] for row in rows]
-        return np.array(values, np.float64).reshape(len(rows), columns)
-    # No format holds more than 32 bits: what is clipped here is refused as a code all the same.
-    limit = 1 << 62
-    bounded = np.clip(np.array(codes, object), -limit, limit)
-    return np.array(bounded, np.int64).reshape(len(rows), columns)
+def _is_unnamed(first: list[str]) -> bool:
+    """Whether a first line is a sample with the name of its class, and no header."""
+    return all(map(_is_number, first[:-1])) and not labels.is_label_column(first[-1])
+
+
+def _rows(path: Path, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty, each with the number of its line."""
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text)
+        try:
+            for row in reader:
+                if text.buffer.tell() > MAX_CSV_BYTES:
+                    raise HwgenError(str(path), "too long", f"at most {MAX_CSV_BYTES:,} bytes")
+                if row:
+                    yield reader.line_num, row
+        except UnicodeDecodeError:
+            raise HwgenError(str(path), "not text", "a .csv with a header is needed") from None
+        except csv.Error:  # its only complaint outside strict mode
+            raise HwgenError(
+                f"{path}: line {reader.line_num}",
+                f"a cell of more than {csv.field_size_limit():,} characters",
+                "numbers are shorter (is a quote left open?)",
+            ) from None
+
+
+class _Column:
+    """Numbers of cells: codes as long as every one is an integer, real values from then on."""
+
+    def __init__(self) -> None:
+        self._codes: array[int] | None = array("q")
+        self._reals: array[float] = array("d")
+
+    def add(self, cell: str) -> None:
+        """Take a cell that :func:`_is_number` takes."""
+        self._reals.append(float(cell))
+        if self._codes is not None:
+            try:
+                self._codes.append(min(max(int(cell), -_INT64), _INT64))
+            except ValueError:
+                self._codes = None
+
+    @property
+    def values(self) -> Integers:
+        """Int64 or float64, one-dimensional."""
+        return np.array(self._reals if self._codes is None else self._codes)
 
 
 def _is_number(cell: str) -> bool:
@@ -188,4 +296,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell
+    return "_" not in cell and cell.isascii()

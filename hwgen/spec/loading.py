@@ -5,10 +5,11 @@ from typing import Any
 
 from hwgen.support import jsontext
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import open_plain
 
 _MAX_FILE_BYTES = 1 << 29
 _CHUNK_BYTES = 1 << 20
-_UM2_PER_WEIGHT = (15, 300)  # one MAC for all, and hard-wired
+_UM2_PER_WEIGHT = (15, 300)  # in a ROM, with a shared multiplier; hard-wired
 
 
 def read_content(path: Path, max_weights: int) -> Any:
@@ -42,17 +43,13 @@ def _read_bytes(path: Path, max_weights: int) -> bytes:
     most = 1_000_000 + 8 * max_weights
     commas = size = 0
     chunks: list[bytes] = []
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                commas, size = commas + chunk.count(b","), size + len(chunk)
-                if size > _MAX_FILE_BYTES:
-                    raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
-                if commas <= most:
-                    chunks.append(chunk)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "unreadable"
-        raise HwgenError(str(path), reason, "a network file is needed") from None
+    with open_plain(path, "a network file is needed", _MAX_FILE_BYTES) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            commas, size = commas + chunk.count(b","), size + len(chunk)
+            if size > _MAX_FILE_BYTES:
+                raise HwgenError(str(path), "too long", f"at most {_MAX_FILE_BYTES:,} bytes")
+            if commas <= most:
+                chunks.append(chunk)
     if commas > most:
         raise HwgenError(f"{path}: layers", *_too_many(commas, max_weights))
     return b"".join(chunks)
@@ -60,9 +57,9 @@ def _read_bytes(path: Path, max_weights: int) -> bytes:
 
 def _too_many(weights: int, max_weights: int) -> tuple[str, str]:
     """What was found, with its estimated size, and what is allowed."""
-    serial, parallel = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT)
+    least, most = (weights * um2 / 1e6 for um2 in _UM2_PER_WEIGHT)
     return (
-        f"{weights:,} weights, about {serial:,.0f} mm2 serial or {parallel:,.0f} mm2 parallel "
+        f"{weights:,} weights, about {least:,.0f} mm2 in a ROM or {most:,.0f} mm2 hard-wired "
         "in a 130 nm process",
         f"at most {max_weights:,} are taken (--max-weights)",
     )

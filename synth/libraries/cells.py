@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.energies import Condition, conditions, powers
 from hwgen.synth.libraries.liberty import Group
 from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin, Sense, State, Table
 
@@ -80,27 +81,37 @@ class _Reader:
         self.time = self._unit(group.simple.get("time_unit", "1ns"), _TIME)
         self.power = self._unit(group.simple.get("leakage_power_unit", "1nW"), _POWER)
         self.load = self._unit("".join(group.complex.get("capacitive_load_unit", ("1pf",))), _FARAD)
-        self.templates = {t.args[0]: t for t in group.of("lu_table_template") if t.args}
+        templates = (*group.of("lu_table_template"), *group.of("power_lut_template"))
+        self.templates = {t.args[0]: t for t in templates if t.args}
         self.leakage = self.number(group, "default_cell_leakage_power", 0.0)
         self.input_load = self.number(group, "default_input_pin_cap", 0.0)
+        self.limits = {
+            "max_capacitance": self.number(group, "default_max_capacitance", math.nan),
+            "max_transition": self.number(group, "default_max_transition", math.nan),
+        }
 
     def cell(self, group: Group) -> Cell:
         if not group.args or not group.args[0]:
             raise self._refuse(group, "a cell without a name", "a name in the parentheses")
         pins: dict[str, Pin] = {}
         arcs: list[Arc] = []
+        energies: list[Condition] = []
         for pin in group.of("pin"):
             for name in pin.args:
                 pins[name] = self._pin(name, pin)
                 arcs += [arc for t in pin.of("timing") for arc in self._arcs(name, t)]
+                energies += conditions(name, pin.of("internal_power"), self._energy)
+        state = self._state(group)
+        gate = group.simple.get("clock_gating_integrated_cell")
         return Cell(
             name=group.args[0],
             area=self.number(group, "area", 0.0),
             leakage=self._leakage(group),
             pins=pins,
             arcs=_worst(arcs),
-            state=self._state(group),
-            clock_gate=group.simple.get("clock_gating_integrated_cell"),
+            state=state,
+            clock_gate=gate,
+            powers=powers(energies, state is not None or gate is not None),
             dont_use=_true(group, "dont_use"),
             odd=_oddity(group, pins),
         )
@@ -118,17 +129,33 @@ class _Reader:
         if direction not in ("input", "output", "inout", "internal"):
             raise self._refuse(group, f"pin {name} has direction {direction!r}", "input or output")
         load = self.number(group, "capacitance", self.input_load) if direction != "output" else 0.0
-        limit = self.number(group, "max_capacitance", math.nan) * self.load
+        rise, fall = (self._largest(group, edge, load) for edge in ("rise", "fall"))
         return Pin(
             name=name,
             direction=cast(Literal["input", "output", "inout", "internal"], direction),
             capacitance=load * self.load,
             function=group.simple.get("function"),
             clock=_true(group, "clock") or _true(group, "clock_gate_clock_pin"),
-            max_capacitance=None if math.isnan(limit) else limit,
+            max_capacitance=self._limit(group, "max_capacitance", self.load)
+            if direction == "output"
+            else None,
             three_state="three_state" in group.simple,
             test=_true(group, "clock_gate_test_pin"),
+            rise_capacitance=None if rise == load else rise * self.load,
+            fall_capacitance=None if fall == load else fall * self.load,
+            max_transition=self._limit(group, "max_transition", self.time),
         )
+
+    def _limit(self, group: Group, key: str, unit: float) -> float | None:
+        """A pin's limit, or else the library's."""
+        limit = self.number(group, key, self.limits[key]) * unit
+        return None if math.isnan(limit) else limit
+
+    def _largest(self, group: Group, edge: str, otherwise: float) -> float:
+        """An input's capacitance for drivers of an ``edge``, the upper end where it is a range."""
+        span = group.complex.get(f"{edge}_capacitance_range")
+        values = self._floats(group, span) if span else ()
+        return max((*values, self.number(group, f"{edge}_capacitance", otherwise)))
 
     def _state(self, group: Group) -> State | None:
         found = group.first("ff", "latch")
@@ -150,6 +177,9 @@ class _Reader:
         related = group.simple.get("related_pin", "").split()
         return [Arc(source, pin, kind, sense, **tables) for source in related]
 
+    def _energy(self, group: Group | None) -> Table | None:
+        return self._table(group, "power")
+
     def _table(self, group: Group | None, kind: str) -> Table | None:
         if group is None:
             return None
@@ -169,18 +199,19 @@ class _Reader:
             rows, cols = cols, rows
             values = [tuple(column) for column in zip(*values, strict=True)]
         second = self.time if kind.startswith("setup") else self.load
+        unit = self.load if kind == "power" else self.time
         try:
             return Table(
                 tuple(v * self.time for v in rows),
                 tuple(v * second for v in cols),
-                tuple(tuple(v * self.time for v in row) for row in values),
+                tuple(tuple(v * unit for v in row) for row in values),
             )
         except ValueError as error:
             raise self._refuse(group, str(error), "a table over rising indices") from None
 
     def _floats(self, group: Group, texts: Sequence[str]) -> tuple[float, ...]:
         try:
-            return tuple(float(w) for text in texts for w in text.replace(",", " ").split())
+            return tuple(_real(w) for text in texts for w in text.replace(",", " ").split())
         except ValueError:
             raise self._refuse(group, "a table entry that is no number", "numbers") from None
 
@@ -190,7 +221,7 @@ class _Reader:
         if text is None:
             return default
         try:
-            value = float(text)
+            value = _real(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -201,7 +232,10 @@ class _Reader:
         found = re.fullmatch(r"\s*([\d.eE+-]*?)\s*([a-z]+)\s*", text.lower())
         if found is None or found.group(2) not in units:
             raise HwgenError(self.where, f"unit {text!r}", f"one of {', '.join(units)}")
-        return float(found.group(1) or 1) * units[found.group(2)]
+        try:
+            return _real(found.group(1) or "1") * units[found.group(2)]
+        except ValueError:
+            raise HwgenError(self.where, f"unit {text!r}", "a number in front") from None
 
     def _refuse(self, group: Group, found: str, allowed: str) -> HwgenError:
         return HwgenError(f"{self.where}:{group.line}", found, allowed)
@@ -260,3 +294,16 @@ def _maximum(a: Table | None, b: Table | None) -> Table | None:
         return a or b
     rows = zip(a.values, b.values, strict=True)
     return Table(a.rows, a.cols, tuple(tuple(map(max, x, y)) for x, y in rows))
+
+
+def _real(text: str) -> float:
+    """The number ``text``; Python takes ``1_0`` and digits of all scripts, Liberty does not.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)

@@ -8,7 +8,6 @@ semicolons that real files contain. It does not recurse, so no nesting can exhau
 """
 
 import gzip
-import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import open_plain
 
 MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 64
@@ -94,9 +94,7 @@ def parse_liberty(text: str, where: str) -> Group:
 
 def _read_text(path: Path, max_bytes: int) -> str:
     try:
-        with path.open("rb") as raw:
-            if os.fstat(raw.fileno()).st_size > max_bytes:
-                raise _too_long(path, max_bytes)
+        with open_plain(path, "a Liberty file is needed", max_bytes) as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             if packed:
@@ -107,11 +105,6 @@ def _read_text(path: Path, max_bytes: int) -> str:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise HwgenError(
             str(path), f"damaged gzip file ({error})", "an intact .lib.gz is needed"
-        ) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise HwgenError(
-            str(path), f"cannot be read ({reason})", "a Liberty file is needed"
         ) from None
     if len(data) > max_bytes:
         raise _too_long(path, max_bytes)

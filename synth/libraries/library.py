@@ -1,6 +1,7 @@
 """The cell library model: what mapping, area and timing need to know of a cell.
 
-Units everywhere: area um2, capacitance pF, time ns, leakage nW, voltage V, temperature C.
+Units everywhere: area um2, capacitance pF, time ns, leakage nW, energy pJ, voltage V,
+temperature C.
 Tables hold the worst of all ``when`` conditions of one arc.
 """
 
@@ -60,7 +61,7 @@ class Table:
             raise ValueError("a table whose values do not fit its indices")
 
     def at(self, row: float, col: float) -> float:
-        """Bilinear interpolation; below the axes the edge counts, above them its slope goes on."""
+        """Bilinear interpolation; beyond the axes, on either side, the slope at the end goes on."""
         i, u = _place(self.rows, row)
         j, v = _place(self.cols, col)
         low = self.values[i]
@@ -72,8 +73,8 @@ class Table:
 
 
 def _place(axis: tuple[float, ...], value: float) -> tuple[int, float]:
-    """Index of the interval and the fraction in it; above 1 beyond the axis."""
-    if len(axis) == 1 or value <= axis[0]:
+    """Index of the interval and the fraction in it; below 0 or above 1 beyond the axis."""
+    if len(axis) == 1:
         return 0, 0.0
     i = min(max(bisect.bisect_right(axis, value) - 1, 0), len(axis) - 2)
     return i, (value - axis[i]) / (axis[i + 1] - axis[i])
@@ -110,7 +111,19 @@ class Arc:
 
 @dataclass(frozen=True)
 class Pin:
-    """A pin; ``function`` is the Liberty text of an output's function, or ``None``."""
+    """A pin.
+
+    Attributes
+    ----------
+    capacitance
+        The mean one, which energy is counted with.
+    rise_capacitance, fall_capacitance
+        The largest that a rising or falling driver sees; ``None``: ``capacitance``.
+    function
+        The Liberty text of an output's function, or ``None``.
+    max_capacitance, max_transition
+        The load that an output may drive, and the slew that the pin may have; ``None``: any.
+    """
 
     name: str
     direction: Literal["input", "output", "inout", "internal"]
@@ -120,6 +133,36 @@ class Pin:
     max_capacitance: float | None = None
     three_state: bool = False
     test: bool = False
+    rise_capacitance: float | None = None
+    fall_capacitance: float | None = None
+    max_transition: float | None = None
+
+    @property
+    def loads(self) -> tuple[float, float]:
+        """What a rising and a falling driver see of an input at most."""
+        rise, fall = self.rise_capacitance, self.fall_capacitance
+        both = self.capacitance
+        return (both if rise is None else rise, both if fall is None else fall)
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a change of ``pin`` takes inside the cell.
+
+    Attributes
+    ----------
+    related
+        The pin whose change made an output change; ``None`` for an input.
+    when
+        The condition on other pins, as Liberty text; ``None``: the mean over all.
+    energy
+        pJ by slew and load, the mean of a rise and a fall; of an input by slew alone.
+    """
+
+    pin: str
+    related: str | None
+    when: str | None
+    energy: Table
 
 
 @dataclass(frozen=True)
@@ -144,6 +187,7 @@ class Cell:
     clock_gate: str | None = None
     dont_use: bool = False
     odd: str | None = None
+    powers: tuple[Power, ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -159,6 +203,15 @@ class Cell:
     def enables(self) -> tuple[str, ...]:
         """The input pins of a clock gate besides its clock: any of them opens it."""
         return tuple(name for name in self.inputs if not self.pins[name].clock)
+
+    @cached_property
+    def clocks(self) -> frozenset[str]:
+        """The input pins that clock the cell, if it holds state."""
+        if not self.sequential:
+            return frozenset()
+        marked = {name for name in self.inputs if self.pins[name].clock}
+        text = self.state.expressions.get("clocked_on", "") if self.state else ""
+        return frozenset(marked | set(logic.names(text) if text else ()))
 
     @cached_property
     def sequential(self) -> bool:

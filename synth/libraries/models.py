@@ -41,25 +41,34 @@ def flat_verilog(flat: Flat, library: CellLibrary, top: str) -> str:
     net is a scalar called :func:`net_name`. A tracing Verilator is told to leave the cells alone.
     """
     inputs, outputs = _ports(flat.inputs), _ports(flat.outputs)
-    head = _port_lines(inputs, "input") + _port_lines(outputs, "output")
     names = [*inputs, *outputs]
     lines = [
         "/*verilator tracing_off*/",
         verilog_models(library, {instance.cell for instance in flat.instances}),
         "/*verilator tracing_on*/",
         f"module {top} ({', '.join(names)});",
-        *head,
+        *_port_lines(inputs, "input"),
+        *_port_lines(outputs, "output"),
         f"  {top}_{NETLIST} {NETLIST} ({', '.join(f'.{name}({name})' for name in names)});",
         "endmodule",
         "",
-        f"module {top}_{NETLIST} ({', '.join(names)});",
-        *head,
+    ]
+    return "\n".join(lines) + flat_netlist(flat, f"{top}_{NETLIST}")
+
+
+def flat_netlist(flat: Flat, name: str) -> str:
+    """A flat netlist as one module of cells, nets called :func:`net_name`, cells ``u0``, ``u1``."""
+    inputs, outputs = _ports(flat.inputs), _ports(flat.outputs)
+    lines = [
+        f"module {name} ({', '.join([*inputs, *outputs])});",
+        *_port_lines(inputs, "input"),
+        *_port_lines(outputs, "output"),
         *(f"  wire {net_name(net)};" for net in _nets(flat)),
     ]
     for ports, drives in ((inputs, False), (outputs, True)):
-        for name, bits in ports.items():
+        for port, bits in ports.items():
             for i, net in enumerate(bits):
-                bit = f"{name}[{i}]" if len(bits) > 1 else name
+                bit = f"{port}[{i}]" if len(bits) > 1 else port
                 left, right = (bit, _driver(net)) if drives else (net_name(net), bit)
                 lines.append(f"  assign {left} = {right};")
     lines += [_instance(number, instance) for number, instance in enumerate(flat.instances)]

@@ -1,25 +1,48 @@
 """The project's own cell tables: read, written, and turned into Liberty text.
 
 A table file is JSON: figures of one library at one corner with their source and licence. Units are
-those of :mod:`hwgen.synth.libraries.library`, but ps and fF, whose figures are shorter. A delay
+those of :mod:`hwgen.synth.libraries.library`, but ps, fF and fJ, whose figures are shorter. A delay
 table is ``[grid, v, v, ...]``: the values, row by row, over ``grids[grid]`` of the same cell,
 ``[slews, loads]``.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hwgen.support.errors import HwgenError
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin, State, Table, by_name
+from hwgen.synth.libraries.library import (
+    Arc,
+    Cell,
+    CellLibrary,
+    Pin,
+    Power,
+    State,
+    Table,
+    by_name,
+)
 
 FOLDER = Path(__file__).parent / "tables"
 FORMAT = "hwgen-cells"
-VERSION = 2
+VERSION = 3
 
 _MILLI = 1e-3
+_UNITS = (
+    ("area", "um2"),
+    ("capacitance", "fF"),
+    ("time", "ps"),
+    ("leakage", "nW"),
+    ("energy", "fJ"),
+)
 _KINDS = ("rise", "fall", "rise_slew", "fall_slew")
+_OPTIONAL = {
+    "max": "max_capacitance",
+    "slew": "max_transition",
+    "rise": "rise_capacitance",
+    "fall": "fall_capacitance",
+}
+"""Figures that a pin may lack: key in the file, attribute of the pin."""
 
 
 def built_in() -> tuple[str, ...]:
@@ -70,7 +93,13 @@ def dump_table(library: CellLibrary) -> str:
         "source": library.source,
         "licence": library.licence,
         "notice": library.notice.splitlines(),
-        "units": {"area": "um2", "capacitance": "fF", "time": "ps", "leakage": "nW"},
+        "units": {
+            "area": "um2",
+            "capacitance": "fF",
+            "time": "ps",
+            "leakage": "nW",
+            "energy": "fJ",
+        },
     }
     lines = [f'"{name}":{_compact(_fields(cell))}' for name, cell in library.cells.items()]
     return json.dumps(head, indent=1)[:-2] + ',\n "cells": {\n' + ",\n".join(lines) + "\n}}\n"
@@ -102,6 +131,8 @@ def _fields(cell: Cell) -> dict[str, Any]:
         [a.source, a.target, a.kind, a.sense, *(flat(getattr(a, key)) for key in _KINDS)]
         for a in cell.arcs
     ]
+    if cell.powers:
+        fields["powers"] = [[p.pin, p.related, p.when, flat(p.energy)] for p in cell.powers]
     fields["grids"] = grids
     return fields
 
@@ -117,8 +148,10 @@ def _pin_fields(pin: Pin) -> dict[str, Any]:
         fields: dict[str, Any] = {"in": _thousandths([pin.capacitance])[0]}
     else:
         fields = {"out": pin.function}
-    if pin.max_capacitance is not None:
-        fields["max"] = _thousandths([pin.max_capacitance])[0]
+    for key, name in _OPTIONAL.items():
+        value = getattr(pin, name)
+        if value is not None:
+            fields[key] = _thousandths([value])[0]
     for key in ("clock", "test"):
         if getattr(pin, key):
             fields[key] = True
@@ -144,7 +177,15 @@ def _cell(name: str, fields: Mapping[str, Any]) -> Cell:
         clock_gate=fields.get("clock_gate"),
         dont_use=fields.get("dont_use", False),
         odd=fields.get("odd"),
+        powers=tuple(_powers(fields.get("powers", ()), grids)),
     )
+
+
+def _powers(entries: Sequence[Any], grids: Sequence[Any]) -> Iterator[Power]:
+    for pin, related, when, values in entries:
+        table = _table(values, grids)
+        if table is not None:
+            yield Power(pin, related, when, table)
 
 
 def _pin(name: str, fields: Mapping[str, Any]) -> Pin:
@@ -155,7 +196,7 @@ def _pin(name: str, fields: Mapping[str, Any]) -> Pin:
         function=fields.get("out"),
         clock=fields.get("clock", False),
         test=fields.get("test", False),
-        max_capacitance=fields["max"] * _MILLI if "max" in fields else None,
+        **{name: fields[key] * _MILLI for key, name in _OPTIONAL.items() if key in fields},
     )
 
 

@@ -22,7 +22,7 @@ from hwgen.synth.libraries.liberty import Group, read_liberty
 from hwgen.synth.libraries.library import NOT_FOR_LOGIC, Arc, Cell, CellLibrary, Table, by_name
 from hwgen.synth.libraries.tables import FOLDER, arc_tables, dump_table
 
-SLEWS = 4
+SLEWS = 7
 LOADS = 5
 DIGITS = 4
 TIME_DIGITS = 3
@@ -106,8 +106,15 @@ def _sky130(files: Sequence[Path]) -> CellLibrary:
     data = json.loads(gzip.decompress(files[0].read_bytes()))
     header = data.pop("sky130_fd_sc_hd")
     library = group_from_json("library", ("sky130_fd_sc_hd",), header)
+    library.groups.append(_SKY130_CONSTRAINTS)
     library.groups += [group_from_json("cell", (name,), body) for name, body in data.items()]
     return library_from_groups([library], [str(files[0])])
+
+
+_SKY130_CONSTRAINTS = Group("lu_table_template", ("vio_3_3_1",), 0)
+"""How setup tables are indexed: from the library's header, which its cells come without."""
+_SKY130_CONSTRAINTS.simple["variable_1"] = "related_pin_transition"
+_SKY130_CONSTRAINTS.simple["variable_2"] = "constrained_pin_transition"
 
 
 def group_from_json(kind: str, args: tuple[str, ...], body: dict[str, Any]) -> Group:
@@ -141,13 +148,21 @@ class _Thinner:
             name: replace(
                 pin,
                 capacitance=_round(pin.capacitance),
-                max_capacitance=pin.max_capacitance and _round(pin.max_capacitance),
+                max_capacitance=_rounded(pin.max_capacitance),
+                max_transition=_rounded(pin.max_transition),
+                rise_capacitance=_rounded(pin.rise_capacitance),
+                fall_capacitance=_rounded(pin.fall_capacitance),
             )
             for name, pin in cell.pins.items()
             if pin.direction in ("input", "output")
         }
-        arcs = tuple(self._arc(arc) for arc in cell.arcs)
-        return replace(cell, leakage=_round(cell.leakage), pins=pins, arcs=arcs)
+        return replace(
+            cell,
+            leakage=_round(cell.leakage),
+            pins=pins,
+            arcs=tuple(self._arc(arc) for arc in cell.arcs),
+            powers=tuple(replace(p, energy=_thin_energy(p.energy)) for p in cell.powers),
+        )
 
     def _arc(self, arc: Arc) -> Arc:
         setup = arc.kind.startswith("setup")
@@ -171,6 +186,21 @@ class _Thinner:
             tuple(_round(table.cols[j]) for j in cols),
             tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
         )
+
+
+def _thin_energy(table: Table) -> Table:
+    """At most three slews, those of ordinary nets first, and three loads."""
+    rows = _lowest(len(table.rows))
+    cols = _spread(len(table.cols))
+    return Table(
+        tuple(_round(table.rows[i]) for i in rows),
+        tuple(_round(table.cols[j]) for j in cols),
+        tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
+    )
+
+
+def _lowest(length: int) -> tuple[int, ...]:
+    return tuple(sorted({0, length // 3, 2 * length // 3} if length > 1 else {0}))
 
 
 def _spread(length: int) -> tuple[int, ...]:
@@ -215,6 +245,10 @@ def _loss(
 
 def _round(value: float, digits: int = DIGITS) -> float:
     return float(f"{value:.{digits}g}")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else _round(value)
 
 
 def _notice(path: Path) -> str:

@@ -1,7 +1,5 @@
 """From Verilog to a measured netlist of library cells."""
 
-import functools
-import hashlib
 import json
 import re
 import tempfile
@@ -13,13 +11,16 @@ from typing import Any
 
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
-from hwgen.support.files import write_together
+from hwgen.support.files import read_plain, write_together
+from hwgen.support.fingerprint import fingerprint
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.adders import AdderCells
 from hwgen.synth.mapping.arith import expand
+from hwgen.synth.mapping.buffers import buffered
 from hwgen.synth.mapping.mapping import Mapper
-from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.mapping.netlist import MAX_NETLIST_BYTES, Netlist
 from hwgen.synth.mapping.recipe import (
     Recipe,
     find_recipe,
@@ -42,6 +43,7 @@ def synthesize(
     recipe: str = "area",
     clock: float | None = None,
     flatten: bool = False,
+    buffers: bool = False,
     tool: str = "auto",
     timeout: float = 600.0,
     out_dir: Path | None = None,
@@ -67,6 +69,8 @@ def synthesize(
         or the fastest if none is. The other recipes take none.
     flatten
         Map the design as one module too. The report has both areas, and the smaller netlist.
+    buffers
+        Put in what :mod:`hwgen.synth.mapping.buffers` says, after everything else.
     timeout
         Seconds of wall time for Yosys and ABC together.
     out_dir
@@ -89,11 +93,13 @@ def synthesize(
     mappers = [Mapper(library, liberty, plan, yosys, chosen.limit, cache) for plan in chosen.plans]
     source = _read(verilog)
     settings = [mapper.settings for mapper in mappers]
-    key = key_of("design", source, top, settings, chosen.fast, clock, flatten, _code())
+    key = key_of(
+        "design", source, top, settings, chosen.fast, clock, flatten, buffers, fingerprint()
+    )
     entry = cache.get(key) if cache else None
     if entry is None:
         flow = _Flow(top, mappers, yosys, tool, started + timeout, progress)
-        entry = flow.run(source, flatten, lambda found: _choose(found, chosen, clock))
+        entry = flow.run(source, flatten, buffers, lambda found: _choose(found, chosen, clock))
         if cache:
             cache.put(key, entry)
             if cache.broken and progress:
@@ -160,10 +166,14 @@ class _Flow:
     progress: Progress | None
 
     def run(
-        self, source: str, flatten: bool, choose: Callable[[list[_Candidate]], _Candidate]
+        self,
+        source: str,
+        flatten: bool,
+        buffers: bool,
+        choose: Callable[[list[_Candidate]], _Candidate],
     ) -> dict[str, Any]:
         """Everything that is kept of a finished synthesis, as plain data."""
-        with tempfile.TemporaryDirectory(prefix="hwgen-synth-") as name:
+        with temporary_folder("synth") as name:
             folder = Path(name)
             (folder / "design.v").write_text(source, encoding="utf-8")
             logs = [self._yosys(front_script(self.top), folder)]
@@ -173,6 +183,9 @@ class _Flow:
                 logs.append(self._yosys(flat_script(), folder))
                 found += self._candidates(folder, True, logs)
             netlist = choose(found).netlist
+            if buffers:
+                self._tell("buffers")
+                netlist = buffered(netlist, self.mappers[0].library, self.top)
             (folder / "netlist.json").write_text(json.dumps(netlist), encoding="utf-8")
             self._yosys(verilog_script(), folder)
             verilog = (folder / "netlist.v").read_text(encoding="utf-8")
@@ -224,17 +237,6 @@ class _Flow:
 
 def _read(verilog: Path) -> str:
     try:
-        return verilog.read_text(encoding="utf-8")
-    except OSError as error:
-        raise HwgenError(
-            str(verilog), f"cannot be read ({error.strerror})", "a Verilog file is needed"
-        ) from None
+        return read_plain(verilog, "a Verilog file is needed", MAX_NETLIST_BYTES).decode()
     except UnicodeDecodeError:
         raise HwgenError(str(verilog), "not text", "a Verilog file is needed") from None
-
-
-@functools.cache
-def _code() -> str:
-    """What stands for this version of our own part of the work."""
-    files = sorted(Path(__file__).parents[1].glob("**/*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -15,14 +15,18 @@ from typing import Any
 
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.fingerprint import fingerprint
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.canonical import MODULE, Canonical, canonical
 from hwgen.synth.mapping.recipe import MAPS, Plan, back_script
-from hwgen.synth.mapping.yosys import Yosys, failure_of, run_batch
+from hwgen.synth.mapping.yosys import STAGE, Yosys, failure_of, run_batch
 
 _PROVEN = "Networks are equivalent"
 _UNDECIDED = "networks are undecided"
 _NOTHING = "Don't call ABC as there is nothing to map."
+_MAPPING = f"{STAGE} mapping"
+_HANDED_OVER = "Extracted "
+"""What Yosys says of gates that it hands to ABC; where it has none, it says nothing at all."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Mapper:
             No script got to its end for some module, or time ran out.
         """
         forms = {name: canonical(name, modules) for name in modules}
-        keys = {name: key_of("module", f.design, self.settings) for name, f in forms.items()}
+        made = self.settings, fingerprint()
+        keys = {name: key_of("module", f.design, *made) for name, f in forms.items()}
         found = {key: self.cache.get(key) for key in keys.values()} if self.cache else {}
         missing = {key: forms[name] for name, key in keys.items() if found.get(key) is None}
         mapped, log = self._run(missing, folder, timeout, progress)
@@ -137,10 +142,14 @@ class Mapper:
 def _problem(code: int, log: str, *, alone: bool) -> HwgenError | None:
     """Why a job's netlist cannot be taken, if it cannot.
 
-    A module that is too large for ABC's proof is taken from a plan's only script as it is.
+    A module that is too large for ABC's proof is taken from a plan's only script as it is. One of
+    constants and wires, or of registers alone, gives ABC nothing to do and nothing to prove.
     """
     if code:
         return failure_of(code, log)
+    _, reached, after = log.partition(_MAPPING)
+    if reached and _HANDED_OVER not in after:
+        return None
     if any(text in log for text in (_PROVEN, _NOTHING)) or (alone and _UNDECIDED in log.lower()):
         return None
     return HwgenError("Yosys", "ABC found no proof of its result", "no netlist was written")

@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import read_plain
 
 Net = int | str
+
+MAX_NETLIST_BYTES = 1 << 30
+"""Largest file of a netlist or of Verilog that is read."""
+
+_NEEDED = "a file of Yosys' write_json"
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,9 @@ class Netlist:
             It cannot be read or is not such a file.
         """
         try:
-            return cls(json.loads(path.read_text(encoding="utf-8")), top)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise HwgenError(
-                str(path), f"not a netlist ({error})", "a file of Yosys' write_json"
-            ) from None
+            return cls(json.loads(read_plain(path, _NEEDED, MAX_NETLIST_BYTES)), top)
+        except (ValueError, KeyError, AttributeError) as error:
+            raise HwgenError(str(path), f"not a netlist ({error})", _NEEDED) from None
 
     def own_cells(self, module: str) -> Counter[str]:
         """Cells of a module by type, without those of its submodules."""
@@ -115,34 +119,46 @@ class Netlist:
 
     def flat(self) -> Flat:
         """All library cells with nets numbered across the hierarchy."""
-        instances: list[Instance] = []
-        numbers = iter(range(1 << 62))
-        outer: dict[Net, Net] = {}
-        tied = _Ties()
+        found = self._expanded()
+        tied = found.tied
         ports = {"input": [], "output": []}  # type: dict[str, list[tuple[str, Net]]]
-        waiting: list[tuple[str, str, dict[Net, Net]]] = [("", self.top, outer)]
+        for port, fields in self.modules[self.top]["ports"].items():
+            for i, bit in enumerate(fields["bits"]):
+                label = f"{port}[{i}]" if len(fields["bits"]) > 1 else port
+                net = _number(bit, found.scopes[0][1], found.numbers)
+                ports[fields["direction"]].append((label, tied.find(net)))
+        return Flat(
+            tuple(Instance(i.path, i.cell, tied.over(i.pins)) for i in found.instances),
+            tuple(ports["input"]),
+            tuple(ports["output"]),
+        )
+
+    def parts(self) -> Iterator[tuple[Net, tuple[str, Net]]]:
+        """Each net of :meth:`flat`, with the module and the bit of every part of it."""
+        found = self._expanded()
+        for module, nets in found.scopes:
+            for bit, net in nets.items():
+                yield found.tied.find(net), (module, bit)
+
+    def _expanded(self) -> "_Expanded":
+        outer: dict[Net, Net] = {}
+        found = _Expanded([], [(self.top, outer)], _Ties(), iter(range(1 << 62)))
+        waiting = [("", self.top, outer)]
         while waiting:
             path, name, nets = waiting.pop()
             for cell_path, cell in self._cells(path, name):
                 pins = {
-                    pin: [_number(bit, nets, numbers) for bit in bits]
+                    pin: [_number(bit, nets, found.numbers) for bit in bits]
                     for pin, bits in cell["connections"].items()
                 }
                 if cell["type"] in self.modules:
-                    inner = self._inside(cell["type"], pins, tied)
+                    inner = self._inside(cell["type"], pins, found.tied)
+                    found.scopes.append((cell["type"], inner))
                     waiting.append((cell_path + ".", cell["type"], inner))
                 else:
                     single = {pin: bits[0] for pin, bits in pins.items() if bits}
-                    instances.append(Instance(cell_path, cell["type"], single))
-        for port, fields in self.modules[self.top]["ports"].items():
-            for i, bit in enumerate(fields["bits"]):
-                label = f"{port}[{i}]" if len(fields["bits"]) > 1 else port
-                ports[fields["direction"]].append((label, _number(bit, outer, numbers)))
-        return Flat(
-            tuple(Instance(i.path, i.cell, tied.over(i.pins)) for i in instances),
-            tuple((label, tied.find(net)) for label, net in ports["input"]),
-            tuple((label, tied.find(net)) for label, net in ports["output"]),
-        )
+                    found.instances.append(Instance(cell_path, cell["type"], single))
+        return found
 
     def _cells(self, path: str, module: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for name, cell in self.modules[module]["cells"].items():
@@ -155,6 +171,16 @@ class Netlist:
             for bit, net in zip(fields["bits"], pins.get(port, ()), strict=False):
                 tied.tie(bit if isinstance(bit, str) else inner.setdefault(bit, net), net)
         return inner
+
+
+@dataclass(frozen=True)
+class _Expanded:
+    """The hierarchy, unfolded: cells, the nets by bit of each use of a module, and their ties."""
+
+    instances: list[Instance]
+    scopes: list[tuple[str, dict[Net, Net]]]
+    tied: "_Ties"
+    numbers: Iterator[int]
 
 
 class _Ties:

@@ -21,8 +21,8 @@ _REWRITE_WELL = (
 _PLAIN = "; ".join([_START, _MAP, _DONT_CARES, _MAP_WELL])
 _FLOW = f"{_PLAIN}; strash; &get -n; &dch -x; &nf -p -R 1000 -C 32 -F 10 -A 5; &put"
 _REWRITTEN = "; ".join([_REWRITE, _REWRITE_WELL, _MAP_WELL])
-_THRICE = "; ".join([f"{_REWRITE}; strash; dc2"] * 3 + [_MAP_WELL])
-_SMALL = (_PLAIN, _FLOW, _REWRITTEN, _THRICE)
+_REWRITTEN_THRICE = "; ".join([f"{_REWRITE}; strash; dc2"] * 3 + [_MAP_WELL])
+_SMALL = (_PLAIN, _FLOW, _REWRITTEN, _REWRITTEN_THRICE)
 
 _EXPENSIVE = (
     f"{_PLAIN}; strash; &get -n; &deepsyn -I 1 -J 2; &put; {_MAP_WELL[8:]}; mfs2 -ae; {_MAP_WELL}",

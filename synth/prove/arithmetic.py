@@ -12,7 +12,6 @@ replacement is an obligation, to be proved for all values of the accumulators it
 """
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.rtl.interface import Layout, Manifest
+from hwgen.rtl.interface import Layout
+from hwgen.rtl.manifest import Manifest
 from hwgen.spec import golden
 from hwgen.spec.checker import TOP, Reference, write_reference
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.mapping.netlist import Net
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
@@ -89,7 +90,7 @@ class DesignRun:
         HwgenError
             The design does not take its input or hand on its result when it says it does.
         """
-        if self._manifest.arch.name == "serial":
+        if self._manifest.arch.sequenced:
             return self._framed()
         bare = self._manifest.arch.bare
         outputs = {}
@@ -107,37 +108,35 @@ class DesignRun:
 
     def _framed(self) -> Word:
         """A frame after a reset, without pauses."""
-        layout = self._manifest.input
+        layout, result = self._manifest.input, self._manifest.output
         self._cycle({"rst": [TRUE]})
         for key, literal in self._state.items():
             self._state[key] = literal if literal <= TRUE else self._aig.input()
-        elements = [
-            self._symbols.input[i : i + layout.element_bits]
-            for i in range(0, len(self._symbols.input), layout.element_bits)
-        ]
+        size, symbols = layout.per_beat * layout.element_bits, self._symbols.input
+        vector = [symbols[i : i + size] for i in range(0, len(symbols), size)]
         word: Word = []
         taken = beats = 0
         for _ in range(3 * self._manifest.interval_cycles + self._manifest.latency_cycles + 8):
-            element = elements[min(taken, len(elements) - 1)]
+            beat = extended(vector[min(taken, len(vector) - 1)], layout.width, False)
             outputs = self._cycle(
                 {
                     "rst": [FALSE],
-                    "s_axis_tvalid": [int(taken < len(elements))],
-                    "s_axis_tdata": extended(element, layout.width, False),
-                    "s_axis_tlast": [int(taken == len(elements) - 1)],
+                    "s_axis_tvalid": [int(taken < len(vector))],
+                    "s_axis_tdata": beat,
+                    "s_axis_tlast": [int(taken == len(vector) - 1)],
                     "m_axis_tready": [TRUE],
                 }
             )
             ready, valid = outputs["s_axis_tready"][0], outputs["m_axis_tvalid"][0]
             if ready > TRUE or valid > TRUE:
                 raise HwgenError("proof", "a handshake that depends on data", "none is expected")
-            taken += ready and taken < len(elements)
+            taken += ready and taken < len(vector)
             if valid:
-                word += outputs["m_axis_tdata"][: self._manifest.output.element_bits]
+                word += outputs["m_axis_tdata"][: result.per_beat * result.element_bits]
                 beats += 1
-                if outputs["m_axis_tlast"] != [int(beats == self._manifest.output.beats)]:
+                if outputs.get("m_axis_tlast", [TRUE]) != [int(beats == result.beats)]:
                     break
-            if beats == self._manifest.output.beats:
+            if beats == result.beats:
                 return word
         raise HwgenError("proof", f"{beats} beats of a result", "all of them, the last with tlast")
 
@@ -197,7 +196,7 @@ class ArithmeticProof:
         """
         started = time.monotonic()
         find_abc()
-        with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+        with temporary_folder("prove") as name:
             folder = Path(name)
             reference = write_reference(self.network, self.manifest.output)
             progress("reading the design and the arithmetic")

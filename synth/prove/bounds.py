@@ -15,7 +15,7 @@ from hwgen.synth.prove.circuit import Register, Source
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation
 from hwgen.synth.prove.registers import Pool, Registers
-from hwgen.synth.prove.sums import constant_word
+from hwgen.synth.prove.terms import constant_word
 from hwgen.synth.prove.trees import plain_adder
 
 _SELECTOR_BITS = 3

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import run_group
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, column, every_lane
 
 _ALL_LANES = 1 << 30
@@ -85,7 +85,7 @@ class Decider:
 def _ask(aig: Aig, left: list[int], right: list[int], end: float) -> Answer:
     """The same of two lists, by ABC."""
     inputs = aig.support([*left, *right])
-    with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+    with temporary_folder("prove") as name:
         folder = Path(name)
         (folder / "a.aig").write_bytes(aig.aiger(inputs, left))
         (folder / "b.aig").write_bytes(aig.aiger(inputs, right))
@@ -159,7 +159,7 @@ def _run_abc(command: str, folder: Path, seconds: float) -> str:
     """What ABC prints; that it ran out of time shows in that it decides nothing."""
     log, end = folder / "abc.log", time.monotonic() + seconds
     log.write_bytes(b"")
-    program = [find_abc(), "-c", command.format(seconds=math.ceil(seconds))]
+    program = [find_abc(), "-c", command.format(seconds=min(math.ceil(seconds), 1_000_000))]
     try:
         run_group(program, what="ABC", cwd=folder, env=os.environ, log=log, timeout=seconds)
     except HwgenError:

@@ -11,84 +11,36 @@ that, with the adder trees that were chosen for its sums (:mod:`hwgen.synth.prov
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from hwgen.support.errors import HwgenError
-from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.adders import AdderCells
-from hwgen.synth.mapping.arith import Reduction, Style, reduction
+from hwgen.synth.mapping.arith import Reduction, reduction
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
 from hwgen.synth.prove.bounds import Bounds, find_bounds
-from hwgen.synth.prove.cells import Fields, Word
-from hwgen.synth.prove.circuit import Bit, Circuit, Source, sources_of
-from hwgen.synth.prove.decide import Answer, Decider
+from hwgen.synth.prove.cells import Word
+from hwgen.synth.prove.circuit import Bit, Circuit, sources_of
+from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation, Ports, State
+from hwgen.synth.prove.module import (
+    Design,
+    ModuleProof,
+    Undecided,
+    beyond_memory,
+    example_by_port,
+    next_states,
+    no_state,
+    paired_outputs,
+    reads_past_end,
+    shape_of,
+)
 from hwgen.synth.prove.registers import Key, Pool, Registers, keys_of
 from hwgen.synth.prove.sums import Words
 from hwgen.synth.prove.trees import Trees, WrongTree, plain_adder
 
-Pairs = list[tuple[int, int]]
-
 _FIRST = 0.1
 """The share of the time that each way of comparing a module gets at first."""
-
-
-@dataclass(frozen=True)
-class ModuleProof:
-    """What is known of one module.
-
-    Attributes
-    ----------
-    status
-        ``proved``, ``differs`` (for some values at the cuts, reachable or not) or ``undecided``.
-    method
-        How.
-    registers, points
-        Flip-flops of the netlist, and bits that were compared.
-    limit
-        What kept the proof from an answer, or where the difference is.
-    example
-        Where it differs: values of input ports and of outputs of submodules.
-    """
-
-    status: str
-    method: str
-    seconds: float = 0.0
-    registers: int = 0
-    points: int = 0
-    limit: str = ""
-    example: Mapping[str, int] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """The proof as plain data."""
-        kept = {key: value for key, value in vars(self).items() if key != "example"}
-        return kept if self.limit else {k: v for k, v in kept.items() if k != "limit"}
-
-
-class Undecided(Exception):
-    """A module that cannot be compared in this way, with the reason."""
-
-
-@dataclass
-class Design:
-    """A design in all its forms, each as of ``write_json``.
-
-    Attributes
-    ----------
-    rtl, front, netlist
-        The RTL as it was read, what synthesis starts from, and the netlist.
-    styles
-        In which ways synthesis may have made its sums.
-    """
-
-    top: str
-    rtl: Mapping[str, Any]
-    front: Mapping[str, Any]
-    netlist: Mapping[str, Any]
-    library: CellLibrary
-    styles: Sequence[Style] = ("ripple",)
 
 
 class Comparison:
@@ -153,7 +105,7 @@ class _Module:
         self.rtl, self.front, self.netlist = (
             sources[name] for sources in (whole.rtl, whole.front, whole.netlist)
         )
-        if not _shape(self.rtl) == _shape(self.front) == _shape(self.netlist):
+        if not shape_of(self.rtl) == shape_of(self.front) == shape_of(self.netlist):
             raise Undecided("its ports or submodules are others in the netlist")
         self.registers = Registers(self.rtl, decider)
         self.decider = decider
@@ -233,7 +185,9 @@ class _Module:
     def _open(self) -> bool:
         """Whether it, or what it instantiates, reads past the end of a memory for some input."""
         inner = (self.whole.rtl.get(cell["type"]) for cell in self.rtl.cells.values())
-        return _is_open(self.rtl) or any(source and _is_open(source) for source in inner)
+        return reads_past_end(self.rtl) or any(
+            source and reads_past_end(source) for source in inner
+        )
 
     def _staged(self, known: Reduction) -> ModuleProof:
         first = self._by_words()
@@ -247,9 +201,9 @@ class _Module:
         old = self._front_state(aig, state)
         rtl = Evaluation(self.rtl, aig, ports=pool, state=state, add=words.adder())
         front = Evaluation(self.front, aig, ports=pool, state=old, add=words.adder())
-        nexts = dict(zip(self.registers.keys, _nexts(rtl.circuit), strict=True))
-        pairs = _outputs(rtl.circuit, front.circuit)
-        for key, following in zip(keys_of(self.front), _nexts(front.circuit), strict=True):
+        nexts = dict(zip(self.registers.keys, next_states(rtl.circuit), strict=True))
+        pairs = paired_outputs(rtl.circuit, front.circuit)
+        for key, following in zip(keys_of(self.front), next_states(front.circuit), strict=True):
             if key in self.kept:
                 pairs.append((nexts[self.kept[key]], following))
         pairs = [pair for pair in pairs if pair[0] != pair[1]]
@@ -277,7 +231,7 @@ class _Module:
             raise Undecided("the adders of synthesis do not make its sums") from None
         nexts = {
             self.registers.leader[self.kept[key]]: following
-            for key, following in zip(keys_of(self.front), _nexts(front.circuit), strict=True)
+            for key, following in zip(keys_of(self.front), next_states(front.circuit), strict=True)
             if key in self.kept
         }
         return self._with_netlist(aig, pool, state, front.circuit, nexts, TRUE)
@@ -304,7 +258,7 @@ class _Module:
         rtl = Evaluation(self.rtl, aig, ports=pool, state=state, add=plain_adder(aig))
         nexts = {
             self.registers.leader[key]: following
-            for key, following in zip(self.registers.keys, _nexts(rtl.circuit), strict=True)
+            for key, following in zip(self.registers.keys, next_states(rtl.circuit), strict=True)
         }
         guards = self._guards(aig, rtl.circuit)
         inputs = aig.support(guards.values())
@@ -333,7 +287,7 @@ class _Module:
         guards = {}
         for label, cell in self.rtl.cells.items():
             inner = self.whole.rtl.get(cell["type"])
-            if inner is None or not _is_open(inner):
+            if inner is None or not reads_past_end(inner):
                 continue
 
             def ports(port: str, _: int, label: str = label) -> Word:
@@ -343,12 +297,12 @@ class _Module:
                 inner,
                 aig,
                 ports=ports,
-                state=_no_state,
+                state=no_state,
                 add=plain_adder(aig),
             )
             for port, word in level.circuit.outputs.items():
                 for i, bit in enumerate(word):
-                    guard = _guard(aig, bit, level.outside)
+                    guard = beyond_memory(aig, bit, level.outside)
                     if guard != FALSE:
                         guards[f"{label}.{port}", i] = guard
         return guards
@@ -371,7 +325,7 @@ class _Module:
 
         add = plain_adder(aig)
         mapped = Evaluation(self.netlist, aig, ports=ports, state=held, add=add)
-        pairs = _outputs(circuit, mapped.circuit)
+        pairs = paired_outputs(circuit, mapped.circuit)
         for (label, _), register in zip(
             keys_of(self.netlist), mapped.circuit.registers, strict=True
         ):
@@ -384,7 +338,7 @@ class _Module:
                 raise Undecided(f"flip-flop {label} has no register in the front end")
             pairs.append((following ^ flip, register.next))
         if outside:
-            guards = [_guard(aig, left, outside) ^ 1 for left, _ in pairs]
+            guards = [beyond_memory(aig, left, outside) ^ 1 for left, _ in pairs]
             pairs = [
                 (aig.both(guard, left), aig.both(guard, right))
                 for guard, (left, right) in zip(guards, pairs, strict=True)
@@ -396,56 +350,5 @@ class _Module:
             "proved" if answer.equal else "differs",
             "",
             points=len(pairs),
-            example=_by_port(circuit, answer),
+            example=example_by_port(circuit, answer),
         )
-
-
-def _shape(source: Source) -> tuple[object, ...]:
-    """Ports with their directions and widths, and submodules."""
-    ports = {name: (port["direction"], len(port["bits"])) for name, port in source.ports.items()}
-    instances = {
-        label: (cell["type"], sorted(cell["connections"]))
-        for label, cell in source.cells.items()
-        if source.is_instance(label)
-    }
-    return ports, instances
-
-
-def _is_open(source: Source) -> bool:
-    """Whether a memory in ``source`` does not fill its address space."""
-    return any(
-        cell["type"] == "$mem_v2" and Fields(cell)["SIZE"] < 1 << Fields(cell)["ABITS"]
-        for cell in source.cells.values()
-    )
-
-
-def _guard(aig: Aig, literal: int, outside: Sequence[tuple[int, list[int]]]) -> int:
-    """Whether what ``literal`` depends on is read past a memory's end."""
-    inputs = set(aig.support([literal]))
-    return aig.any(beyond for beyond, unknown in outside if not inputs.isdisjoint(unknown))
-
-
-def _no_state(label: str, _: int) -> int:
-    raise Undecided(f"a memory behind the register {label}")
-
-
-def _nexts(circuit: Circuit) -> list[int]:
-    return [register.next for register in circuit.registers]
-
-
-def _outputs(left: Circuit, right: Circuit) -> Pairs:
-    return [
-        pair
-        for name, word in right.outputs.items()
-        for pair in zip(left.outputs[name], word, strict=True)
-    ]
-
-
-def _by_port(circuit: Circuit, answer: Answer) -> dict[str, int]:
-    """The example as the values of input ports."""
-    if answer.example is None:
-        return {}
-    return {
-        name: sum(answer.example.get(bit, 0) << i for i, bit in enumerate(word))
-        for name, word in circuit.inputs.items()
-    }

@@ -1,15 +1,15 @@
 """``netlist = RTL``: compared module by module, and told apart by an input where it can be."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.arith import Style
 from hwgen.synth.mapping.recipe import flat_script, front_script
@@ -17,7 +17,8 @@ from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove.aig import Aig
 from hwgen.synth.prove.circuit import Source
 from hwgen.synth.prove.decide import Answer, Decider, find_abc
-from hwgen.synth.prove.equivalence import Comparison, Design, ModuleProof
+from hwgen.synth.prove.equivalence import Comparison
+from hwgen.synth.prove.module import Design, ModuleProof
 from hwgen.synth.prove.simulate import Difference, difference, unrolled
 from hwgen.synth.prove.verdict import Verdict
 
@@ -79,7 +80,7 @@ class NetlistProof:
         started = time.monotonic()
         find_abc()
         self._check_ports()
-        with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+        with temporary_folder("prove") as name:
             folder = Path(name)
             design = self._read(Path(self.manifest.verilog).read_text("utf-8"), folder, decider)
             modules = Comparison(design, decider, progress).run()

@@ -61,6 +61,29 @@ class Registers:
         self._lead([])
         if self.keys:
             self._merge(decider)
+            self._by_name = self._aliases() | self._by_name
+
+    def _aliases(self) -> dict[Bit, Key]:
+        """Registers by names of logic that is one because others never change.
+
+        After ``ready = full & first``, where ``first`` is proved to be 1, synthesis may call the
+        flip-flop ``ready``.
+        """
+        aig = Aig()
+        held = {}
+
+        def state(label: str, i: int) -> int:
+            leader = self.leader[label, i]
+            if isinstance(leader, int):
+                return leader
+            if leader not in held:
+                held[leader] = aig.input()
+            return held[leader]
+
+        level = Evaluation(self._source, aig, ports=Pool(aig), state=state, add=plain_adder(aig))
+        registers = {literal: leader for leader, literal in held.items()}
+        named = level.circuit.named.items()
+        return {name: registers[literal] for name, literal in named if literal in registers}
 
     def named(self, names: Iterable[Bit]) -> Key | None:
         """The register that has one of these names."""

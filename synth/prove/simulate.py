@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hwgen.rtl.interface import Manifest
+from hwgen.rtl.manifest import Manifest
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, column, lanes_of
 from hwgen.synth.prove.cells import extended
 from hwgen.synth.prove.circuit import Source

@@ -6,6 +6,14 @@ what they stand for remembered. An operand that is such a word, whole and scaled
 what it stands for, as long as intervals show that nothing was cut off. So
 ``((a + b) + c) + d`` and ``(d + b) + (c + a)`` come out as one word, of whatever adders they are.
 
+With unsigned words ``a``, ``b``, ``c`` of two bits::
+
+    s = a + b        3 new inputs, which stand for  a0 + 2 a1 + b0 + 2 b1             in 0..6
+    t = s + c        s0 + 2 s1 + 4 s2 + c0 + 2 c1; s is in it whole, with factor 1, so
+                     4 new inputs for  a0 + 2 a1 + b0 + 2 b1 + c0 + 2 c1              in 0..9
+    u = (c + b) + a  comes to the same combination: it is the word t, bit for bit
+    v = s[1:0] + c   has s without its highest bit: s0 and s1 stay variables, and v is no t
+
 What is proved for all values of these inputs holds for the values that they really take.
 :meth:`Words.grounded` puts back as much as is needed: words of one combination that differ in a
 constant or a shift become functions of one number, and that number lies in its exact interval.
@@ -18,12 +26,8 @@ from hwgen.spec.formats import signed_width
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
 from hwgen.synth.prove.cells import Factor, Sum
 from hwgen.synth.prove.evaluation import Add
-
-Terms = dict[int, int]
-"""Coefficients by variable: an even literal, or a negative number for a whole number."""
-
-_FEW = 3
-"""Words of single bits up to which a sum is grounded by adding them."""
+from hwgen.synth.prove.residues import Residues
+from hwgen.synth.prove.terms import Terms, add_term, constant_word, few_rows, normal
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Words:
         self._made: dict[tuple[object, ...], tuple[_Made, list[int]]] = {}
         self._owner: dict[int, _Made] = {}
         self._ranges: dict[int, tuple[int, int]] = {}
+        self._noted = Residues()
 
     def number(self, low: int, high: int) -> list[int]:
         """A new number in ``low..high`` as the narrowest word: signed where ``low < 0``."""
@@ -80,7 +85,10 @@ class Words:
             return constant_word(low, signed_width(low, low) if low < 0 else low.bit_length())
         variable = -1 - len(self._ranges)
         self._ranges[variable] = (low, high)
-        return self._word({variable: 1}, 0, (low, high))
+        word = self._word({variable: 1}, 0, (low, high))
+        made = self._owner[next(bit for bit in word if bit > TRUE)]
+        self._noted.define(variable, made.weights, made.constant)
+        return word
 
     def adder(self) -> Add:
         """Makes sums in this form."""
@@ -90,7 +98,11 @@ class Words:
         """The word of a sum, ``total.width`` bits."""
         terms, constant = self.expanded(total)
         terms, constant = self._substituted(terms, constant, 1 << total.width)
-        return self._placed(terms, constant, total.width)
+        below = self._continued(terms)
+        if below is None:
+            return self._placed(terms, constant, total.width)
+        made, missing = below
+        return self._onward(terms, constant, total.width, made, missing)
 
     def expanded(self, total: Sum) -> tuple[Terms, int]:
         """A sum over single bits; a product of bits is their conjunction."""
@@ -100,11 +112,11 @@ class Words:
             sign = -1 if term.negative else 1
             if len(term.factors) == 1:
                 for bit, weight in _weighted(term.factors[0]):
-                    constant += _add(terms, bit, sign * weight)
+                    constant += add_term(terms, bit, sign * weight)
                 continue
             for a, left in _weighted(term.factors[0]):
                 for b, right in _weighted(term.factors[1]):
-                    constant += _add(terms, self.aig.both(a, b), sign * left * right)
+                    constant += add_term(terms, self.aig.both(a, b), sign * left * right)
         return terms, constant
 
     def interval(self, terms: Terms) -> tuple[int, int]:
@@ -132,10 +144,42 @@ class Words:
             for bit in made.weights:
                 del result[bit]
             for variable, factor in made.terms.items():
-                _add(result, variable, scale * factor)
+                add_term(result, variable, scale * factor)
             waiting += made.terms
             constant += scale * made.constant
         return result, constant
+
+    def _continued(self, terms: Terms) -> tuple[_Made, int] | None:
+        """A word of which ``terms`` have all bits but the lowest, the first of these once.
+
+        And how many are missing. It is what an accumulator that shifts to the right adds to.
+        """
+        for bit in terms:
+            made = self._owner.get(bit)
+            if made is None or made.modulus or self._noted.is_number(made.terms):
+                continue
+            bits = list(made.weights)
+            missing = next(i for i, b in enumerate(bits) if b in terms)
+            whole = all(terms.get(b, 0) << missing == made.weights[b] for b in bits[missing:])
+            if missing and whole:
+                return made, missing
+        return None
+
+    def _onward(
+        self, terms: Terms, constant: int, width: int, made: _Made, missing: int
+    ) -> list[int]:
+        """The word of ``terms + constant``, from what it goes on from.
+
+        With a the sum that ``made`` is: ``(a >> m) + b = (a + (b << m)) >> m``.
+        """
+        scaled = {
+            bit: factor << missing for bit, factor in terms.items() if bit not in made.weights
+        }
+        constant = (constant << missing) + made.constant
+        for variable, factor in made.terms.items():
+            constant += add_term(scaled, variable, factor)
+        whole, constant = self._substituted(scaled, constant, 1 << (width + missing))
+        return self._placed(whole, constant, width + missing)[missing:]
 
     def _placed(self, terms: Terms, constant: int, width: int) -> list[int]:
         """The word of ``terms + constant`` modulo ``2^width``.
@@ -143,13 +187,13 @@ class Words:
         A lowest bit that is a constant or a single bit, of the same value or not, is just that.
         """
         lowest: list[int] = []
-        while len(lowest) < width:
+        while len(lowest) < width and not self._noted.known(terms, constant, 1):
             odd = [variable for variable, factor in terms.items() if factor & 1]
             if len(odd) > 1 or (odd and odd[0] < 0):
                 break
             lowest.append(odd[0] ^ (constant & 1) if odd else constant & 1)
             terms = dict(terms)
-            constant += _add(terms, lowest[-1], -1)
+            constant += add_term(terms, lowest[-1], -1)
             terms = {variable: factor >> 1 for variable, factor in terms.items()}
             constant >>= 1
         return lowest + self._upper(terms, constant, width - len(lowest))
@@ -184,6 +228,9 @@ class Words:
             word = self.aig.inputs(max((~low).bit_length(), high.bit_length()) + 1)
             weights = {bit: 1 << i for i, bit in enumerate(word)}
             weights[word[-1]] *= -1
+        known = self._noted.known(terms, key[1], len(weights) - 1)
+        word = [*known, *word[len(known) :]]
+        weights = dict(zip(word, weights.values(), strict=False))
         return self._keep(key, _Made(weights, terms, constant), word)
 
     def _wrapped(self, terms: Terms, constant: int, width: int) -> list[int]:
@@ -198,8 +245,16 @@ class Words:
 
     def _keep(self, key: tuple[object, ...], made: _Made, word: list[int]) -> list[int]:
         self._made[key] = made, word
-        self._owner |= dict.fromkeys(made.weights, made)
+        for bit in made.weights:
+            self._owner.setdefault(bit, made)
         return word
+
+    def note(self, bits: Iterable[int]) -> None:
+        """Let low bits of later words be these, bits of words, where they are equal to them."""
+        for bit in bits:
+            made = self._owner.get(bit)
+            if made is not None and not made.modulus:
+                self._noted.note(bit, made.terms, made.constant, list(made.weights).index(bit))
 
     def group(self, bit: int) -> Hashable:
         """What an input is a function of: equal for words that differ in a constant or a scale."""
@@ -207,9 +262,15 @@ class Words:
         return bit if made is None else normal(made.terms)[0]
 
     def made(self, bit: int) -> tuple[Terms, int, list[int]] | None:
-        """For a bit of a word: terms and constant that its bits, returned too, sum up to."""
+        """For a bit of a word: terms and constant that its bits, returned too, sum up to.
+
+        In place of a bit that first came up in another word stands -1.
+        """
         found = self._owner.get(bit)
-        return (found.terms, found.constant, list(found.weights)) if found else None
+        if found is None:
+            return None
+        bits = [b if self._owner[b] is found else -1 for b in found.weights]
+        return found.terms, found.constant, bits
 
     def grounded(self, roots: Sequence[int]) -> Ground:
         """``roots`` over numbers instead of words."""
@@ -298,7 +359,7 @@ class _Grounds:
             for sign in (1, -1):
                 rest = dict(terms)
                 for variable, factor in part.items():
-                    _add(rest, variable, -sign * factor)
+                    add_term(rest, variable, -sign * factor)
                 if rest and normal(rest)[0] in self.numbers:
                     return {variable: sign * factor for variable, factor in part.items()}, rest
         return None
@@ -314,59 +375,8 @@ class _Grounds:
         return total
 
 
-def normal(terms: Terms) -> tuple[tuple[tuple[int, int], ...], int, bool]:
-    """Terms without their common power of two and their sign: what is left, shift and sign."""
-    shift = min((factor & -factor).bit_length() - 1 for factor in terms.values())
-    first = min(terms)
-    negative = terms[first] < 0
-    scale = -1 if negative else 1
-    key = tuple((variable, scale * (terms[variable] >> shift)) for variable in sorted(terms))
-    return key, shift, negative
-
-
-def few_rows(terms: Terms) -> tuple[list[list[int]], int] | None:
-    """Single bits as at most three words, false where there is none, and a constant.
-
-    None where it takes more, or ``terms`` has whole numbers.
-    """
-    rows: list[dict[int, int]] = []
-    constant = 0
-    for variable, factor in sorted(terms.items()):
-        if variable < 0:
-            return None
-        constant += min(factor, 0)
-        for place in range(abs(factor).bit_length()):
-            if not abs(factor) >> place & 1:
-                continue
-            free = next((row for row in rows if place not in row), None)
-            if free is None:
-                rows.append(free := {})
-            free[place] = variable ^ (factor < 0)
-        if len(rows) > _FEW:
-            return None
-    return [[row.get(i, FALSE) for i in range(max(row) + 1)] for row in rows], constant
-
-
-def constant_word(value: int, width: int) -> list[int]:
-    """``value`` in two's complement."""
-    return [value >> i & 1 for i in range(width)]
-
-
 def _weighted(factor: Factor) -> Iterable[tuple[int, int]]:
     """Bits of a number with their weights."""
     last = len(factor.word) - 1
     for i, bit in enumerate(factor.word):
         yield bit, -(1 << i) if factor.signed and i == last else 1 << i
-
-
-def _add(terms: Terms, literal: int, factor: int) -> int:
-    """Add ``factor * literal`` to ``terms``; what it adds to the constant is returned."""
-    if 0 <= literal <= TRUE:
-        return literal * factor
-    constant = 0
-    if literal > 0 and literal & 1:
-        literal, factor, constant = literal ^ 1, -factor, factor
-    total = terms.pop(literal, 0) + factor
-    if total:
-        terms[literal] = total
-    return constant

@@ -11,7 +11,8 @@ from hwgen.synth.prove.cells import Word, extended
 from hwgen.synth.prove.circuit import Cell, Source
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation
-from hwgen.synth.prove.sums import Terms, Words, constant_word, few_rows, normal
+from hwgen.synth.prove.sums import Words
+from hwgen.synth.prove.terms import Terms, constant_word, few_rows, normal
 
 _LANES = 512
 _ONES = (1 << _LANES) - 1
@@ -198,6 +199,7 @@ class Symbols:
 
     def _inside(self, label: str, cell: Cell, ports: dict[str, Word]) -> dict[str, Word]:
         y = self._evaluate(cell["type"], ports["x"])
+        self.words.note(self.aig.support(y))
         for index in range(1, self._kept_to + 1):
             if cell["type"] == layer_name(index - 1):
                 return {"y": self._numbers(index, y)}

@@ -14,7 +14,8 @@ from hwgen.synth.mapping.netlist import Net
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
 from hwgen.synth.prove.cells import Sum, Word
 from hwgen.synth.prove.evaluation import Add
-from hwgen.synth.prove.sums import Words, constant_word
+from hwgen.synth.prove.sums import Words
+from hwgen.synth.prove.terms import constant_word
 
 
 def plain_sum(aig: Aig, total: Sum) -> Word:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from hwgen.flows.cli.main import _COMMANDS, run
+from hwgen.flows.cli.main import COMMANDS, SECTIONS, run
 from hwgen.spec import golden
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network, load_network, save_network
@@ -56,7 +57,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return lines[0].removeprefix("hwgen: error: ")
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     text = capsys.readouterr().out
@@ -67,7 +68,7 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(command in text for command in _COMMANDS)
+    assert all(command in text for command in COMMANDS)
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("hwgen 0.")
 
@@ -85,6 +86,100 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
     assert capsys.readouterr().out == ""
+
+
+def test_help_is_whole_and_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    words = " ".join(text.split())
+    assert all(summary in words for section in SECTIONS.values() for summary in section.values())
+    assert [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line[-1] == ":"] == [
+        *("Options", *SECTIONS)
+    ]
+    assert "..." not in text.partition("[ARGS]...")[2]
+    assert run(["cache", "--help"]) == 0
+    assert "Remove everything from the cache." in capsys.readouterr().out
+
+
+def test_mistyped_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["synht", DIGITS]) == 2
+    assert "No such command 'synht'. Did you mean synth?" in capsys.readouterr().err
+    assert run(["pdk", "lst"]) == 2
+    assert "Did you mean list?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "where"),
+    [
+        (["info", "/nonexistent"], 1, "/nonexistent"),
+        (["generate", DIGITS, "-o", "/dev/null/x"], 1, "/dev/null"),
+        (["generate", DIGITS, "-o", "x", "--macs", "2"], 1, "--macs"),
+        (["synth", DIGITS, "-o", "x", "--pdk", "none"], 1, "--pdk"),
+        (["info", DIGITS, "--colour"], 2, "usage"),
+        (["nonsense"], 2, "usage"),
+    ],
+)
+def test_json_of_a_failure(
+    arguments: list[str], code: int, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*arguments, "--json"]) == code
+    captured = capsys.readouterr()
+    error = json.loads(captured.out)["error"]
+    assert set(error) == {"where", "found", "allowed"}
+    assert error["where"] == where
+    if code == 1:
+        line = f"hwgen: error: {error['where']}: {error['found']}, {error['allowed']}\n"
+        assert captured.err == line
+
+
+def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path) -> None:
+    for options, told in ((["-q"], False), (["-v"], True), ([], True)):
+        assert run(["synth", str(tiny), "-o", str(tmp_path / "out"), *options]) == 0
+        assert ("generating" in capsys.readouterr().err) is told
+    assert run(["--quiet", "synth", str(tiny), "-o", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_tables_are_not_cut(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    done = process("pdk", "list", COLUMNS="80")
+    text = done.stdout.decode()
+    assert done.returncode == 0
+    assert "\u2026" not in text
+    assert "..." not in text
+    for name in ("asap7", "gf180mcu", "ihp-sg13g2", "sky130hd"):
+        assert f"{name} " in text
+
+
+def test_shell_completion() -> None:
+    done = process(_HWGEN_COMPLETE="bash_source")
+    assert done.returncode == 0
+    assert b"_HWGEN_COMPLETE=bash_complete" in done.stdout
+    done = process(_HWGEN_COMPLETE="bash_complete", COMP_WORDS="hwgen gen", COMP_CWORD="1")
+    assert done.stdout == b"plain,generate\n"
+
+
+def test_predict_with_labels_and_targets(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    layer = dense([[1, 0], [0, 1]], name="out")
+    named = network([layer], output="argmax").model_copy(update={"labels": ["ant", "bee"]})
+    save_network(named, tmp_path / "named.json")
+    data = tmp_path / "data.csv"
+    data.write_text("a,b,Class\n3,1,ant\n1,3,bee\n3,1,bee\n2,1,ant\n")
+    arguments = ["predict", tmp_path / "named.json", "--data", data]
+    assert json_of(capsys, *arguments)["accuracy"] == 0.75
+    data.write_text("a,b,label\n3,1,wasp\n")
+    assert refusal(capsys, *arguments) == f"{data}: y[0]: found 'wasp', one of ant, bee"
+    save_network(network([layer]), tmp_path / "values.json")
+    np.savez(tmp_path / "reals.npz", x=[[1, 2], [3, 4]], y=[[1.0, 2.5], [3.0, 4.0]])
+    arguments = ["predict", tmp_path / "values.json", "--data", tmp_path / "reals.npz"]
+    found = json_of(capsys, *arguments)
+    scale = 2.0 ** -named.layers[0].accumulator_fraction(named.input.fraction_bits)[0]
+    if scale == 1:
+        assert found["mean_absolute_error"] == 0.125
+        assert found["r2"] == pytest.approx(1 - 0.25 / 3.125)
+    assert run([str(one) for one in arguments]) == 0
+    assert "mean absolute error" in capsys.readouterr().out
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +224,8 @@ def test_generate(capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path
     assert manifest["interval_cycles"] == 4 + computing
     assert manifest["latency_cycles"] == computing + 2
     assert json.loads((out / "manifest.json").read_text()) == manifest
-    assert "module hwgen_tiny(" in Path(manifest["verilog"]).read_text()
+    text = Path(manifest["verilog"]).read_text()
+    assert re.search(r"^module hwgen_tiny\b", text, re.MULTILINE)
     assert run(["generate", str(tiny), "-o", str(out)]) == 0
     assert "m_axis_tdata" in capsys.readouterr().out
 
@@ -206,17 +302,17 @@ def test_refuses_unwritable_output(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--pipeline", "-1"], "--pipeline: found -1, 0 or more adder levels"),
-        (["--macs", "2"], "--macs: given with parallel, only serial has MACs to count"),
+        (["--pipeline", "-1"], "--pipeline: found -1, at least 0 adder levels"),
+        (["--macs", "2"], "--macs: given with parallel, only serial has it"),
         (["--arch", "serial", "--macs", "0"], "--macs: found 0, at least 1 MAC"),
         (["--arch", "serial", "--macs", "9"], "--macs: found 9, at most 3 can be kept busy"),
         (
             ["--arch", "serial", "--bare"],
-            "--bare: given with serial, only parallel has a bare core",
+            "--bare: given with serial, only parallel has it",
         ),
         (
             ["--arch", "serial", "--pipeline", "1"],
-            "--pipeline: given with serial, only parallel is pipelined",
+            "--pipeline: given with serial, only parallel has it",
         ),
     ],
 )
@@ -231,9 +327,9 @@ def test_refuses_unknown_library_and_recipe(
     capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert refusal(capsys, "synth", tiny, "-o", out, "--pdk", "tsmc7").startswith("pdk: 'tsmc7' ")
+    assert refusal(capsys, "synth", tiny, "-o", out, "--pdk", "tsmc7").startswith("--pdk: 'tsmc7' ")
     assert refusal(capsys, "synth", tiny, "-o", out, "--recipe", "luck").startswith(
-        "recipe: 'luck'"
+        "--recipe: 'luck'"
     )
     assert not out.exists()
 
@@ -409,3 +505,72 @@ def test_clock_refused(
 ) -> None:
     assert refusal(capsys, "synth", tiny, "-o", tmp_path / "out", *settings) == message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("synth", "--timeout", "nan"), "--timeout: found nan, a finite number is needed"),
+        (("synth", "--timeout", "1e400"), "--timeout: found inf, a finite number is needed"),
+        (("prove", "--time-limit", "nan"), "--time-limit: found nan, a finite number is needed"),
+        (("power", "--clock", "nan"), "--clock: found nan, a finite number is needed"),
+        (
+            ("generate", "--pipeline", "9" * 23),
+            "--pipeline: found an integer of 77 bits, at most 1,000,000",
+        ),
+        (
+            ("generate", "--arch", "serial", "--macs", "9" * 23),
+            "--macs: found an integer of 77 bits, at most 1,000,000",
+        ),
+    ],
+)
+def test_numbers_out_of_all_ranges(
+    arguments: tuple[str, ...],
+    said: str,
+    tiny: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command, *options = arguments
+    if command in ("synth", "generate"):
+        options += ["-o", str(tmp_path / "out")]
+    if command == "power":
+        options += ["--data", IMAGES]
+    assert refusal(capsys, command, tiny, *options) == said
+
+
+def test_yosys_that_prints_nonsense(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes no part in writing Verilog, and where it is asked for, it is found out."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "yosys"
+    program.write_text("#!/bin/sh\nprintf '\\377 nonsense'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert run(["generate", str(tiny), "-o", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    synth = ("synth", tiny, "-o", tmp_path / "out", "--tool", "path", "--no-cache")
+    wrote_none = "Yosys: wrote no front.json, a Yosys that runs scripts is needed"
+    assert refusal(capsys, *synth) == wrote_none
+
+
+def test_refusal_is_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\N{SNOWMAN}\a" * 60
+    long = tmp_path / ("x" * 200) / ("y" * 200) / f"{name}.json"
+    assert len(refusal(capsys, "info", long)) < 600
+    assert run(["generate", "net.json", "-o", "out", "--pipeline", "nine\a" * 400]) == 2
+    said = capsys.readouterr().err
+    assert len(said) < 700
+    assert said.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("place", ["-o", "net"])
+def test_name_that_is_too_long(
+    place: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = tmp_path / ("n" * 300)
+    net, out = (tiny, long) if place == "-o" else (long, tmp_path / "out")
+    said = refusal(capsys, "generate", net, "-o", out)
+    assert "File name too long" in said
+    assert "disk" not in said

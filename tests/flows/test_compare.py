@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from benchmarks.sweep import fill, made_up
-from hwgen.flows.cli.compare import comparison
 from hwgen.flows.cli.main import run
+from hwgen.flows.sweep.compare import comparison
 from hwgen.flows.sweep.store import Store
 from tests.flows.test_cli import json_of, refusal
 
@@ -29,7 +29,8 @@ def _folder(path: Path, **changes: Any) -> Path:
 def test_directions() -> None:
     before = {"p": _row(area_um2=100.0, accuracy=0.9), "q": _row(area_um2=200.0, accuracy=0.8)}
     after = {"p": _row(area_um2=90.0, accuracy=0.81), "q": _row(area_um2=220.0, accuracy=0.8)}
-    found = comparison(before, after, ("area_um2", "accuracy", "energy_pj"))["metrics"]
+    found = comparison(before, after, ("area_um2", "accuracy", "energy_pj"))
+    found = found.to_json()["metrics"]
     assert set(found) == {"area_um2", "accuracy"}
     area, accuracy = found["area_um2"], found["accuracy"]
     assert (area["better"], area["worse"]) == (1, 1)
@@ -41,11 +42,10 @@ def test_directions() -> None:
 
 
 def test_figure_that_was_zero() -> None:
-    found = comparison({"p": _row(leakage_nw=0.0)}, {"p": _row(leakage_nw=1.0)}, ("leakage_nw",))[
-        "metrics"
-    ]["leakage_nw"]
-    assert found["worse"] == 1
-    assert found["worst"]["worse_by"] > 1e6
+    found = comparison({"p": _row(leakage_nw=0.0)}, {"p": _row(leakage_nw=1.0)}, ("leakage_nw",))
+    change = found.metrics["leakage_nw"]
+    assert change.worse == 1
+    assert change.worst.worse_by > 1e6
 
 
 def test_same_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_missing_figure(gone: Any, tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_figure_that_every_point_has_lost() -> None:
     found = comparison({"p": _row(energy_pj=2.0)}, {"p": _row()}, ("energy_pj", "area_um2"))
-    assert (found["metrics"], found["lost"]) == ({}, {"energy_pj": ["p"]})
+    assert (found.metrics, found.lost) == ({}, {"energy_pj": ["p"]})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
+from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_note, emit_table
+from hwgen.flows.cli.state import STATE
+from hwgen.support.progress import under
 
 NAME = "é数\x1b[31m\r\n\u2028x"
 
@@ -61,11 +63,32 @@ def test_cells(capsys: pytest.CaptureFixture[str]) -> None:
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(quiet=False) as progress:
         progress("one")
-        with progress.under("a\x1b[31m"):
-            progress("two")
+        under(progress, "a\x1b[31m")("two")
         progress("three")
     with Progress(quiet=True) as progress:
         progress("nothing")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == ["one", r"a\x1b[31m: two", "three"]
+
+
+def test_progress_counts_only_at_the_end_of_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    for verbose, lines in ((False, ["mapping", "mapped 32 of 32", "done"]), (True, None)):
+        STATE.verbose = verbose
+        with Progress(quiet=False) as progress:
+            progress("mapping")
+            for done in range(1, 33):
+                progress(f"mapped {done} of 32")
+            progress("done")
+        told = capsys.readouterr().err.splitlines()
+        assert told == lines or len(told) == 34
+    STATE.reset()
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    STATE.quiet = True
+    with Progress(quiet=False) as progress:
+        progress("one")
+    emit_note("two")
+    STATE.reset()
+    assert capsys.readouterr().err == ""

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.main import run
-from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import Gates, make_gates
-from hwgen.rtl.interface import Architecture
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.parallel import Parallel
 from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import save_network
 from hwgen.support.errors import HwgenError
+from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.libraries.library import Cell, Pin, State
 from hwgen.synth.libraries.models import flat_verilog, verilog_models
@@ -47,7 +47,7 @@ def gates(folder: Path, architecture: str, pdk: str) -> Gates:
         folder,
         library=open_library(pdk),
         options=SynthesisOptions(),
-        progress=Progress(quiet=True),
+        progress=silent,
     )
 
 
@@ -108,7 +108,7 @@ def test_verify_gates_looks_at_the_cells(
 ) -> None:
     """With cells that do not invert, the netlist fails; the RTL would not."""
     monkeypatch.setattr(
-        "hwgen.synth.libraries.models.verilog_models",
+        "hwgen.flows.gates.verilog_models",
         lambda *cells: verilog_models(*cells).replace("~", ""),
     )
     save_network(tiny(), tmp_path / "tiny.json")
@@ -128,9 +128,9 @@ def test_verify_gates_looks_at_the_cells(
             "--liberty: given without --gates, only a netlist is made of cells",
         ),
         (("--recipe", ""), "--recipe: given without --gates, only a netlist is made of cells"),
-        (("--gates", "--pdk", "cmos"), "pdk: 'cmos' is not known, one of asap7"),
-        (("--gates", "--recipe", "fast"), "recipe: 'fast' is not known, one of area"),
-        (("--gates", "--liberty", "none.lib"), "none.lib: cannot be read"),
+        (("--gates", "--pdk", "cmos"), "--pdk: 'cmos' is not known, one of asap7"),
+        (("--gates", "--recipe", "fast"), "--recipe: 'fast' is not known, one of area"),
+        (("--gates", "--liberty", "none.lib"), "none.lib: No such file"),
     ],
 )
 def test_refusals(
@@ -148,11 +148,11 @@ def test_cell_named_like_a_module(name: str, tmp_path: Path) -> None:
     with pytest.raises(HwgenError, match=said):
         make_gates(
             tiny(),
-            Architecture(),
+            Parallel(),
             tmp_path,
             library=odd,
             options=SynthesisOptions(),
-            progress=Progress(quiet=True),
+            progress=silent,
         )
 
 

@@ -15,11 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from hwgen.flows.cli.console import Progress
 from hwgen.flows.cli.main import run
-from hwgen.flows.cli.options import SynthesisOptions
-from hwgen.flows.cli.prove import answer, answered
 from hwgen.flows.gates import Gates, make_gates
+from hwgen.flows.proof import decide, prove_design
+from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.generate import generate
 from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
@@ -28,6 +27,7 @@ from hwgen.spec import golden
 from hwgen.spec.network import Network, load_network, parse_network, save_network
 from hwgen.support.cache import open_cache
 from hwgen.support.errors import HwgenError
+from hwgen.support.progress import silent
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping.adders import find_gate
 from hwgen.synth.prove.accumulators import AccumulatorProof
@@ -42,7 +42,7 @@ from tests.sim.test_activity import tiny
 from tests.sim.test_generated import ARCHITECTURES
 
 QUICK: Simulator = "icarus" if shutil.which("iverilog") else "verilator"
-QUIET = Progress(quiet=True)
+QUIET = silent
 SOME = [[i % 16, 7 * i % 16, 3 * i % 16, 5 * i % 16] for i in range(16)]
 """Inputs of :func:`tiny`. What only shows when a side pauses is looked for on these."""
 Fault = Callable[[dict[str, Any], Gates, str, int], None]
@@ -105,10 +105,12 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Gates:
         ("bare", "sky130hd", "balanced"),
         ("pipelined", "asap7", "area"),
         ("serial-2", "gf180mcu", "area"),
+        ("bit-serial", "ihp-sg13g2", "area"),
+        ("bit-serial-3", "sky130hd", "area"),
     ],
 )
 def test_proved(architecture: str, pdk: str, recipe: str) -> None:
-    report = answer(
+    report = prove_design(
         tiny(),
         ARCHITECTURES[architecture],
         library=open_library(pdk),
@@ -117,8 +119,8 @@ def test_proved(architecture: str, pdk: str, recipe: str) -> None:
         time_limit=60,
         progress=QUIET,
     )
-    assert {q["status"] for q in report["questions"].values()} == {"proved"}
-    modules = report["questions"]["netlist"]["modules"]
+    assert {q.status for q in report.questions.values()} == {"proved"}
+    modules = report.questions["netlist"].parts["modules"]
     assert sum(module["points"] for module in modules.values()) > 50
     assert any(module["method"] == "words, then adder trees" for module in modules.values())
 
@@ -302,7 +304,7 @@ def test_other_ports(bare: Gates, serial: Gates) -> None:
         held(bare, netlist_of(serial))
 
 
-@pytest.mark.parametrize("architecture", ["bare", "pipelined", "serial"])
+@pytest.mark.parametrize("architecture", ["bare", "pipelined", "serial", "bit-serial"])
 @pytest.mark.parametrize("fault", [more, bias, shift, clipping])
 def test_wrong_arithmetic(fault: Change, architecture: str, tmp_path: Path) -> None:
     """A design of another network; the one vector that is tried does not show it."""
@@ -337,7 +339,7 @@ def test_arithmetic_of_digits(tmp_path: Path) -> None:
 
 def test_time_limit(bare: Gates) -> None:
     proof = ArithmeticProof(manifest=bare.manifest, network=tiny(), vectors=[])
-    verdict = answered(proof, 0.0, QUIET)
+    verdict = decide(proof, 0.0, QUIET)
     assert (verdict.status, verdict.limit) == ("undecided", "the time limit")
 
 
@@ -391,7 +393,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("n.v", None, "cannot be read (No such file or directory)"),
+        ("n.v", None, "No such file or directory"),
         ("n.v", "module", "cannot be read (syntax error"),
         ("n.json", '{"modules": {}}', "no module hwgen_tiny"),
         ("n.txt", "", "found .txt"),

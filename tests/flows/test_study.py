@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hwgen.flows.cli.study
+import hwgen.flows.study.run
 from hwgen.flows.cli.main import run
 from hwgen.flows.study import points
 from hwgen.flows.study.config import Study, load_study
@@ -71,7 +71,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         return SimpleNamespace(float_model=model, network=network, samples=samples)
 
     monkeypatch.setattr(points, "train_one", fake)
-    monkeypatch.setattr(hwgen.flows.cli.study, "need_torch", lambda: None)
+    monkeypatch.setattr(hwgen.flows.study.run, "need_torch", lambda: None)
     return seen
 
 
@@ -224,12 +224,12 @@ def test_impossible_way(tmp_path: Path, study_file: Path, trained: list[Config])
 def test_too_slow_a_synthesis_leaves_the_estimate(
     study_file: Path, tmp_path: Path, trained: list[Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import synth
+    import hwgen.synth
 
     def slow(*_: Any, **__: Any) -> Any:
         raise HwgenError("yosys", "900 s were not enough", "a longer --timeout")
 
-    monkeypatch.setattr(synth, "synthesize", slow)
+    monkeypatch.setattr(hwgen.synth, "synthesize", slow)
     study = load_study(study_file)
     job = Job(study=study, task=study.task[0], seed=0, base=tmp_path, folder=tmp_path / "out")
     points.compute(job, lambda text: None)

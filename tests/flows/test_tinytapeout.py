@@ -18,10 +18,14 @@ from hwgen.flows.handoff.tinytapeout.tile import (
     build_tile,
     tile_design,
 )
-from hwgen.rtl.interface import Architecture, Manifest
-from hwgen.rtl.serial import Schedule
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
+from hwgen.rtl.serial.schedule import Schedule
 from hwgen.sim import runner, verilator
-from hwgen.sim.runner import SimulationResult
+from hwgen.sim.result import SimulationResult
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
 from hwgen.spec.network import Network
@@ -30,8 +34,8 @@ from tests.networks import corner_and_random, dense, network, networks, rescale
 
 TOP = "tt_um_hwgen_small"
 SIMULATOR: runner.Simulator = "verilator" if shutil.which("iverilog") is None else "icarus"
-PARALLEL, SERIAL = Architecture(), Architecture(name="serial", macs=2)
-ARCHITECTURES = [PARALLEL, Architecture(pipeline=1), Architecture(name="serial"), SERIAL]
+PARALLEL, SERIAL = Parallel(), Serial(macs=2)
+ARCHITECTURES = [PARALLEL, Parallel(pipeline=1), Serial(), SERIAL, BitSerial(), BitSerial(stages=1)]
 
 
 def small(output: str = "values", bits: int = 5, inputs: int = 4, **settings: Any) -> Network:
@@ -92,9 +96,9 @@ def test_lint(architecture: Architecture, tmp_path: Path) -> None:
 
 def test_bare_refused() -> None:
     with pytest.raises(
-        HwgenError, match=r"^--bare: given with tinytapeout, the tile needs a handshake$"
+        HwgenError, match=r"^bare: given with tinytapeout, the tile needs a handshake$"
     ):
-        build_tile(small(), Architecture(bare=True))
+        build_tile(small(), Parallel(bare=True))
 
 
 def drive(top: TinyTapeoutTop, vectors: list[list[int]], size: int, limit: int) -> list[list[int]]:
@@ -136,8 +140,9 @@ def drive(top: TinyTapeoutTop, vectors: list[list[int]], size: int, limit: int) 
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(net=networks(max_width=4), kind=st.sampled_from(ARCHITECTURES))
 def test_random_networks(net: Network, kind: Architecture) -> None:
-    widest = max(layer.outputs for layer in net.layers)
-    architecture = replace(kind, macs=min(kind.macs, widest))
+    architecture = kind
+    if isinstance(kind, Serial):
+        architecture = Serial(macs=min(kind.macs, max(layer.outputs for layer in net.layers)))
     _, manifest = tile_design(net, architecture, TOP)
     x = corner_and_random(net, 4, 1)
     expected = golden.predict(net, x).reshape(len(x), -1)

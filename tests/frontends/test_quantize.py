@@ -18,16 +18,20 @@ from hwgen.frontends.quantize import (
     quantize,
     run,
 )
-from hwgen.frontends.quantize.area import estimated_area, parallel_parts, serial_parts
 from hwgen.frontends.quantize.bounds import bounds
 from hwgen.frontends.quantize.builder import Builder, LayerPlan, Plan
 from hwgen.frontends.quantize.codebooks import DRAWN, best_table, cheap_table, weighted_error
 from hwgen.frontends.quantize.costs import costs, fixed_costs
 from hwgen.frontends.quantize.equalize import centred, equalized
-from hwgen.frontends.quantize.grids import FormatGrid, TableGrid, digit_counts
+from hwgen.frontends.quantize.grids import FormatGrid, TableGrid
 from hwgen.frontends.quantize.rounding import aim, round_weights
 from hwgen.frontends.quantize.scales import choose_fraction, holding_fraction, real, rounding_error
 from hwgen.frontends.quantize.splitting import blended, split
+from hwgen.rtl.digits import digit_counts
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.parallel.estimate import parts as parallel_parts
+from hwgen.rtl.serial import Serial
+from hwgen.rtl.serial.estimate import parts as serial_parts
 from hwgen.spec import golden
 from hwgen.spec.data import quantize as quantize_values
 from hwgen.spec.formats import Format, signed_width
@@ -251,7 +255,7 @@ def assert_within(network: Network, bits: int) -> None:
         high = np.where(weights > 0, source.maximum, source.minimum)
         low = np.where(weights > 0, source.minimum, source.maximum)
         for inputs, end in ((high, 1), (low, 0)):
-            reached = np.diag(golden.accumulate(layer, inputs)).tolist()
+            reached = np.diag(layer.accumulate(inputs)).tolist()
             assert reached == [interval[end] for interval in ends]
             assert max(signed_width(value, value) for value in reached) <= bits
 
@@ -294,7 +298,10 @@ def test_area_parts_by_hand() -> None:
     source = network.input.format
     assert parallel_parts(network.layers, source) == (4 * 2, 2 * 5)
     assert serial_parts(network.layers, source) == (4 * 3 + 2 * 5, 4 + 5, 6, 1)
-    assert estimated_area(network, "serial") > estimated_area(network, "parallel") > 0
+    serial, parallel = (
+        one.estimated_area(network.layers, source) for one in (Serial(), Parallel())
+    )
+    assert serial > parallel > 0
 
 
 def test_search_keeps_the_budget() -> None:

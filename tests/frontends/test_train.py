@@ -67,7 +67,7 @@ def blobs(path: Path, samples: int = 90, features: int = 5, seed: int = 0) -> Pa
             "[data]\nsource = 'iris'\n[student]\nhidden = [4]\nweight_bits = [4]\n",
             r"student: found an object, weight_bits: 1 widths where 2 are needed",
         ),
-        ("x = \n", r": not TOML \("),
+        ("x = \n", ": not TOML: "),
         (
             "[data]\nsource = 'iris'\ntest_share = 1.0\n[student]\nhidden = [4]\n",
             r"data\.test_share: found 1\.0, must be less than 1",
@@ -305,3 +305,18 @@ def test_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = config_file(tmp_path, "max_parameters = 50")
     assert run(["train", str(path), "-o", str(tmp_path / "out")]) == 1
     assert "4-8-3 has 67 parameters, at most 50" in capsys.readouterr().err
+
+
+def test_labels_by_name_and_no_regression(tmp_path: Path) -> None:
+    """Names become the classes; real targets are refused, and not taken for as many classes."""
+    rows = [f"{i},{i % 7},{('red', 'blue')[i % 2]}" for i in range(60)]
+    (tmp_path / "named.csv").write_text("\n".join(["a,b,class", *rows]) + "\n")
+    found = load_samples(DataTable(source="named.csv"), 0, tmp_path)
+    assert found.labels == ("blue", "red")
+    rows = [f"{i},{i % 7},{i / 8}" for i in range(60)]
+    (tmp_path / "real.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+    with pytest.raises(HwgenError, match=r"real.csv: y: found 0.125, classes: training is for"):
+        load_samples(DataTable(source="real.csv"), 0, tmp_path)
+    (tmp_path / "bare.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(HwgenError, match=r"bare.csv: y: found 0.125, classes"):
+        load_samples(DataTable(source="bare.csv"), 0, tmp_path)

@@ -1,18 +1,28 @@
 """Shared adders: the same product, fewer adders, always the same graph."""
 
 import functools
+import random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwgen.rtl.parallel.addergraph import AdderGraph, adder_graph, signed_digits
+from hwgen.rtl.parallel.addergraph import AdderGraph, adder_graph
+from hwgen.rtl.parallel.digits import (
+    digit_count,
+    own_patterns,
+    patterns,
+    places,
+    possible_digits,
+    signed_digits,
+)
+from hwgen.rtl.parallel.sharing import Sharing
 
 
 def additions(graph: AdderGraph) -> int:
     """Two-input adders of a graph."""
-    return len(graph.adders) + sum(max(0, len(terms) - 1) for terms in graph.sums)
+    return sum(max(0, len(terms) - 1) for terms in [*graph.adders, *graph.sums])
 
 
 def plain(weights: np.ndarray) -> int:
@@ -21,10 +31,10 @@ def plain(weights: np.ndarray) -> int:
     return sum(max(0, count - 1) for count in digits)
 
 
-def check(weights: np.ndarray, bits: int, seed: int) -> AdderGraph:
+def check(weights: np.ndarray, bits: int, seed: int, effort: str = "low") -> AdderGraph:
     """The graph of ``weights`` for inputs of ``bits`` computes the product, with few adders."""
     outputs, inputs = weights.shape
-    graph = adder_graph(weights, [bits] * inputs)
+    graph = adder_graph(weights, [2**bits - 1] * inputs, effort)
     rng = np.random.default_rng(seed)
     x = rng.integers(-(2**bits), 2**bits, (5, inputs)).astype(object)
     expected = x @ weights.astype(object).T
@@ -32,9 +42,9 @@ def check(weights: np.ndarray, bits: int, seed: int) -> AdderGraph:
         assert result.tolist() == expected[:, j].tolist()
     assert len(graph.sums) == outputs
     assert additions(graph) <= plain(weights)
-    for k, pair in enumerate(graph.adders):
-        assert all(term.node < inputs + k for term in pair)
-    assert adder_graph(weights, [bits] * inputs) == graph
+    for k, terms in enumerate(graph.adders):
+        assert len(terms) > 1
+        assert all(term.node < inputs + k for term in terms)
     return graph
 
 
@@ -56,6 +66,36 @@ def matrices(draw: st.DrawFn) -> np.ndarray:
 @given(weights=matrices(), bits=st.integers(1, 16))
 def test_random_matrices(weights: np.ndarray, bits: int) -> None:
     check(weights, bits, 1)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(weights=matrices(), bits=st.integers(1, 8))
+def test_random_matrices_searched(weights: np.ndarray, bits: int) -> None:
+    assert additions(check(weights, bits, 1, "normal")) <= plain(weights)
+
+
+SHAPED = {
+    "zero row": lambda w: w * (np.arange(len(w)) > 0)[:, None],
+    "equal rows": lambda w: w[[0] * len(w)],
+    "negated rows": lambda w: w[0] * np.where(np.arange(len(w)) % 2, -1, 1)[:, None],
+    "shifted rows": lambda w: w[0] << np.arange(len(w))[:, None],
+    "powers of two": lambda w: np.sign(w) << (abs(w) % 5),
+    "all maximum": lambda w: np.full_like(w, abs(w).max()),
+    "near multiples": lambda w: w[0] * 3 + (w == w.max(axis=1, keepdims=True)),
+    "as they are": lambda w: w,
+}
+
+
+@pytest.mark.parametrize("inputs", [1, 5, 16])
+@pytest.mark.parametrize("shape", SHAPED)
+def test_shapes(shape: str, inputs: int) -> None:
+    rng = np.random.default_rng(inputs)
+    check(SHAPED[shape](rng.integers(-8, 8, (4, inputs))), 8, 3)
+
+
+def test_wide_layer() -> None:
+    rng = np.random.default_rng(7)
+    check(rng.integers(-8, 8, (3, 128)), 8, 3)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8, 16])
@@ -92,7 +132,7 @@ def test_fixed_example() -> None:
     # The adders and terms of a fixed matrix: a change here is a change of area.
     rng = np.random.default_rng(0)
     graph = check(rng.integers(-8, 8, (8, 16)), 4, 6)
-    assert (len(graph.adders), sum(map(len, graph.sums))) == (25, 93)
+    assert (len(graph.adders), sum(map(len, graph.sums))) == (26, 83)
 
 
 @functools.cache
@@ -130,3 +170,46 @@ def test_signed_digits_of_32_bits(value: int) -> None:
     assert sum(sign << shift for shift, sign in digits) == value
     # Non-adjacent form, which is minimal: the bits of 3v/2 and v/2 that differ.
     assert len(digits) == bin((3 * abs(value)) ^ abs(value)).count("1")
+
+
+@pytest.mark.parametrize("value", [*range(-40, 41), 1365, 0b1011011101, -(2**31), 2**31 - 1])
+def test_possible_digits(value: int) -> None:
+    assert set(signed_digits(value)) <= set(possible_digits(value))
+    for shift, sign in possible_digits(value):
+        assert len(signed_digits(value - (sign << shift))) == len(signed_digits(value)) - 1
+
+
+def test_places_can_be_taken_at_once() -> None:
+    for first in range(-20, 21):
+        for second in range(-20, 21):
+            for code, times in patterns(first, second):
+                assert times == len(places(first, second, code)) > 0
+                assert times <= min(digit_count(first), digit_count(second))
+    assert own_patterns(1) == ()
+    assert {times for _, times in own_patterns(0b101000101)} >= {1, 2}
+
+
+def test_search_saves() -> None:
+    rng = np.random.default_rng(5)
+    weights = rng.integers(-8, 8, (12, 12))
+    low, normal = (adder_graph(weights, [15] * 12, effort) for effort in ("low", "normal"))
+    assert additions(normal) < additions(low)
+
+
+def test_undo_puts_everything_back() -> None:
+    rng = np.random.default_rng(6)
+    state = Sharing(rng.integers(-8, 8, (8, 12)).tolist(), [15] * 12)
+    state.settle()
+
+    def content() -> object:
+        counts = {key: count for key, count in state._counts.items() if count}
+        return [row and dict(row) for row in state.rows], [*map(set, state.readers)], counts
+
+    before = content()
+    state.begin(1.0, random.Random(0))
+    for node in state.nodes()[::2]:
+        state.dissolve(node)
+    state.settle()
+    assert content() != before
+    state.undo()
+    assert content() == before

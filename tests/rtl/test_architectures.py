@@ -8,9 +8,12 @@ from amaranth.sim import Simulator
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import Top, build
-from hwgen.rtl.interface import Architecture, input_layout, output_layout
+from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.requantize import check_tables
+from hwgen.rtl.serial import Serial
 from hwgen.spec import golden
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -18,14 +21,17 @@ from tests.networks import corner_and_random, dense, network, networks, rescale
 from tests.streams import Streamed
 
 ARCHITECTURES = [
-    Architecture(name="parallel"),
-    Architecture(name="parallel", pipeline=1),
-    Architecture(name="parallel", pipeline=2),
-    Architecture(name="serial", macs=1),
-    Architecture(name="serial", macs=2),
-    Architecture(name="serial", macs=3),
+    Parallel(),
+    Parallel(pipeline=1),
+    Parallel(pipeline=2),
+    Serial(macs=1),
+    Serial(macs=2),
+    Serial(macs=3),
+    BitSerial(),
+    BitSerial(digit=2),
+    BitSerial(digit=3, stages=1),
 ]
-FEW = [ARCHITECTURES[0], ARCHITECTURES[2], ARCHITECTURES[4]]
+FEW = [Parallel(), Parallel(pipeline=2), Serial(macs=2), BitSerial(), BitSerial(digit=5, stages=1)]
 
 
 def expected(net: Network, x: np.ndarray) -> list[list[int]]:
@@ -38,8 +44,8 @@ def check_streams(
 ) -> Streamed:
     """``architecture``, with no more MACs than ``net`` has work for, computes ``x``."""
     widest = max(layer.outputs for layer in net.layers)
-    if architecture.macs > widest:
-        architecture = Architecture(name="serial", macs=widest)
+    if isinstance(architecture, Serial) and architecture.macs > widest:
+        architecture = Serial(macs=widest)
     return check_top(net, build(net, architecture), architecture, x, stall, **settings)
 
 
@@ -47,7 +53,7 @@ def check_top(
     net: Network, top: Top, architecture: Architecture, x: np.ndarray, stall: float, **settings: Any
 ) -> Streamed:
     """``top``, a design of ``net`` in ``architecture``, computes ``x`` in the clocks it states."""
-    layouts = input_layout(net, architecture), output_layout(net, architecture)
+    layouts = architecture.input_layout(net), architecture.output_layout(net)
     limit = 100 + sum(settings.get(key) or 0 for key in ("deaf", "reset"))
     limit += 20 * (top.latency + top.interval * len(x) + sum(layout.beats for layout in layouts))
     streamed = Streamed(top, x, layouts, stall=stall, limit=limit, **settings)
@@ -82,9 +88,9 @@ def test_random_networks_bare(net: Network) -> None:
 
 
 def check_bare(net: Network, x: np.ndarray) -> None:
-    architecture = Architecture(bare=True)
+    architecture = Parallel(bare=True)
     top = build(net, architecture)
-    layouts = input_layout(net, architecture), output_layout(net, architecture)
+    layouts = architecture.input_layout(net), architecture.output_layout(net)
     results: list[list[int]] = []
     simulator = Simulator(top)
 
@@ -347,9 +353,9 @@ def test_reset_in_mid_stream(architecture: Architecture, name: str) -> None:
 @pytest.mark.parametrize("pipeline", [1, 2, 3])
 def test_bare_pipelined(pipeline: int) -> None:
     net = sized([4, 5], [4, 3], "values")
-    architecture = Architecture(pipeline=pipeline, bare=True)
+    architecture = Parallel(pipeline=pipeline, bare=True)
     top = build(net, architecture)
-    layouts = input_layout(net, architecture), output_layout(net, architecture)
+    layouts = architecture.input_layout(net), architecture.output_layout(net)
     x = corner_and_random(net, 12, 10)
     results: list[list[int]] = []
 

@@ -11,21 +11,29 @@ from typing import Any
 import pytest
 from amaranth.hdl import Module, Value
 
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture, Manifest
-from hwgen.rtl.serial import Schedule, SerialArgmax
-from hwgen.sim.runner import SimulationResult, run
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
+from hwgen.rtl.serial.argmax import SerialArgmax
+from hwgen.rtl.serial.schedule import Schedule
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import run
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, parse_network
 from tests.networks import dense, network, rescale
 
-ARCHITECTURES = [Architecture(name="parallel"), Architecture(name="serial", macs=2)]
+ARCHITECTURES = [Parallel(), Serial(macs=2), BitSerial()]
 DESIGNS = pytest.mark.parametrize(
     ("architecture", "inputs"),
     [
         pytest.param(ARCHITECTURES[0], 3, id="parallel"),
         pytest.param(ARCHITECTURES[1], 3, id="serial, loading"),
         pytest.param(ARCHITECTURES[1], 11, id="serial, accumulating"),
+        pytest.param(ARCHITECTURES[2], 3, id="bit-serial"),
+        pytest.param(BitSerial(digit=3, stages=1), 3, id="bit-serial, in turns"),
     ],
 )
 
@@ -106,6 +114,64 @@ def test_arithmetic_fault(
     assert not result.passed
     assert result.mismatches > 0
     assert result.first_mismatch is not None
+
+
+def newer(inputs: int) -> Network:
+    """:func:`small` with a key of version 2 of every kind."""
+    content = small(inputs=inputs).model_dump()
+    hidden = content["layers"][0]
+    hidden |= {"weight_shift": 1, "dropped_bits": [i % 2 for i in range(inputs)]}
+    hidden["output"] |= {"multiplier": [5, 11, 7], "shift": 7, "bits": [4, 5, 3]}
+    content["layers"][1]["output"] = rescale(
+        3, True, 0, thresholds=[[-40, -9, 3, 8], [-5, 0, 5, 60]]
+    )
+    return parse_network({**content, "version": 2})
+
+
+def weight_shift(layers: list[dict[str, Any]]) -> None:
+    layers[0]["weight_shift"] = 0
+
+
+def dropped_bit(layers: list[dict[str, Any]]) -> None:
+    layers[0]["dropped_bits"][1] = 0
+
+
+def multiplier(layers: list[dict[str, Any]]) -> None:
+    layers[0]["output"]["multiplier"][1] += 1
+
+
+def own_shift(layers: list[dict[str, Any]]) -> None:
+    layers[0]["output"]["shift"] += 1
+
+
+def own_bits(layers: list[dict[str, Any]]) -> None:
+    layers[0]["output"]["bits"][2] -= 1
+
+
+def threshold(layers: list[dict[str, Any]]) -> None:
+    layers[1]["output"]["thresholds"][0][2] += 1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize(
+    "fault", [weight_shift, dropped_bit, multiplier, own_shift, own_bits, threshold]
+)
+def test_fault_of_version_2(
+    fault: Callable[[list[dict[str, Any]]], None], architecture: Architecture, tmp_path: Path
+) -> None:
+    meant = newer(3)
+    content = meant.model_dump()
+    fault(content["layers"])
+    result = check(parse_network(content), meant, architecture, tmp_path)
+    assert not result.passed
+    assert result.mismatches > 0
+
+
+@DESIGNS
+def test_right_design_of_version_2_passes(
+    architecture: Architecture, inputs: int, tmp_path: Path
+) -> None:
+    assert check(newer(inputs), newer(inputs), architecture, tmp_path).passed
 
 
 class TheFirstWins(SerialArgmax):

@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.architectures import from_json
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
+from hwgen.sim import verilator
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
 from tests.networks import dense, network, rescale
@@ -19,12 +24,12 @@ from tests.rtl.test_architectures import CORNERS, sized
 from tests.spec.test_network import NAMES
 
 ARCHITECTURES = [
-    Architecture(),
-    Architecture(pipeline=2),
-    Architecture(bare=True),
-    Architecture(bare=True, pipeline=1),
-    Architecture(name="serial"),
-    Architecture(name="serial", macs=2),
+    Parallel(),
+    Parallel(pipeline=2),
+    Parallel(bare=True),
+    Parallel(bare=True, pipeline=1),
+    Serial(),
+    Serial(macs=2),
 ]
 NET = sized([4, 3], [4, 5], "argmax")
 
@@ -37,19 +42,22 @@ def named(network_name: str, layer_name: str) -> Network:
     return network(layers, name=network_name)
 
 
+def fitting(architecture: Architecture, net: Network) -> Architecture:
+    """``architecture`` with no more MACs than ``net`` has use for."""
+    if not isinstance(architecture, Serial):
+        return architecture
+    return Serial(macs=min(architecture.macs, max(layer.outputs for layer in net.layers)))
+
+
 def modules(verilog: str) -> list[str]:
     return re.findall(r"^module (\S+?) ?\(", verilog, re.MULTILINE)
 
 
 def declared_ports(verilog: str, top: str) -> set[tuple[str, str, int]]:
-    """Ports of module ``top`` by its header and declarations."""
-    body = verilog[verilog.index(f"module {top}(") :].split("endmodule")[0]
-    header = body[body.index("(") + 1 : body.index(")")]
-    ports = set()
-    for name in re.split(r",\s*", header):
-        direction, high = re.search(rf"(input|output) (?:\[(\d+):0\] )?{name};", body).groups()
-        ports.add((name, direction, int(high or 0) + 1))
-    return ports
+    """Ports of module ``top`` by its header."""
+    header = verilog[verilog.index(f"module {top} (") :].split(");")[0]
+    found = re.findall(r"(input|output) +(?:wire|reg) (?:\[(\d+):0\] )?(\w+)", header)
+    return {(name, direction, int(high or 0) + 1) for direction, high, name in found}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
@@ -80,12 +88,12 @@ def test_ports(tmp_path: Path) -> None:
     stream = {"clk": 1, "rst": 1, "s_axis_tvalid": 1, "s_axis_tready": 1}
     stream |= {"m_axis_tvalid": 1, "m_axis_tready": 1}
     parallel = stream | {"s_axis_tdata": 16, "m_axis_tdata": 8}
-    assert port_widths(generate(NET, Architecture(), tmp_path)) == parallel
+    assert port_widths(generate(NET, Parallel(), tmp_path)) == parallel
     serial = stream | {"s_axis_tdata": 8, "m_axis_tdata": 8}
     serial |= {"s_axis_tlast": 1, "m_axis_tlast": 1}
-    assert port_widths(generate(NET, Architecture(name="serial"), tmp_path)) == serial
-    assert port_widths(generate(NET, Architecture(bare=True), tmp_path)) == {"x": 16, "y": 2}
-    pipelined = generate(NET, Architecture(bare=True, pipeline=1), tmp_path)
+    assert port_widths(generate(NET, Serial(), tmp_path)) == serial
+    assert port_widths(generate(NET, Parallel(bare=True), tmp_path)) == {"x": 16, "y": 2}
+    pipelined = generate(NET, Parallel(bare=True, pipeline=1), tmp_path)
     assert port_widths(pipelined) == {"clk": 1, "x": 16, "y": 2}
 
 
@@ -94,10 +102,10 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
     save_network(NET, tmp_path / "net.json")
     script = (
         "import sys; from pathlib import Path\n"
-        "from hwgen.rtl.generate import generate; from hwgen.rtl.interface import Architecture\n"
+        "from hwgen.rtl.generate import generate; from hwgen.rtl.architectures import from_json\n"
         "from hwgen.spec.network import load_network\n"
         "knobs = eval(sys.argv[3])\n"
-        "generate(load_network(Path(sys.argv[1])), Architecture(**knobs), Path(sys.argv[2]))\n"
+        "generate(load_network(Path(sys.argv[1])), from_json(knobs), Path(sys.argv[2]))\n"
     )
     knobs = repr(architecture.to_json())
     texts = set()
@@ -115,16 +123,16 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
     assert len(texts) == 1
 
 
-def test_no_banner_and_no_version(tmp_path: Path) -> None:
-    verilog = Path(generate(NET, Architecture(), tmp_path).verilog).read_text("ascii")
+def test_header(tmp_path: Path) -> None:
+    verilog = Path(generate(NET, Parallel(), tmp_path).verilog).read_text("ascii")
     lines = verilog.splitlines()
-    assert lines[0] == "// hwgen_net: parallel, pipeline 0"
-    assert lines[1] == f"// network sha256 {NET.sha256()}"
+    assert lines[0].startswith("// Network net, parallel, pipeline 0; written by hwgen ")
+    assert lines[1] == f"// Network sha256 {NET.sha256()}"
     assert "Yosys" not in verilog
     assert "src =" not in verilog
 
 
-@pytest.mark.parametrize("architecture", [Architecture(), Architecture(name="serial")], ids=str)
+@pytest.mark.parametrize("architecture", [Parallel(), Serial()], ids=str)
 def test_a_module_for_each_layer(tmp_path: Path, architecture: Architecture) -> None:
     manifest = generate(named("My Net", "Hidden 1"), architecture, tmp_path)
     assert manifest.top == "hwgen_my_net"
@@ -140,7 +148,7 @@ def test_a_module_for_each_layer(tmp_path: Path, architecture: Architecture) -> 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name[:12]))
 def test_hostile_names(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "out"
-    for architecture in (Architecture(), Architecture(name="serial", macs=2)):
+    for architecture in (Parallel(), Serial(macs=2)):
         manifest = generate(named(name, name), architecture, folder)
         verilog = Path(manifest.verilog).read_bytes().decode("ascii")
         assert sorted(p.name for p in folder.iterdir()) == [f"{manifest.top}.v", "manifest.json"]
@@ -148,8 +156,10 @@ def test_hostile_names(tmp_path: Path, name: str) -> None:
         identifier = re.compile(r"[a-z][a-z0-9_]*")
         assert all(identifier.fullmatch(module) for module in modules(verilog))
         assert max(map(len, verilog.splitlines())) < 4000
-        # Only the two lines of ours are comments, and nothing is a directive but no-change ones.
-        assert verilog.count("//") == 2
+        # Names stand in comments as words, and nothing is a directive but no-change ones.
+        for comment in re.findall(r"//.*", verilog):
+            assert re.fullmatch(r"// (Network|Input|Output|Latency|This|Layer|\().*", comment)
+            assert re.fullmatch(r"[A-Za-z0-9 _.+,:;()\'/-]*", comment)
         for directive in re.findall(r"`\w+", verilog):
             assert directive in ("`timescale", "`default_nettype")
 
@@ -159,14 +169,36 @@ def test_icarus_reads_it(tmp_path: Path, architecture: Architecture) -> None:
     if shutil.which("iverilog") is None:
         pytest.skip("iverilog is not installed")
     for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
-        macs = min(architecture.macs, max(layer.outputs for layer in net.layers))
-        knobs = {**architecture.to_json(), "macs": macs}
-        manifest = generate(net, Architecture(**knobs), tmp_path / str(number))
+        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
         command = ["iverilog", "-g2005", "-t", "null", "-Wall", manifest.verilog]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         warnings = [line for line in done.stderr.splitlines() if "timescale" not in line]
         assert warnings == []
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_verilator_has_no_warning(tmp_path: Path, architecture: Architecture) -> None:
+    found = verilator.find()
+    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
+        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
+        command = [str(found.binary), "--lint-only", "-Wall", manifest.verilog]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=found.environment(),
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+def test_nothing_depends_on_initial_values(tmp_path: Path, architecture: Architecture) -> None:
+    verilog = Path(generate(NET, architecture, tmp_path).verilog).read_text("ascii")
+    assert "initial" not in verilog
+    assert not re.search(r"^\s*reg\b[^;]*=", verilog, re.MULTILINE)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
@@ -186,7 +218,7 @@ def test_yosys_reads_it(tmp_path: Path, architecture: Architecture) -> None:
 
 
 def test_folder_is_made(tmp_path: Path) -> None:
-    generate(NET, Architecture(), tmp_path / "a" / "b")
+    generate(NET, Parallel(), tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b" / "manifest.json").exists()
 
 
@@ -198,7 +230,7 @@ def test_folder_not_writable(tmp_path: Path) -> None:
             HwgenError,
             match=r"file: is no folder, a writable folder is needed$",
         ):
-            generate(NET, Architecture(), folder)
+            generate(NET, Parallel(), folder)
     assert blocked.read_text() == "kept"
     assert list(tmp_path.iterdir()) == [blocked]
 
@@ -208,14 +240,14 @@ def test_read_only_folder(tmp_path: Path) -> None:
         pytest.skip("root writes everywhere")
     tmp_path.chmod(0o500)
     with pytest.raises(HwgenError, match="cannot be written"):
-        generate(NET, Architecture(), tmp_path)
+        generate(NET, Parallel(), tmp_path)
 
 
 def test_nothing_written_when_refused(tmp_path: Path) -> None:
     large = network([dense([[1]], activation="tanh", output=rescale(16, True, 14))])
     for net, architecture in (
-        (large, Architecture()),
-        (NET, Architecture(name="serial", macs=99)),
+        (large, Parallel()),
+        (NET, Serial(macs=99)),
     ):
         with pytest.raises(HwgenError):
             generate(net, architecture, tmp_path / "out")
@@ -225,22 +257,23 @@ def test_nothing_written_when_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"name": "systolic"}, "--arch: found 'systolic', parallel or serial is needed"),
-        ({"pipeline": -1}, "--pipeline: found -1, 0 or more adder levels"),
-        ({"name": "serial", "macs": 0}, "--macs: found 0, at least 1 MAC"),
-        (
-            {"name": "serial", "pipeline": 1},
-            "--pipeline: given with serial, only parallel is pipel",
-        ),
-        ({"name": "serial", "bare": True}, "--bare: given with serial, only parallel has a bare"),
-        ({"macs": 2}, "--macs: given with parallel, only serial has MACs to count"),
+        ({"name": "systolic"}, 'arch: found "systolic", parallel or serial is needed'),
+        ({}, "arch: found null, parallel or serial is needed"),
+        ({"name": "parallel", "pipeline": -1}, "pipeline: found -1, at least 0 adder levels"),
+        ({"name": "parallel", "pipeline": True}, "pipeline: found true, must be an integer"),
+        ({"name": "parallel", "bare": 1}, "bare: found 1, must be true or false"),
+        ({"name": "serial", "macs": 0}, "macs: found 0, at least 1 MAC"),
+        ({"name": "serial", "pipeline": 1}, "pipeline: given with serial, only parallel has it"),
+        ({"name": "serial", "bare": True}, "bare: given with serial, only parallel has it"),
+        ({"name": "parallel", "macs": 2}, "macs: given with parallel, only serial has it"),
+        ({"name": "parallel", "depth": 2}, "depth: given with parallel, no architecture has it"),
     ],
 )
 def test_knobs_refused(knobs: dict, message: str) -> None:
-    with pytest.raises(HwgenError, match="^" + re.escape(message)):
-        Architecture(**knobs)
+    with pytest.raises(HwgenError, match="^" + re.escape(message) + "$"):
+        from_json(knobs)
 
 
 def test_moved_manifest(tmp_path: Path) -> None:
-    manifest = generate(NET, Architecture(), tmp_path)
+    manifest = generate(NET, Parallel(), tmp_path)
     assert manifest.moved_to(Path("elsewhere")).verilog == str(Path("elsewhere") / "hwgen_net.v")

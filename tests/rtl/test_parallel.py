@@ -11,7 +11,7 @@ import pytest
 from amaranth.back import rtlil
 
 from hwgen.rtl.generate import build
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.spec.network import Network
 from tests.networks import dense, network, rescale
 from tests.rtl.test_architectures import CORNERS, sized
@@ -94,7 +94,7 @@ LEVELLED = levelled()
 @pytest.mark.parametrize("name", LEVELLED)
 def test_adder_levels(tmp_path: Path, name: str, pipeline: int) -> None:
     pytest.importorskip("pyosys")
-    top = build(LEVELLED[name], Architecture(pipeline=pipeline))
+    top = build(LEVELLED[name], Parallel(pipeline=pipeline))
     # N levels of two-input adders sum up at most 2^N operands.
     assert largest_sum(netlist(top, tmp_path)) <= 2**pipeline
 
@@ -102,7 +102,7 @@ def test_adder_levels(tmp_path: Path, name: str, pipeline: int) -> None:
 def test_adder_levels_are_counted(tmp_path: Path) -> None:
     """The count sees the difference."""
     pytest.importorskip("pyosys")
-    top = build(LEVELLED["wide"], Architecture())
+    top = build(LEVELLED["wide"], Parallel())
     assert largest_sum(netlist(top, tmp_path)) > 8
 
 
@@ -118,7 +118,7 @@ def test_latency() -> None:
 
 
 def build_latency(net: Network, **knobs: Any) -> int:
-    top = build(net, Architecture(**knobs))
+    top = build(net, Parallel(**knobs))
     rtlil.convert(top, name="top")  # an unused design is a warning
     assert top.interval == 1
     return top.latency
@@ -127,14 +127,14 @@ def build_latency(net: Network, **knobs: Any) -> int:
 @pytest.mark.parametrize("bare", [False, True])
 @pytest.mark.parametrize("name", CORNERS)
 def test_every_corner_becomes_rtlil(name: str, bare: bool) -> None:
-    text = rtlil.convert(build(CORNERS[name], Architecture(bare=bare)), name="top", emit_src=False)
+    text = rtlil.convert(build(CORNERS[name], Parallel(bare=bare)), name="top", emit_src=False)
     assert "module \\top" in text
 
 
 def test_bare_ports() -> None:
     net = sized([4], [3], "values")
-    assert port_names(build(net, Architecture(bare=True))) == ["x", "y"]
-    assert port_names(build(net, Architecture(bare=True, pipeline=1))) == ["clk", "x", "y"]
+    assert port_names(build(net, Parallel(bare=True))) == ["x", "y"]
+    assert port_names(build(net, Parallel(bare=True, pipeline=1))) == ["clk", "x", "y"]
 
 
 def port_names(top: Any) -> list[str]:

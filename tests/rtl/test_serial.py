@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwgen.rtl.generate import build
-from hwgen.rtl.interface import Architecture
-from hwgen.rtl.serial import LaneMemory, Schedule, SerialTop, ShiftMemory
+from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import _runs
-from hwgen.rtl.serial.schedule import accumulating_cost, lanes, loading_cost
+from hwgen.rtl.serial.memory import LaneMemory, ShiftMemory
+from hwgen.rtl.serial.schedule import Schedule, accumulating_cost, lanes, loading_cost
+from hwgen.rtl.serial.top import SerialTop
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from tests.networks import corner_and_random, dense, network, networks, rescale
@@ -29,8 +30,13 @@ def check_kind(
 ) -> Streamed:
     """A serial design of either kind, with no more MACs than it has work for, computes ``x``."""
     macs = min(macs, max(layer.outputs for layer in net.layers))
-    architecture = Architecture(name="serial", macs=macs)
-    top = SerialTop(net, architecture, Schedule.of(net, macs, accumulating))
+    architecture = Serial(macs=macs)
+    top = SerialTop(
+        net,
+        architecture.input_layout(net),
+        architecture.output_layout(net),
+        Schedule.of(net, macs, accumulating),
+    )
     return check_top(net, top, architecture, x, stall, **settings)
 
 
@@ -105,8 +111,8 @@ def test_cost_counts_storage(accumulating: bool) -> None:
 
 @pytest.mark.parametrize("macs", [4, 1000])
 def test_more_macs_than_neurons(macs: int) -> None:
-    with pytest.raises(HwgenError, match=rf"^--macs: found {macs}, at most 3 can be kept busy$"):
-        build(TWO, Architecture(name="serial", macs=macs))
+    with pytest.raises(HwgenError, match=rf"^macs: found {macs}, at most 3 can be kept busy$"):
+        build(TWO, Serial(macs=macs))
 
 
 def beats(net: Network, length: int, last: list[int]) -> list[tuple[int, bool]]:

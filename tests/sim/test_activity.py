@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.flows.cli.console import Progress
-from hwgen.flows.cli.options import SynthesisOptions
 from hwgen.flows.gates import make_gates
-from hwgen.rtl.interface import Architecture, Manifest
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.activity import circle, collect
 from hwgen.sim.runner import Simulator
-from hwgen.sim.trace import Tracer, saif_toggles, vcd_toggles
+from hwgen.sim.trace import Counts, Tracer, saif_counts, vcd_counts
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.libraries.models import NETLIST, flat_verilog, net_name
 from hwgen.synth.mapping.netlist import Netlist
@@ -90,21 +93,25 @@ x#
 
 
 def test_saif() -> None:
-    assert saif_toggles(SAIF.splitlines(), "netlist") == {"n1": 3, "n22": 0}
+    found = saif_counts(SAIF.splitlines(), "netlist")
+    assert found.toggles == {"n1": 3, "n22": 0}
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_vcd(size: int) -> None:
     """X is no change, nor is a value that comes again; names may share a code."""
     chunks = (VCD[i : i + size] for i in range(0, len(VCD), size))
-    assert vcd_toggles(chunks, "netlist") == {"n1": 2, "n3": 2, "n22": 1}
+    found = vcd_counts(chunks, "netlist")
+    assert found.toggles == {"n1": 2, "n3": 2, "n22": 1}
+    assert found.high == {"n1": 5 + 5, "n3": 5 + 5, "n22": 25 - 5}  # from 5 to 10, from 20 on
+    assert found.duration == 25
 
 
 @pytest.mark.parametrize(
     "text", [b"", *(VCD[:i] for i in range(40, 90, 7)), b"$upscope\n$var 1\n#0\n1!\n"]
 )
 def test_vcd_without_the_instance(text: bytes) -> None:
-    assert vcd_toggles([text], "netlist") == {}
+    assert vcd_counts([text], "netlist") == Counts({}, {}, 0)
 
 
 def test_tracer_without_a_trace(tmp_path: Path) -> None:
@@ -112,7 +119,7 @@ def test_tracer_without_a_trace(tmp_path: Path) -> None:
     with tracer.listening():
         pass
     with pytest.raises(HwgenError, match=r"^the simulation: no vcd trace, "):
-        tracer.toggles()
+        tracer.counts()
 
 
 def test_tracer_of_a_pipe(tmp_path: Path) -> None:
@@ -120,7 +127,7 @@ def test_tracer_of_a_pipe(tmp_path: Path) -> None:
     with tracer.listening(), tracer.file.open("wb") as pipe:
         pipe.write(VCD)
         pipe.write(b'#30\n0"\n#35\n1"\n' * 100_000)
-    assert tracer.toggles() == {"n1": 200_002, "n3": 200_002, "n22": 1}
+    assert tracer.counts().toggles == {"n1": 200_002, "n3": 200_002, "n22": 1}
 
 
 def test_circle() -> None:
@@ -148,7 +155,7 @@ def test_input_changes_by_hand(simulator: Simulator, tmp_path: Path) -> None:
         inputs=" ".join(f"assign n{i} = x[{i}];" for i in range(16)),
     )
     x = np.array([[15, 0, 1, 8], [0, 0, 1, 9], [15, 3, 1, 8], [0, 3, 1, 8]])
-    manifest = sim_designs.manifest(Architecture(bare=True), 0, 1)
+    manifest = sim_designs.manifest(Parallel(bare=True), 0, 1)
     path = sim_designs.write(tmp_path, text)
     found = collect(path, manifest, sim_designs.NETWORK, x, instance="netlist", simulator=simulator)
     words = [sum(int(v) << 4 * i for i, v in enumerate(row)) for row in x]
@@ -168,7 +175,7 @@ def flat(
         folder,
         library=open_library(pdk),
         options=SynthesisOptions(),
-        progress=Progress(quiet=True),
+        progress=silent,
     )
     netlist = Netlist.read(folder / "netlist.json", gates.manifest.top)
     text = flat_verilog(netlist.flat(), gates.library, netlist.top)
@@ -187,8 +194,8 @@ def tiny() -> Network:
 @pytest.mark.parametrize(
     ("architecture", "pdk", "kind"),
     [
-        (Architecture(name="serial", macs=2), "gf180mcu", "saif"),
-        (Architecture(pipeline=1), "asap7", "vcd"),
+        (Serial(macs=2), "gf180mcu", "saif"),
+        (Parallel(pipeline=1), "asap7", "vcd"),
     ],
     ids=["serial", "pipelined"],
 )
@@ -209,6 +216,8 @@ def test_simulators_agree(
         for simulator in SIMULATORS
     )
     assert found.toggles == other.toggles
+    assert found.high == pytest.approx(other.high, abs=0.01)
+    assert found.high[net_name(dict(netlist.flat().inputs)["clk"])] == pytest.approx(0.5, abs=0.01)
     numbers = netlist.flat()
     nets = {v for i in numbers.instances for v in i.pins.values() if isinstance(v, int)}
     assert {net_name(v) for v in nets} <= set(found.toggles)
@@ -236,7 +245,7 @@ def refuse(path: Path, manifest: Manifest, x: Iterable[object], text: str) -> No
 
 def test_wrong_results_are_refused(tmp_path: Path) -> None:
     text = WIRES.format(names="n0", inputs="assign n0 = x[0];").replace("y2, y1", "y1, y2")
-    manifest = sim_designs.manifest(Architecture(bare=True), 0, 1)
+    manifest = sim_designs.manifest(Parallel(bare=True), 0, 1)
     said = r"^the netlist: activity: vector 0: expected \[.*\], got \[.*\], results of the golden"
     refuse(sim_designs.write(tmp_path, text), manifest, [[1, 2, 3, 9]], said)
 
@@ -255,5 +264,5 @@ def test_stuck_design_is_refused(tmp_path: Path) -> None:
         "    .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid),"
         "    .m_axis_tready(m_axis_tready));\nendmodule\n",
     )
-    manifest = replace(sim_designs.manifest(Architecture(pipeline=1), 2, 1))
+    manifest = replace(sim_designs.manifest(Parallel(pipeline=1), 2, 1))
     refuse(path, manifest, [[1, 2, 3, 9]], r"^the netlist: activity: cycle \d+: vector 2 is not")

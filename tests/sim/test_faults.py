@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.rtl.interface import Architecture
-from hwgen.sim.runner import Simulation, SimulationResult
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import Simulation
 from hwgen.sim.vectors import make_vectors
 from hwgen.support.errors import HwgenError
 from tests import sim_designs
 
 VECTORS = make_vectors(sim_designs.NETWORK, count=40, seed=5)
-PARALLEL = sim_designs.manifest(Architecture(name="parallel", pipeline=1), 2, 1)
-SERIAL = sim_designs.manifest(Architecture(name="serial"), 4, 10)
+PARALLEL = sim_designs.manifest(Parallel(pipeline=1), 2, 1)
+SERIAL = sim_designs.manifest(Serial(), 4, 10)
 
 HAS_ICARUS = shutil.which("iverilog") is not None
 needs_icarus = pytest.mark.skipif(not HAS_ICARUS, reason="iverilog is not installed")
@@ -150,7 +152,7 @@ def test_icarus(tmp_path: Path) -> None:
 )
 @needs_icarus
 def test_bare_pipelined(tmp_path: Path, latency: int, message: str | None) -> None:
-    architecture = Architecture(name="parallel", pipeline=1, bare=True)
+    architecture = Parallel(pipeline=1, bare=True)
     verilog = sim_designs.write(tmp_path, sim_designs.BARE)
     manifest = sim_designs.manifest(architecture, latency, 1)
     with Simulation(verilog, manifest, simulator="icarus") as simulation:
@@ -163,7 +165,7 @@ def test_bare_pipelined(tmp_path: Path, latency: int, message: str | None) -> No
 
 
 def test_bare_combinational(tmp_path: Path) -> None:
-    architecture = Architecture(name="parallel", bare=True)
+    architecture = Parallel(bare=True)
     verilog = sim_designs.write(tmp_path, sim_designs.COMBINATIONAL)
     with Simulation(verilog, sim_designs.manifest(architecture, 0, 1)) as simulation:
         assert run(simulation).failure is None

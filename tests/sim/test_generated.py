@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.runner import Simulator, run
 from hwgen.sim.vectors import make_vectors
@@ -17,12 +19,14 @@ from tests.networks import networks
 from tests.sim.test_vectors import network
 
 ARCHITECTURES = {
-    "parallel": Architecture(),
-    "pipelined": Architecture(pipeline=1),
-    "bare": Architecture(bare=True),
-    "bare-pipelined": Architecture(bare=True, pipeline=2),
-    "serial": Architecture(name="serial"),
-    "serial-2": Architecture(name="serial", macs=2),
+    "parallel": Parallel(),
+    "pipelined": Parallel(pipeline=1),
+    "bare": Parallel(bare=True),
+    "bare-pipelined": Parallel(bare=True, pipeline=2),
+    "serial": Serial(),
+    "serial-2": Serial(macs=2),
+    "bit-serial": BitSerial(),
+    "bit-serial-3": BitSerial(digit=3, stages=1),
 }
 
 CASES: list[tuple[str, str, Simulator]] = [
@@ -33,6 +37,8 @@ CASES: list[tuple[str, str, Simulator]] = [
     ("bare-pipelined", "values", "icarus"),
     ("serial", "argmax", "icarus"),
     ("serial-2", "values", "icarus"),
+    ("bit-serial", "values", "icarus"),
+    ("bit-serial-3", "argmax", "verilator"),
 ]
 
 
@@ -59,10 +65,12 @@ def test_lint(tmp_path: Path, architecture: str) -> None:
 def test_lint_of_random_networks(net: Network) -> None:
     widest = max(layer.outputs for layer in net.layers)
     for architecture in (
-        Architecture(name="parallel"),
-        Architecture(name="parallel", pipeline=1, bare=True),
-        Architecture(name="serial", macs=1),
-        Architecture(name="serial", macs=widest),
+        Parallel(),
+        Parallel(pipeline=1, bare=True),
+        Serial(macs=1),
+        Serial(macs=widest),
+        BitSerial(),
+        BitSerial(digit=3, stages=1),
     ):
         with tempfile.TemporaryDirectory() as folder:
             manifest = generate(net, architecture, Path(folder))

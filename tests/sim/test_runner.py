@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
 from hwgen.sim import runner, verilator
 from hwgen.sim.runner import Simulation, Simulator, run
 from hwgen.sim.vectors import make_vectors
+from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
 from tests import sim_designs
 
-PARALLEL = sim_designs.manifest(Architecture(name="parallel", pipeline=1), 2, 1)
+PARALLEL = sim_designs.manifest(Parallel(pipeline=1), 2, 1)
 VECTORS = make_vectors(sim_designs.NETWORK, count=4, seed=0)
 
 
@@ -110,20 +111,20 @@ def test_build_space_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unknown_simulator(tmp_path: Path) -> None:
     with pytest.raises(
-        HwgenError, match=r"^--simulator: found 'spice', verilator or icarus is needed$"
+        HwgenError, match=r"^simulator: found 'spice', verilator or icarus is needed$"
     ):
         build(tmp_path, simulator="spice")  # type: ignore[arg-type]
 
 
 def test_odd_top(tmp_path: Path) -> None:
-    odd = sim_designs.manifest(Architecture(), 1, 1)
+    odd = sim_designs.manifest(Parallel(), 1, 1)
     object.__setattr__(odd, "top", "a;b")
     with pytest.raises(HwgenError, match=r"^top: found 'a;b', a plain Verilog identifier$"):
         Simulation(tmp_path, odd)
 
 
 def test_negative_seed(tmp_path: Path) -> None:
-    with pytest.raises(HwgenError, match=r"^--seed: found -1, 0 or more$"):
+    with pytest.raises(HwgenError, match=r"^seed: found -1, 0 or more$"):
         Simulation(tmp_path, PARALLEL).run(VECTORS, seed=-1)
 
 
@@ -193,3 +194,21 @@ def test_lint_finds(tmp_path: Path) -> None:
     text = "module dut(input [1:0] a, output b);\nassign b = a;\nendmodule\n"
     [finding, *_] = verilator.lint(sim_designs.write(tmp_path, text), "dut")
     assert finding.startswith("%Warning-WIDTHTRUNC: ")
+
+
+def test_damaged_run_time_objects_are_built_anew(tmp_path: Path) -> None:
+    """What is kept has a digest, and is cleared with the rest of the cache."""
+    cache, key = Cache(tmp_path / "cache"), key_of("library")
+    for name in ("made", "next", "later"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "made" / "verilated.o").write_bytes(b"\x7fELF")
+    (tmp_path / "made" / "Vtop.o").write_bytes(b"the design's own")
+    verilator._keep_runtime(tmp_path / "made", cache, key)
+    assert verilator._restore_runtime(tmp_path / "next", cache, key) == ["verilated.o"]
+    assert (tmp_path / "next" / "verilated.o").read_bytes() == b"\x7fELF"
+    (entry,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    entry.write_bytes(entry.read_bytes()[:-1] + b"?")
+    assert verilator._restore_runtime(tmp_path / "later", cache, key) == []
+    assert not list((tmp_path / "later").iterdir())
+    verilator._keep_runtime(tmp_path / "made", cache, key)
+    assert cache.clear() == 1

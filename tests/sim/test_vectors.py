@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.rtl.interface import Architecture, input_layout
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim.job import Job
 from hwgen.sim.vectors import corners, expected_results, make_vectors, random_vectors
 from hwgen.spec import golden
@@ -112,7 +113,7 @@ def test_corners_distinct_and_limited() -> None:
 
 
 def test_make_vectors_none() -> None:
-    with pytest.raises(HwgenError, match=r"^--vectors: found 0, at least 1 vector$"):
+    with pytest.raises(HwgenError, match=r"^vectors: found 0, at least 1 vector$"):
         make_vectors(network(), count=0, seed=0)
 
 
@@ -128,11 +129,11 @@ def test_make_vectors_outside_format() -> None:
 
 def test_job_round_trip(tmp_path: Path) -> None:
     vectors = make_vectors(NETWORK, count=12, seed=1)
-    for architecture in (Architecture(), Architecture(name="serial")):
+    for architecture in (Parallel(), Serial()):
         job = Job.of(manifest(architecture, 1, 1), vectors.x, vectors.expected, 9)
         job.save(tmp_path)
         assert Job.load(tmp_path) == job
-        layout = input_layout(NETWORK, architecture)
+        layout = architecture.input_layout(NETWORK)
         assert [layout.unpack(beats) for beats in job.x] == vectors.x.tolist()
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import resource
 import time
@@ -643,8 +644,8 @@ def test_ten_million_weights(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(
         HwgenError,
-        match=r"large\.json: layers: 10,000,0\d\d weights, about 150 mm2 serial or 3,000 mm2 "
-        r"parallel in a 130 nm process, at most 100,000 are taken \(--max-weights\)$",
+        match=r"large\.json: layers: 10,000,0\d\d weights, about 150 mm2 in a ROM or 3,000 mm2 "
+        r"hard-wired in a 130 nm process, at most 100,000 are taken \(--max-weights\)$",
     ):
         load_network(path)
     assert time.monotonic() - start < 2
@@ -656,7 +657,7 @@ def test_weights_limit_is_exact(tmp_path: Path) -> None:
     load_network(path, max_weights=10)
     refused(
         path,
-        "layers: 10 weights, about 0 mm2 serial or 0 mm2 parallel in a 130 nm process, "
+        "layers: 10 weights, about 0 mm2 in a ROM or 0 mm2 hard-wired in a 130 nm process, "
         "at most 9 are taken (--max-weights)",
         max_weights=9,
     )
@@ -665,7 +666,7 @@ def test_weights_limit_is_exact(tmp_path: Path) -> None:
 def test_weights_limit_is_adjustable(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     write_large(path, 200_000)
-    with pytest.raises(HwgenError, match=r": layers: 200,004 weights, about 3 mm2 serial"):
+    with pytest.raises(HwgenError, match=r": layers: 200,004 weights, about 3 mm2 in a ROM"):
         load_network(path)
     with pytest.raises(HwgenError, match=r": layers\[0\]\.weights\[0\]: 1000 codes, 3 as input"):
         load_network(path, max_weights=200_004)
@@ -719,3 +720,9 @@ def test_weight_values() -> None:
     np.testing.assert_array_equal(layer.codes, [[0, 3, 3, 2]])
     np.testing.assert_array_equal(layer.weight_values, [[0, 100, 100, -100]])
     assert (layer.weight_value_bits, layer.fan_in, layer.outputs) == (8, 4, 1)
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.json")
+    with pytest.raises(HwgenError, match=r"net\.json: is no plain file, a network file is needed"):
+        load_network(tmp_path / "net.json")

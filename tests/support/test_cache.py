@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.support.cache import Cache, key_of, open_cache
+from hwgen.rtl.generate import generate
+from hwgen.rtl.parallel import Parallel
+from hwgen.support.cache import Cache, cache_folder, key_of, open_cache, tools_can_cache
 from hwgen.support.errors import HwgenError
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping import flow as flow_module
 from hwgen.synth.mapping.recipe import RECIPES
+from tests.networks import dense, network
 
 TWO_LAYERS = """
 module one (input [3:0] a, input [3:0] b, output [7:0] y);
@@ -195,3 +198,37 @@ def test_entries_name_nothing(tmp_path: Path) -> None:
     assert set(netlist["modules"]) == {"top", "uno", "two"}
     assert "mezzo[0]" in netlist["modules"]["top"]["netnames"]
     assert "first" in netlist["modules"]["top"]["cells"]
+
+
+def test_verilog_is_written_without_a_cache_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Amaranth's Yosys dies without one; it gets one for the time."""
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    manifest = generate(network([dense([[1]])]), Parallel(), tmp_path / "out")
+    assert "module hwgen_net(" in Path(manifest.verilog).read_text()
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "HOME"])
+def test_tools_get_a_cache_folder(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
+    before = dict(os.environ)
+    with tools_can_cache():
+        given = Path(os.environ["XDG_CACHE_HOME"])
+        assert given.is_dir()
+    assert not given.exists()
+    assert dict(os.environ) == before
+
+
+def test_cache_folder_is_that_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "hwgen"
+    with tools_can_cache():
+        assert os.environ["XDG_CACHE_HOME"] == str(tmp_path)

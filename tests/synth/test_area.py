@@ -8,16 +8,19 @@ import re
 from pathlib import Path
 
 import pytest
-from amaranth.back import verilog
+from amaranth.back import rtlil
 from amaranth.hdl import Module, Shape, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
-from hwgen.rtl.parallel.top import ParallelArgmax
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.parallel.argmax import ParallelArgmax
 from hwgen.rtl.requantize import Requantizer, lookup
-from hwgen.rtl.serial import MacChain, ShiftMemory
+from hwgen.rtl.serial import Serial
+from hwgen.rtl.serial.macs import MacChain
+from hwgen.rtl.serial.memory import ShiftMemory
+from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
 from hwgen.synth import SynthesisReport, open_library, synthesize
 from tests.networks import dense, network, rescale
@@ -31,7 +34,8 @@ class Requantize(wiring.Component):
     def __init__(self) -> None:
         output = rescale(4, False, 0)
         layer = network([dense([[1]], output=output, activation="relu")]).layers[0]
-        self.requantizer = Requantizer(layer=layer, fraction=3, accumulator=(-512, 507))
+        rescaling = layer.rescales(3)[0]
+        self.requantizer = Requantizer(rescale=rescaling, accumulator=(-512, 507))
         super().__init__({"i": In(signed(10)), "o": Out(4)})
 
     def elaborate(self, platform: object) -> Module:
@@ -75,15 +79,15 @@ UNIT_AREAS = {
 }
 
 DIGITS = {
-    "parallel": Architecture(name="parallel"),
-    "parallel, pipeline 2": Architecture(name="parallel", pipeline=2),
-    "serial, 1 MAC": Architecture(name="serial", macs=1),
-    "serial, 4 MACs": Architecture(name="serial", macs=4),
+    "parallel": Parallel(),
+    "parallel, pipeline 2": Parallel(pipeline=2),
+    "serial, 1 MAC": Serial(macs=1),
+    "serial, 4 MACs": Serial(macs=4),
 }
 
 
 def unit(name: str, pdk: str, folder: Path) -> SynthesisReport:
-    text = verilog.convert(UNITS[name](), name="top", emit_src=False, strip_internal_attrs=True)
+    text = verilog_of(rtlil.convert(UNITS[name](), name="top", emit_src=False))
     (folder / "unit.v").write_text(text)
     return synthesize(folder / "unit.v", "top", library=open_library(pdk), out_dir=folder)
 

@@ -55,7 +55,7 @@ def test_units_and_tables():
     assert table.at(0.02, 0.001) == pytest.approx(0.002)
     assert table.at(0.015, 0.0015) == pytest.approx(0.003)
     assert table.at(0.01, 0.003) == pytest.approx(0.007)
-    assert table.at(0.0, 0.0) == pytest.approx(0.001)
+    assert table.at(0.0, 0.0) == pytest.approx(-0.003)
 
 
 def test_pins_of_one_group():
@@ -130,7 +130,7 @@ def test_wrong_figure(old, new, message):
 
 
 def test_unreadable(tmp_path):
-    with pytest.raises(HwgenError, match=r"none\.lib: cannot be read \(No such file"):
+    with pytest.raises(HwgenError, match=r"none\.lib: No such file"):
         read_liberty(tmp_path / "none.lib")
 
 
@@ -152,7 +152,7 @@ def test_too_long_is_refused_before_it_is_read(tmp_path):
     with path.open("wb") as file:
         file.truncate(500 * 2**20)
     started = time.monotonic()
-    message = r"a\.lib: more than 256 MiB of text, a Liberty file may be at most that long"
+    message = r"a\.lib: too long, at most 268,435,456 bytes"
     with pytest.raises(HwgenError, match=message):
         open_library(None, [path])
     assert time.monotonic() - started < 0.1

@@ -8,7 +8,8 @@ import pytest
 
 from hwgen.flows.cli.main import run as hwgen
 from hwgen.rtl.generate import generate
-from hwgen.rtl.interface import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.serial import Serial
 from hwgen.sim.runner import run
 from hwgen.sim.vectors import make_vectors
 from hwgen.synth import measure, open_library, synthesize
@@ -20,8 +21,8 @@ from tests.synth.test_liberty import SMALL
 from tests.synth.test_library import LIBRARIES, foundry, needs_foundry
 
 ARCHITECTURES = {
-    "serial": Architecture(name="serial"),
-    "bare": Architecture(name="parallel", bare=True),
+    "serial": Serial(),
+    "bare": Parallel(bare=True),
 }
 
 

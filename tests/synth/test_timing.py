@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from hwgen.flows.cli.synth import show_areas
+from hwgen.flows.synthesis import DesignReport
+from hwgen.rtl.parallel import Parallel
 from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin, State, Table
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.report import measure_netlist
@@ -213,8 +215,9 @@ def test_submodule_that_hands_on_its_input() -> None:
 
 
 def test_path_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    report = measure_netlist(design(top=RING), LIBRARY).to_json()
-    show_areas({**report, "top": "top", "latency_cycles": 1, "interval_cycles": 1})
+    report = measure_netlist(design(top=RING), LIBRARY)
+    about = {"top": "top", "latency_cycles": 1, "interval_cycles": 1, "network_sha256": ""}
+    show_areas(DesignReport(**vars(report), arch=Parallel(), **about))
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     at = shown.index(["from", "to", "stages", "ns", "setup", "ns", "fastest", "clock", "MHz"])
     assert shown[at + 1] == ["state[1]", "state[1]", "4", "0.88", "0.07", "1,136.4"]

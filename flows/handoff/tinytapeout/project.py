@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.flows.handoff.librelane import HIERARCHY, Process
+from hwgen.flows.handoff.librelane import NETLIST, SOURCE, Process
 from hwgen.flows.handoff.tinytapeout.tile import OUTPUTS, PINS, PREFIX, RESET_CYCLES
-from hwgen.rtl.interface import Layout, Manifest
+from hwgen.rtl.interface import Layout
+from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import module_name
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError, printable
@@ -107,15 +108,18 @@ def top_module(network: Network, author: str) -> str:
     return PREFIX + "_".join(filter(None, parts))
 
 
-def config_text(process: Process, period: float, tiles: Tiles) -> str:
-    """``src/config.json``: what Tiny Tapeout prescribes, with our clock (ns) and density."""
+def config_text(process: Process, period: float, tiles: Tiles, *, netlist: bool) -> str:
+    """``src/config.json``: what Tiny Tapeout prescribes, with our clock (ns) and density.
+
+    ``netlist``: the Verilog is one of the process's cells.
+    """
     content: dict[str, Any] = {
         "PL_TARGET_DENSITY_PCT": min(95, max(_DENSITY, math.ceil(tiles.fill) + 10)),
         "CLOCK_PERIOD": period,
         "CLOCK_PORT": "clk",
         "PL_RESIZER_HOLD_SLACK_MARGIN": 0.1,
         "GRT_RESIZER_HOLD_SLACK_MARGIN": 0.05,
-        **HIERARCHY,
+        **(NETLIST if netlist else SOURCE),
         "RUN_LINTER": True,
         "LINTER_INCLUDE_PDK_MODELS": True,
         "RUN_KLAYOUT_XOR": False,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwgen.rtl.interface import Manifest
-from hwgen.sim.runner import Bench, Progress, Simulation, SimulationResult, Simulator
+from hwgen.rtl.manifest import Manifest
+from hwgen.sim.result import SimulationResult
+from hwgen.sim.runner import Bench, Progress, Simulation, Simulator
 from hwgen.sim.vectors import Vectors
 
 TILE = Bench("hwgen.flows.handoff.tinytapeout.bench", ("full speed", "stalls", "reset"))
@@ -28,10 +29,16 @@ def run_tile(
     *,
     simulator: Simulator = "verilator",
     seed: int = 0,
+    extra_sources: Sequence[Path] = (),
     timeout: float = 900.0,
     progress: Progress | None = None,
 ) -> SimulationResult:
     """Build a tile, run the regression once, clean up.
+
+    Parameters
+    ----------
+    extra_sources
+        Verilog that ``verilog`` needs besides: the models of a netlist's cells.
 
     Raises
     ------
@@ -39,6 +46,11 @@ def run_tile(
         As of :class:`hwgen.sim.runner.Simulation`; a tile that misbehaves is a result instead.
     """
     with TileSimulation(
-        verilog, manifest, simulator=simulator, timeout=timeout, progress=progress
+        verilog,
+        manifest,
+        simulator=simulator,
+        extra_sources=extra_sources,
+        timeout=timeout,
+        progress=progress,
     ) as simulation:
         return simulation.run(vectors, seed=seed)

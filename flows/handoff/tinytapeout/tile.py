@@ -9,16 +9,16 @@ high; valid, once high, stays and its byte does not change until then. No output
 within the clock. Inputs change in step with ``clk``; ``rst_n`` alone may change at any time.
 """
 
-from enum import Flag, auto
-
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.generate import Top, build, verilog_text
-from hwgen.rtl.interface import Architecture, Layout, Manifest, Port, input_layout, output_layout
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.generate import build, verilog_text
+from hwgen.rtl.interface import Layout, Port
+from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import layer_module
-from hwgen.rtl.serial import Schedule
+from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 
@@ -239,18 +239,15 @@ def build_tile(network: Network, architecture: Architecture) -> TinyTapeoutTop:
         The architecture is bare, or as of :func:`hwgen.rtl.generate.build`.
     """
     if architecture.bare:
-        raise HwgenError("--bare", "given with tinytapeout", "the tile needs a handshake")
+        raise HwgenError("bare", "given with tinytapeout", "the tile needs a handshake")
     core = build(network, architecture)
-    source, sink = input_layout(network, architecture), output_layout(network, architecture)
-    work = 1
-    if architecture.name == "serial":
-        work = Schedule.of(network, architecture.macs).phases[0].words
+    source, sink = architecture.input_layout(network), architecture.output_layout(network)
     return TinyTapeoutTop(
         core,
         source,
         sink,
-        latency=core.latency + work + 1,
-        interval=_interval(network, architecture, source, sink),
+        latency=core.latency + core.accept + 1,
+        interval=core.paced(source.width // 8, sink.width // 8 + 1),
     )
 
 
@@ -275,8 +272,8 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
         latency_cycles=component.latency,
         interval_cycles=component.interval,
         ports=list(_PORTS),
-        input=input_layout(network, architecture),
-        output=output_layout(network, architecture),
+        input=architecture.input_layout(network),
+        output=architecture.output_layout(network),
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         layer_modules=[f"{top}_core_{module}" for module in modules],
@@ -296,79 +293,3 @@ def _count(m: Module, name: str, number: int, step: Value) -> Value:
         with m.If(at_end):
             m.d.sync += counter.eq(0)
     return at_end
-
-
-class _Step(Flag):
-    """What a clock of an inference waits for, or does."""
-
-    NOTHING = 0
-    WAIT = auto()
-    """The index of the inference before must have been taken."""
-    VALUE = auto()
-    """A beat of the result is handed on."""
-    INDEX = auto()
-    """The index is known; it is handed on from the next clock on."""
-    NEED = auto()
-    """A beat of the input must be there."""
-    TAKE = auto()
-    """A beat of the input is taken."""
-
-
-def _interval(network: Network, architecture: Architecture, source: Layout, sink: Layout) -> int:
-    """Clocks from one vector to the next in the long run.
-
-    Beats come at least ``source.width / 8`` clocks apart; they leave at least one clock more than
-    ``sink.width / 8`` apart.
-    """
-    load, drain = source.width // 8, sink.width // 8 + 1
-    if architecture.name == "parallel":
-        return max(load, drain)
-    steps = _steps(Schedule.of(network, architecture.macs), network.output == "argmax")
-    now = taken = given = 0
-    loaded: list[int] = []
-    for _ in range(4):
-        for step in steps:
-            now += 1
-            if _Step.WAIT in step:
-                now = max(now, given)
-            if _Step.VALUE in step:
-                given = now = max(now, given + drain)
-            if _Step.INDEX in step:
-                given = max(now + 1, given + drain)
-            if _Step.NEED in step:
-                now = max(now, taken + load)
-            if _Step.TAKE in step:
-                taken = now
-        loaded.append(taken)
-    return loaded[-1] - loaded[-2]
-
-
-def _steps(schedule: Schedule, argmax: bool) -> list[_Step]:
-    """Each clock of an inference that nothing holds up.
-
-    A result that a layer computes is handed on in the clock after its turn; the last one in the
-    first clock of the next inference.
-    """
-    steps: list[_Step] = []
-    turns = schedule.phases[-1].turns
-    results = [_Step.NOTHING if argmax else _Step.VALUE] * turns
-    if argmax:
-        results[0] |= _Step.WAIT
-        results[-1] |= _Step.INDEX
-    ready = _Step.NOTHING
-    for number, phase in enumerate(schedule.phases):
-        ends = number == len(schedule.phases) - 1
-        if number in schedule.settling:
-            steps.append(_Step.NOTHING)
-        for turn in range(phase.turns):
-            clocks = [_Step.NOTHING] * phase.words
-            if number == 0:
-                clocks[0] |= _Step.NEED
-                clocks[-1] |= _Step.TAKE
-            elif ends and schedule.drains:
-                clocks[0] |= results[turn]
-            clocks[0] |= ready
-            ready = results[turn] if ends and not schedule.drains else _Step.NOTHING
-            steps += clocks
-    steps[0] |= ready
-    return steps

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hwgen.frontends.onnx.text import domain_of, natural, text_of
 from hwgen.support.errors import HwgenError
+from hwgen.support.extras import need
 
 MAX_FILE_BYTES = 1 << 28
 """Largest model file, and most bytes of all its tensors together."""
@@ -154,6 +155,7 @@ def load_model(path: Path) -> Graph:
 
 def _parse(path: Path) -> Any:
     """The file's message, in which nothing has been looked at."""
+    need("onnx")
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from onnx import ModelProto
 

@@ -1,9 +1,9 @@
-"""What different bounds ask of an accumulator, in bits of a signed integer (papers 3 and 5).
+"""What different bounds ask of an accumulator, in bits of a signed integer ([3, 5]).
 
 For K inputs of N bits (s = 1 if signed, else 0), weights of M bits w:
 
 - data type: ``P >= a + log2(1 + 2^-a) + 1`` with ``a = log2(K) + N + M - 1 - s``;
-- A2Q (Colbert 2023): ``sum|w| <= (2^(P-1) - 1) * 2^(s-N)`` for every neuron;
+- A2Q ([6] of docs/references.md): ``sum|w| <= (2^(P-1) - 1) * 2^(s-N)`` for every neuron;
 - exact: the interval of docs/arithmetic.md, with the bias, that the network file is held to.
 
 The first two do not know of biases.

@@ -15,7 +15,8 @@ A price on signed digits draws the table to values that are cheap as hard-wired 
 import numpy as np
 
 from hwgen.frontends.quantize.floatmodel import Floats
-from hwgen.frontends.quantize.grids import TableGrid, digit_counts
+from hwgen.frontends.quantize.grids import TableGrid
+from hwgen.rtl.digits import digit_counts
 from hwgen.spec.arithmetic import Integers
 
 DRAWN = 1.5

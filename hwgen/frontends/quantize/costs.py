@@ -1,4 +1,6 @@
-"""What a network costs: bits of memory, and bit products of its multiplications (paper 3).
+"""What a network costs: bits of memory, and bit products of its multiplications ([3]).
+
+[3] is Goyal et al. in docs/references.md.
 
     memory          = sum over weights and activations of their widths
     multiplications = sum over weights of (width of the weight) * (width of its input)

@@ -3,8 +3,9 @@
 Fraction bits are tried around the one that just holds the largest weight, and the least error of
 the sums decides. An accumulator of P bits admits only fractions under which the exact interval of
 each neuron (docs/arithmetic.md) fits. The finest of them use the accumulator fully, and only around
-these is looked (paper 5). One fraction finer, a neuron may be brought within the limit by taking
-the same amount off the magnitude of each of its weights, the nearest point of smaller ``sum|w|``.
+these is looked ([5] of docs/references.md). One fraction finer, a neuron may be brought within the
+limit by taking the same amount off the magnitude of each of its weights, the nearest point of
+smaller ``sum|w|``.
 """
 
 from dataclasses import dataclass, replace

@@ -7,7 +7,6 @@ from itertools import product
 
 import numpy as np
 
-from hwgen.frontends.quantize.area import estimate
 from hwgen.frontends.quantize.builder import Builder, LayerPlan, Plan
 from hwgen.frontends.quantize.equalize import centred, equalized
 from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
@@ -15,6 +14,7 @@ from hwgen.frontends.quantize.scoring import Score, Scorer
 from hwgen.frontends.quantize.search import Cost, Search, Space, described
 from hwgen.frontends.quantize.settings import Settings
 from hwgen.frontends.quantize.splitting import Split, blended, split
+from hwgen.rtl.architectures import family
 from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import quantize as quantize_values
@@ -269,14 +269,14 @@ class _Run:
     def _cost(self) -> Cost:
         model, settings = self.builder.model, self._settings
         if settings.minimize == "area":
-            arch = settings.area_of
+            arch = family(settings.area_of)()
 
             def area(plan: Plan) -> float:
                 try:
                     stages = self.builder.stages(plan)
                 except HwgenError:  # an accumulator is too narrow for it
                     return math.inf
-                return estimate(stages[-1].layers, stages[0].format, arch)
+                return arch.estimated_area(stages[-1].layers, stages[0].format)
 
             return area
         multiplied = settings.codebook_bits if settings.codebook else None
@@ -296,7 +296,7 @@ class _Run:
         return cost
 
     def _filling(self) -> Plan:
-        """The best of the plans that use the accumulator fully (paper 5).
+        """The best of the plans that use the accumulator fully (de Bruin et al., [5]).
 
         A width of a layer's input leaves one finest fraction for its weights, so the plans are as
         many as the widths of input and hidden values. All are tried, or, where these are too many,

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from hwgen.frontends.quantize.floatmodel import Floats
-from hwgen.rtl.parallel.addergraph import signed_digits
+from hwgen.rtl.digits import digit_counts
 from hwgen.spec.arithmetic import Integers
 
 
@@ -55,9 +55,3 @@ class TableGrid:
             better = error < best
             best[better], found[better] = error[better], value
         return found
-
-
-def digit_counts(values: Integers) -> Integers:
-    """Nonzero signed digits of every element."""
-    counts = [len(signed_digits(value)) for value in values.ravel().tolist()]
-    return np.array(counts, np.int64).reshape(values.shape)

@@ -24,41 +24,44 @@ def read_samples(path: Path) -> tuple[Integers, Integers | None]:
     HwgenError
         Unreadable, or not numbers.
     """
-    path = Path(path)
-    x, y = data._read_csv(path) if path.suffix.lower() == ".csv" else data._read_npz(path)
+    x, y = data.read_arrays(path)
     if x.dtype.kind not in "iubf":
         raise HwgenError(f"{path}: x", f"type {x.dtype}", "integers or floats are needed")
     return x, y
 
 
-def as_reals(path: Path, x: Integers, settings: Settings) -> tuple[Floats, Settings]:
+def as_reals(name: object, x: Integers, settings: Settings) -> tuple[Floats, Settings]:
     """Real values of ``x``; integers are codes, and decide the input format where none is given.
+
+    ``name`` is the file's, for refusals, or ``""``.
 
     Without a format they stand for themselves: no fraction bits, and as many bits as they need.
     """
+    where = f"{name}: x" if name else "x"
     if x.dtype.kind == "f":
-        return x.astype(np.float64), settings
+        with np.errstate(over="ignore"):  # beyond a double is infinite, and refused as that
+            return x.astype(np.float64), settings
     if settings.input_format is None:
-        settings = replace(settings, input_format=_format_of(path, x))
+        settings = replace(settings, input_format=_format_of(where, x))
     target = settings.input_format
     if target is None:  # given or found above
-        raise HwgenError(f"{path}: x", "no format", "--input-format is needed")
+        raise HwgenError(where, "no format", "--input-format is needed")
     low, high = _ends(x)
     if low < target.minimum or high > target.maximum:
         raise HwgenError(
-            f"{path}: x",
+            where,
             f"codes {low}..{high}",
             f"{target.minimum}..{target.maximum} in the input format {target}",
         )
     return real(x.astype(np.int64), target.fraction_bits), settings
 
 
-def _format_of(path: Path, x: Integers) -> Format:
+def _format_of(where: str, x: Integers) -> Format:
     low, high = _ends(x)
     bits = signed_width(low, high) if low < 0 else max(1, high.bit_length())
     if bits > _WIDEST:
         raise HwgenError(
-            f"{path}: x",
+            where,
             f"integers {low}..{high}",
             f"at most {_WIDEST} bits as codes (real values need a decimal point)",
         )

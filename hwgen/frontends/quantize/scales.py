@@ -21,8 +21,8 @@ FINER = 6
 def holding_fraction(size: float, bits: int, signed: bool) -> int:
     """Most fraction bits at which ``size`` still rounds to a code within the format.
 
-    ``f = floor(log2((max + 1/2) / size))`` where max is the largest code; paper 3 of
-    docs/quantize.md has ``BW - 1 - ceil(log2 max|x|)``, which is one less for some sizes.
+    ``f = floor(log2((max + 1/2) / size))`` where max is the largest code; [3] of
+    docs/references.md has ``BW - 1 - ceil(log2 max|x|)``, which is one less for some sizes.
     """
     top = Format(bits=bits, signed=signed, fraction_bits=0).maximum
     if not np.isfinite(size) or size <= 0:

@@ -84,7 +84,7 @@ class Scorer:
 
 
 def relative_loss(wanted: float, found: float) -> float:
-    """``(wanted - found) / wanted`` (paper 3); negative where the found accuracy is better."""
+    """``(wanted - found) / wanted`` ([3] of docs/references.md); negative for a better one."""
     return (wanted - found) / wanted if wanted > 0 else 0.0
 
 

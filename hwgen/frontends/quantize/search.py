@@ -1,8 +1,8 @@
 """The smallest widths within a budget of accuracy.
 
-After paper 3: one bit less at a time, fraction bits that follow or stay (its (BW-1, F-1) and
-(BW-1, F), here steps around the fraction that fits the narrower width), a probe past a failure, and
-a look at the neighbourhood in the end. Different from it:
+After Goyal et al. ([3] of docs/references.md): one bit less at a time, fraction bits that follow or
+stay (its (BW-1, F-1) and (BW-1, F), here steps around the fraction that fits the narrower width),
+a probe past a failure, and a look at the neighbourhood in the end. Different from it:
 
 - Every width of the network competes for each bit: the step is taken that saves the most cost for
   the error that it adds. The paper goes through weights, biases and activations, layer by layer,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hwgen.frontends.quantize.scales import Criterion
+from hwgen.rtl.architectures import DEFAULT, family
 from hwgen.spec.formats import Format
 from hwgen.support.errors import HwgenError
 
@@ -81,12 +82,13 @@ class Settings:
     accumulator_bits: int | None = None
     budget: float | None = None
     minimize: Minimize = "multiplications"
-    area_of: Literal["parallel", "serial"] = "parallel"
+    area_of: str = DEFAULT.name
     validation_share: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
         self._check_widths()
+        family(self.area_of)
         if not 50 < self.percentile <= 100:
             raise HwgenError("percentile", str(self.percentile), "more than 50, at most 100")
         if self.budget is not None and not 0 <= self.budget < 1:

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from hwgen.spec.data import quantize
 from hwgen.spec.formats import Format
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
+from hwgen.support.temporary import temporary_folder
 
 
 def as_brevitas(student: Quantized) -> nn.Module:
@@ -86,7 +86,7 @@ def exported(model: nn.Module, features: int) -> bytes:
     import onnx
     from brevitas.export import export_qonnx
 
-    with tempfile.TemporaryDirectory(prefix="hwgen-train-") as folder, _silent():
+    with temporary_folder("train") as folder, _silent():
         path = Path(folder) / "model.onnx"
         export_qonnx(model, torch.zeros(1, features), export_path=str(path))
         proto = onnx.load(str(path))
@@ -111,7 +111,7 @@ def _silent() -> Iterator[None]:
 
 def imported_bytes(content: bytes, name: str) -> Imported:
     """The network of what :func:`exported` wrote, deciding for a class."""
-    with tempfile.TemporaryDirectory(prefix="hwgen-train-") as folder:
+    with temporary_folder("train") as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(content)
         return import_model(path, ImportOptions(name=name, output="argmax"))

@@ -1,6 +1,7 @@
 """Samples to train with: read or taken from scikit-learn, split by class, scaled."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import numpy as np
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.quantize.samples import read_samples
 from hwgen.frontends.train.settings import INSTALL, DataTable
+from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
+from hwgen.spec.data import MAX_CSV_BYTES
 from hwgen.support.errors import HwgenError
+from hwgen.support.files import read_plain
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
@@ -75,8 +79,8 @@ def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
         raise HwgenError(table.source, f"{len(classes)} class", "at least 2 are needed")
     if table.image is not None and table.image[0] * table.image[1] != x.shape[1]:
         raise HwgenError("data.image", f"{table.image}", f"rows x columns must be {x.shape[1]}")
-    labels = tuple(f"{one:g}" for one in classes)
-    return Samples(train=train, validation=validation, test=test, labels=labels)
+    names = tuple(one if isinstance(one, str) else f"{one:g}" for one in classes.tolist())
+    return Samples(train=train, validation=validation, test=test, labels=names)
 
 
 def _read(source: str, folder: Path) -> tuple[Floats, Floats]:
@@ -90,11 +94,16 @@ def _read(source: str, folder: Path) -> tuple[Floats, Floats]:
         x, classes = _headless(path) or read_samples(path)
         if classes is None:
             raise HwgenError(f"{path}: y", "none", "training needs a class for each sample")
-        x, y = x.astype(np.float64), np.asarray(classes, np.float64)
+        x, y = x.astype(np.float64), np.asarray(classes)
         source = str(path)
+        if labels.is_regression(y):
+            first = y[y != np.rint(y)][0]
+            allowed = "classes: training is for them, regression is quantized (hwgen quantize)"
+            raise HwgenError(f"{path}: y", f"found {first:g}", allowed)
+        y = y if labels.is_text(y) else y.astype(np.float64)
     if x.ndim != 2 or not x.size or y.shape != (len(x),):
         raise HwgenError(f"{source}: x", f"shape {x.shape}", "samples x features are needed")
-    if not np.isfinite(x).all() or not np.isfinite(y).all():
+    if not np.isfinite(x).all() or (y.dtype.kind == "f" and not np.isfinite(y).all()):
         raise HwgenError(source, "NaN or infinity", "every value must be finite")
     return x, y
 
@@ -113,13 +122,14 @@ def _headless(path: Path) -> tuple[Floats, Floats] | None:
     if path.suffix.lower() != ".csv":
         return None
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            first = next(csv.reader(stream), [])
-            [float(cell) for cell in first]
-            if len(first) < 2:
-                return None
-        table = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
-    except (OSError, ValueError, csv.Error):
+        content = read_plain(path, "a data file is needed", MAX_CSV_BYTES)
+        text = content.decode("utf-8-sig")
+        first = next(csv.reader(text.splitlines()), [])
+        [float(cell) for cell in first]
+        if len(first) < 2:
+            return None
+        table = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
+    except (ValueError, csv.Error):
         return None  # what is wrong is said by the reader of files with a header
     return table[:, :-1], table[:, -1]
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hwgen.support.extras import hint
 from hwgen.support.toml import AsTuple, Number, Table
 
 Bits = Annotated[int, Field(ge=2, le=16)]
@@ -12,7 +13,7 @@ BitList = Bits | Annotated[tuple[Bits, ...], AsTuple]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 
-INSTALL = "pip install -e '.[train]' in hwgen's folder brings it"
+INSTALL = hint("torch")
 """What to do where a package that training needs is missing."""
 
 

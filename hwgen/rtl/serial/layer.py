@@ -113,7 +113,10 @@ class SerialLayer(wiring.Component):
         accumulator, y = getattr(self, f"accumulator{i}"), getattr(self, f"y{i}")
         chosen = [[self._neurons.variant_of[j] for j in page] for page in handed]
         used = sorted({variant for page in chosen for variant in page})
-        results = [self._neurons.variants[v].build(m, f"y{i}_{v}", accumulator) for v in used]
+        factors = {v: self._factor(m, f"multipliers{i}_{v}", handed, v) for v in used}
+        results = [
+            self._neurons.variants[v].build(m, f"y{i}_{v}", accumulator, factors[v]) for v in used
+        ]
         if len(used) == 1:
             m.d.comb += y.eq(results[0])
             return
@@ -125,6 +128,20 @@ class SerialLayer(wiring.Component):
                     m.d.comb += y.eq(result)
             with m.Default():
                 m.d.comb += y.eq(results[-1])
+
+    def _factor(self, m: Module, name: str, handed: list[list[int]], variant: int) -> Value | None:
+        """The multiplier of the neuron that requantizer ``variant`` is at, where it takes one."""
+        multipliers = self._neurons.variants[variant].multipliers
+        if not multipliers:
+            return None
+        own = [
+            [m if of == variant else multipliers[0] for m, of in page]
+            for page in (
+                [(self._neurons.multipliers[j], self._neurons.variant_of[j]) for j in page]
+                for page in handed
+            )
+        ]
+        return self._rom(m, name, own, shape_of(0, multipliers[-1]))
 
     def _read_weights(self, m: Module) -> None:
         """A ROM of the codes of all lanes, and a decoder for each where there is a codebook."""

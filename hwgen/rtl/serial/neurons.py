@@ -1,9 +1,12 @@
 """The numbers of a layer's neurons: their requantizers, biases and widths."""
 
+from dataclasses import replace
+
 from hwgen.rtl.requantize import Requantizer, requantizers
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network, parse_network
+from hwgen.spec.rescale import Rescale
 
 
 class Neurons:
@@ -20,7 +23,10 @@ class Neurons:
     code_shift
         Left shift that makes such a weight of the one in the file; None where inputs differ in it.
     variants
-        A requantizer for each rescale; its interval covers the neurons that share it.
+        A requantizer for each rescale but for its multiplier; its interval covers the neurons that
+        share it.
+    multipliers
+        That of each neuron.
     variant_of
         Index of each neuron's requantizer.
     biases
@@ -43,15 +49,15 @@ class Neurons:
         self.weights = self.layer.aligned_weights(alignment)
         self.code_shift = self.layer.weight_shift if not any(alignment) else None
         neurons = requantizers(network, index, [source] * self.layer.fan_in)
-        kinds = sorted(dict.fromkeys(n.rescale for n in neurons), key=lambda kind: kind.fraction)
-        self.variant_of = [kinds.index(neuron.rescale) for neuron in neurons]
+        kinds = sorted(
+            dict.fromkeys(_shared(neuron.rescale) for neuron in neurons),
+            key=lambda kind: kind.fraction,
+        )
+        self.variant_of = [kinds.index(_shared(neuron.rescale)) for neuron in neurons]
         self.variants = [
-            Requantizer(
-                rescale=kind,
-                accumulator=hull([n.accumulator for n in neurons if n.rescale == kind]),
-            )
-            for kind in kinds
+            _variant([n for n in neurons if _shared(n.rescale) == kind]) for kind in kinds
         ]
+        self.multipliers = [neuron.rescale.multiplier for neuron in neurons]
         self.biases = [
             bias + self.variants[variant].offset
             for bias, variant in zip(self.layer.bias, self.variant_of, strict=True)
@@ -72,6 +78,21 @@ class Neurons:
             layers.append(cls(network, index, source))
             source = layers[-1].interval
         return layers
+
+
+def _shared(rescale: Rescale) -> Rescale:
+    """What neurons with one requantizer share."""
+    return replace(rescale, multiplier=1)
+
+
+def _variant(neurons: list[Requantizer]) -> Requantizer:
+    """The requantizer of neurons that differ in their multipliers alone."""
+    multipliers = tuple(sorted({neuron.rescale.multiplier for neuron in neurons}))
+    return Requantizer(
+        rescale=neurons[0].rescale,
+        accumulator=hull([neuron.accumulator for neuron in neurons]),
+        multipliers=multipliers if len(multipliers) > 1 else (),
+    )
 
 
 def widest_first(network: Network) -> Network:

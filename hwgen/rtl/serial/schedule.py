@@ -6,7 +6,6 @@ from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.neurons import Neurons
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.network import Network
-from hwgen.support.errors import HwgenError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +55,8 @@ class Schedule:
         accumulating
             Whether the first layer accumulates; ``None`` takes what needs less area.
 
-        Raises
-        ------
-        HwgenError
-            More MACs than the widest layer has neurons.
+        ``macs`` must be at most the neurons of the widest layer.
         """
-        widest = max(layer.outputs for layer in network.layers)
-        if macs > widest:
-            raise HwgenError("--macs", f"found {macs}", f"at most {widest} can be kept busy")
         network = simplify(network)
         if accumulating is None:
             accumulating = accumulating_cost(network, macs) < loading_cost(network)

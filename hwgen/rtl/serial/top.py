@@ -1,10 +1,9 @@
 """The top module of a serial design."""
 
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.interface import Architecture, input_layout, output_layout
+from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.argmax import SerialArgmax
@@ -12,13 +11,15 @@ from hwgen.rtl.serial.layer import SerialLayer
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import LaneMemory
 from hwgen.rtl.serial.neurons import Neurons, hull, widest_first
+from hwgen.rtl.serial.pace import paced
 from hwgen.rtl.serial.schedule import Schedule, lanes
 from hwgen.rtl.serial.sequencer import Sequencer
 from hwgen.rtl.simplify import simplify
+from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
 
 
-class SerialTop(wiring.Component):
+class SerialTop(Top):
     """A whole network, serial; the top module.
 
     One feature and one result element to a beat, ``tlast`` on the last. A frame whose ``tlast`` is
@@ -27,13 +28,23 @@ class SerialTop(wiring.Component):
     everything waits for the sink.
 
     ``interval`` and ``latency`` are those of :class:`Schedule`.
+
+    Parameters
+    ----------
+    network
+        The network.
+    source, sink
+        Its beats.
+    schedule
+        Of the network.
     """
 
-    def __init__(self, network: Network, architecture: Architecture, schedule: Schedule):
+    def __init__(self, network: Network, source: Layout, sink: Layout, schedule: Schedule):
         self._argmax = network.output == "argmax"
         self._schedule = schedule
         self.interval = self._schedule.interval
         self.latency = self._schedule.latency(self._argmax)
+        self.accept = self._schedule.phases[0].words
         self._names = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
         simplified = simplify(network)
         if schedule.accumulating and not schedule.drains:
@@ -47,10 +58,10 @@ class SerialTop(wiring.Component):
             for index, neurons in enumerate(self._neurons)
         ]
         self._memories = self._lane_memories()
-        self._output = output_layout(network, architecture)
+        self._output = sink
         super().__init__(
             {
-                "s_axis_tdata": In(input_layout(network, architecture).width),
+                "s_axis_tdata": In(source.width),
                 "s_axis_tvalid": In(1),
                 "s_axis_tready": Out(1),
                 "s_axis_tlast": In(1),
@@ -60,6 +71,10 @@ class SerialTop(wiring.Component):
                 "m_axis_tlast": Out(1),
             }
         )
+
+    def paced(self, source: int, sink: int) -> int:
+        """See :func:`hwgen.rtl.serial.pace.paced`."""
+        return paced(self._schedule, self._argmax, source, sink)
 
     def _lane_memories(self) -> dict[int, LaneMemory]:
         """The inputs of even layers stand in memory 0, those of odd layers in memory 1."""

@@ -111,7 +111,7 @@ class Activation(ABC):
         shape must hold :meth:`interval`. Amaranth is imported here, not by the file: a network is
         read and computed without it. Clips and tables need none.
         """
-        raise NotImplementedError(f"activation {self.name!r} has no hardware")
+        raise NotImplementedError(self.name)
 
     def interval(self, accumulator: Interval, at: Setting) -> Interval:
         """Exact interval of the values for accumulators in ``accumulator``.

@@ -1,13 +1,14 @@
 """A netlist from a file, to be proved."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hwgen.support.errors import HwgenError
-from hwgen.synth.mapping.netlist import Netlist
+from hwgen.support.files import read_plain
+from hwgen.support.temporary import temporary_folder
+from hwgen.synth.mapping.netlist import MAX_NETLIST_BYTES, Netlist
 from hwgen.synth.mapping.yosys import run_yosys
 
 _READERS = {".v": "read_verilog", ".json": "read_json"}
@@ -24,12 +25,10 @@ def read_netlist(path: Path, top: str, *, tool: str, timeout: float) -> Mapping[
     """
     if path.suffix not in _READERS:
         raise HwgenError(str(path), f"found {path.suffix or 'no suffix'}", _ALLOWED)
-    with tempfile.TemporaryDirectory(prefix="hwgen-prove-") as name:
+    with temporary_folder("prove") as name:
         folder = Path(name)
-        try:
-            (folder / f"given{path.suffix}").write_bytes(path.read_bytes())
-        except OSError as error:
-            raise HwgenError(str(path), f"cannot be read ({error.strerror})", _ALLOWED) from None
+        content = read_plain(path, _ALLOWED, MAX_NETLIST_BYTES)
+        (folder / f"given{path.suffix}").write_bytes(content)
         script = f"{_READERS[path.suffix]} given{path.suffix}\nwrite_json netlist.json\n"
         try:
             run_yosys(script, folder, tool=tool, timeout=timeout)

@@ -1,0 +1,1 @@
+"""Fronts of accuracy and area, ours and HGQ2's."""

@@ -1,0 +1,119 @@
+"""A front by HGQ2, and its Verilog by da4ml's successor; runs in the peers' own environment.
+
+    KERAS_BACKEND=torch python peer.py task.npz folder seed hidden,... seconds
+
+``task.npz`` holds codes ``x``, ``xv`` and classes ``y``, ``yv``, and ``bits``. Trains as HGQ2's
+documentation shows: one run, the weight of the cost rising, every point that no other beats kept by
+validation samples. Writes ``folder/point-N/src/*.v`` and ``folder/points.json``: of every point its
+validation accuracy, EBOPs, and signed, bits and lowest bit's weight of each output.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from alkaid.codegen import RTLModel
+from alkaid.converter import trace_model
+from alkaid.trace import HWConfig, trace
+from hgq.config import LayerConfigScope, QuantizerConfigScope
+from hgq.layers import QDense
+from hgq.utils.sugar import BetaScheduler, FreeEBOPs, PieceWiseSchedule
+
+FIRST, LAST = 1e-6, 3e-4
+POINTS = 10
+
+
+class Front(keras.callbacks.Callback):
+    """The best validation accuracy for every size, as weights; stops when the time is over."""
+
+    def __init__(self, seconds: float, epochs: int):
+        super().__init__()
+        self.kept: list[tuple[float, float, list[np.ndarray]]] = []
+        self._end = time.monotonic() + seconds
+        self._epochs = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Look at the network."""
+        size, right = float(logs["ebops"]), float(logs["val_accuracy"])
+        if not any(s <= size and r >= right for s, r, _ in self.kept):
+            self.kept = [one for one in self.kept if one[0] < size or one[1] > right]
+            self.kept.append((size, right, self.model.get_weights()))
+        if time.monotonic() > self._end:
+            self.model.stop_training = True
+
+
+class Rising(BetaScheduler):
+    """The weight of the cost by the share of the time that is gone."""
+
+    def __init__(self, seconds: float):
+        self._start, self._seconds = time.monotonic(), seconds
+        schedule = PieceWiseSchedule([(0, FIRST, "log"), (1000, LAST, "constant")])
+        super().__init__(
+            lambda _: schedule(1000 * (time.monotonic() - self._start) / self._seconds)
+        )
+
+
+def main() -> None:
+    """Train, trace, write."""
+    source, folder, seed, hidden, seconds = sys.argv[1:]
+    data = dict(np.load(source))
+    keras.utils.set_random_seed(int(seed))
+    scale = 2.0 ** -int(data["bits"])
+    x, xv = (np.float32(data[name] * scale) for name in ("x", "xv"))
+    classes = int(max(data["y"].max(), data["yv"].max())) + 1
+    model = built(x.shape[1], [int(width) for width in hidden.split(",")], classes)
+    model.compile(
+        optimizer=keras.optimizers.Adam(4e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    front = Front(float(seconds), 1)
+    model.fit(
+        x, data["y"], batch_size=256, epochs=1_000_000, verbose=0, validation_data=(xv, data["yv"]),
+        callbacks=[Rising(float(seconds)), FreeEBOPs(), front],
+    )  # fmt: skip
+    kept = sorted(front.kept, key=lambda one: one[0])
+    chosen = sorted({round(k) for k in np.linspace(0, len(kept) - 1, POINTS)})
+    found = []
+    for number, k in enumerate(chosen):
+        size, right, weights = kept[k]
+        model.set_weights(weights)
+        place = Path(folder) / f"point-{number}"
+        outputs = written(model, x.shape[1], int(data["bits"]), place)
+        found.append({"folder": str(place), "validation": right, "ebops": size, "outputs": outputs})
+    (Path(folder) / "points.json").write_text(json.dumps(found, indent=1))
+
+
+def built(features: int, hidden: list[int], classes: int) -> keras.Model:
+    """The network, every width of it trained."""
+    with (
+        QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM"),
+        QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP"),
+        LayerConfigScope(enable_ebops=True, beta0=FIRST),
+    ):
+        layers = [QDense(width, activation="relu") for width in hidden]
+        return keras.Sequential([keras.Input((features,)), *layers, QDense(classes)])
+
+
+def written(model: keras.Model, features: int, bits: int, place: Path) -> list[list[int]]:
+    """Combinational Verilog of the model in ``place``; formats of its outputs."""
+    source, value = trace_model(
+        model, hwconf=HWConfig(1, -1, -1), inputs_kif=(0, 0, bits), framework="keras"
+    )
+    logic = trace(source, value)
+    RTLModel(logic, place, "peer", print_latency=False).write()
+    return [_format(*map(float, interval)) for interval in logic.out_qint]
+
+
+def _format(low: float, high: float, step: float) -> list[int]:
+    first, last = round(low / step), round(high / step)
+    signed = first < 0
+    width = max(last.bit_length(), (-first - 1).bit_length() if signed else 0)
+    return [int(signed), width + signed, round(float(np.log2(step)))]
+
+
+if __name__ == "__main__":
+    main()

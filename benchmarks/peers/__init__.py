@@ -1,0 +1,1 @@
+"""Area against other generators of hard-wired networks, on the same weights."""

@@ -1,0 +1,1 @@
+"""The Python interface: what ``import hwgen`` offers (docs/five-minutes.md)."""

@@ -1,0 +1,169 @@
+"""Networks from trained models of other libraries."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike
+
+from hwgen.flows.api.models import keras_model, sklearn_model, torch_model
+from hwgen.flows.api.network import Network
+from hwgen.flows.api.quantize import quantize, quantized
+from hwgen.flows.api.samples import Samples
+from hwgen.frontends.onnx.convert import ImportOptions, import_model, parse_format
+from hwgen.spec.network import MAX_WEIGHTS
+
+
+def from_sklearn(
+    model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
+) -> Network:
+    """A network from a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn.
+
+    Parameters
+    ----------
+    model
+        The model, or a ``Pipeline`` that ends in one: a ``StandardScaler``, ``MinMaxScaler`` or
+        ``MaxAbsScaler`` before it is folded into the first layer, and the hardware takes values as
+        the pipeline does. Features of very different ranges then need more ``input_bits``.
+    x
+        Samples to calibrate with [samples, features], as the model (or pipeline) takes them.
+    y
+        Their classes, as the model knows them.
+    name
+        The network's; the Verilog's module is called after it.
+    settings
+        As of :func:`hwgen.quantize`: ``weight_bits``, ``activation_bits`` and so on.
+
+    Returns
+    -------
+    Network
+        With the model's classes as ``labels``; of a regressor, one that hands out values.
+
+    Raises
+    ------
+    HwgenError
+        Not fitted, another step in the pipeline, samples that do not fit.
+    """
+    return quantized(sklearn_model(model), x, y, name=name, **settings)
+
+
+def from_torch(
+    model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
+) -> Network:
+    """A network from a ``torch.nn.Sequential`` of ``Linear`` layers and activations.
+
+    Parameters
+    ----------
+    model
+        ``Linear``, ``BatchNorm1d``, ``ReLU``, ``LeakyReLU`` (with a power of two as slope),
+        ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``, ``Flatten``,
+        ``Identity``; taken as in evaluation.
+    x
+        Samples to calibrate with [samples, features], an array or a tensor.
+    y
+        Their classes [samples].
+    name
+        The network's; the Verilog's module is called after it.
+    settings
+        As of :func:`hwgen.quantize`. ``output="values"`` where the outputs are no classes.
+
+    Returns
+    -------
+    Network
+        Quantized.
+
+    Raises
+    ------
+    HwgenError
+        Another module, samples that do not fit.
+    """
+    return quantized(torch_model(model), x, y, name=name, **settings)
+
+
+def from_keras(
+    model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
+) -> Network:
+    """A network from a Keras model of ``Dense`` layers.
+
+    Parameters
+    ----------
+    model
+        ``Dense``, ``BatchNormalization``, ``Activation``, ``ReLU``, ``LeakyReLU`` (with a power of
+        two as slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``.
+    x
+        Samples to calibrate with [samples, features].
+    y
+        Their classes [samples].
+    name
+        The network's; the Verilog's module is called after it.
+    settings
+        As of :func:`hwgen.quantize`. ``output="values"`` where the outputs are no classes.
+
+    Returns
+    -------
+    Network
+        Quantized.
+
+    Raises
+    ------
+    HwgenError
+        Another layer or activation, samples that do not fit.
+    """
+    return quantized(keras_model(model), x, y, name=name, **settings)
+
+
+def from_onnx(
+    path: str | Path,
+    x: Samples | None = None,
+    y: ArrayLike | None = None,
+    *,
+    name: str | None = None,
+    snap_scales: bool = False,
+    round_tables: bool = False,
+    input_format: str | None = None,
+    output: Literal["auto", "argmax", "values"] = "auto",
+    max_weights: int = MAX_WEIGHTS,
+    **settings: Any,
+) -> Network:
+    """A network from an ONNX file: a quantized one as it is, a float one where there is ``x``.
+
+    Parameters
+    ----------
+    path
+        QONNX or QDQ ONNX; with ``x``, a float model.
+    x, y, settings
+        Of a float model, as of :func:`hwgen.quantize`.
+    name
+        The network's; None: the file's.
+    snap_scales
+        Move scales that are no powers of two to the nearest one.
+    round_tables
+        Take a sigmoid or tanh whose table differs from the function for some sums.
+    input_format
+        ``"u4.4"``: format of an input that the model does not quantize.
+    output
+        ``"auto"``: as the model has it.
+    max_weights
+        Larger networks are refused.
+
+    Returns
+    -------
+    Network
+        That computes the same integers as a quantized model.
+
+    Raises
+    ------
+    HwgenError
+        Every node that is in the way is named, with its operator and the reason.
+    """
+    if x is not None:
+        found = quantize(path, x, y, input_format=input_format, output=output, **settings).network
+        return found if name is None else Network.of(found.model_copy(update={"name": name}))
+    options = ImportOptions(
+        name=name,
+        snap_scales=snap_scales,
+        round_tables=round_tables,
+        input_format=None if input_format is None else parse_format(input_format),
+        output="model" if output == "auto" else output,
+        max_weights=max_weights,
+    )
+    return Network.of(import_model(Path(path), options).network)

@@ -1,0 +1,234 @@
+"""Search, map, verify, report: the whole of a co-design."""
+
+import hashlib
+import importlib
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwgen import __version__
+from hwgen.flows.codesign.results import Budget, Front, Point
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.frontends.train.settings import INSTALL, DataTable
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.parallel import Parallel
+from hwgen.support.errors import HwgenError
+from hwgen.support.files import check_folder, write_together
+from hwgen.support.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from hwgen.flows.codesign.samples import Task
+    from hwgen.frontends.codesign.candidates import Candidate
+    from hwgen.frontends.codesign.search import Clock
+    from hwgen.frontends.codesign.settings import Settings
+
+VECTORS = 200
+"""Vectors that every point is simulated with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is made of the networks, and how long is searched.
+
+    Parameters
+    ----------
+    architecture
+        A ``parallel`` one.
+    sums
+        Networks hand on the sums of the last layer instead of an argmax.
+    library
+        From :func:`hwgen.synth.open_library`; None: the default.
+    minutes
+        Most time for the search; mapping and simulation come after it.
+    points
+        Most points of the front that are mapped.
+    vectors
+        Vectors for the simulation of each point's Verilog; 0: none is simulated.
+    base
+        Where relative paths of the data start.
+    jobs
+        Processes that polish; the result does not depend on it.
+
+    Raises
+    ------
+    HwgenError
+        A value out of range, or an architecture that is not searched for.
+    """
+
+    architecture: Architecture = field(default_factory=Parallel)
+    sums: bool = False
+    library: Any = None
+    synthesis: SynthesisOptions = field(default_factory=SynthesisOptions)
+    minutes: float = 10.0
+    points: int = 8
+    vectors: int = VECTORS
+    base: Path = Path()
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.architecture, Parallel):
+            found = self.architecture.name
+            raise HwgenError("arch", f"found {found}", f"{Parallel.name} is searched for")
+        if self.points < 1:
+            raise HwgenError("points", f"found {self.points}", "at least 1")
+        if self.jobs < 1:
+            raise HwgenError("jobs", f"found {self.jobs}", "at least 1")
+        if not self.minutes > 0:
+            raise HwgenError("minutes", f"found {self.minutes:g}", "more than 0")
+
+
+def codesign(
+    data: DataTable | str,
+    output: Path,
+    *,
+    settings: "Settings | None" = None,
+    budget: Budget | None = None,
+    options: Options | None = None,
+    progress: Progress = silent,
+) -> Front:
+    """Find networks for ``data`` that are right often enough in as little silicon as can be.
+
+    Writes ``point-N.json`` (network files), ``front.json``, ``test.npz`` (codes) and a picture
+    into ``output``; below ``search/`` is what a stopped run has done, for the next one.
+
+    Parameters
+    ----------
+    data
+        A set or a file of samples, or how to read and split one. The test samples are looked at
+        once, at the end: what is chosen is chosen by validation samples.
+    settings, options
+        None: the defaults.
+    budget
+        Names the point that meets it; None: none is named.
+    progress
+        Called with what is being done.
+
+    Raises
+    ------
+    HwgenError
+        Torch is missing, the samples are not as they should be, a folder cannot be written, or a
+        point's Verilog is not equal to its network.
+    """
+    need_torch()
+    from hwgen.flows.codesign.samples import load_task
+    from hwgen.frontends.codesign.settings import Settings
+
+    table = DataTable(source=data) if isinstance(data, str) else data
+    settings, options = settings or Settings(), options or Options()
+    check_folder(output)
+    started = time.monotonic()
+    task = load_task(table, options.base, settings.seed, settings.input_bits)
+    place = output / "search" / _key(settings, task)
+    found, floats, clock = _searched(settings, task, place, options, progress)
+    points = _points(found, task, options, output, progress)
+    front = Front(
+        data=task.name,
+        samples=task.counts,
+        points=points,
+        chosen=(budget or Budget()).choose(points, floats[0]),
+        float_validation=floats[0],
+        float_test=floats[1],
+        pdk=_library(options).name,
+        recipe=options.synthesis.recipe,
+        arch=options.architecture.to_json(),
+        seed=settings.seed,
+        seconds=round(time.monotonic() - started, 1),
+        networks_tried=len(found),
+        cut=clock.cut,
+    )
+    _written(front, task, output)
+    return front
+
+
+def need_torch() -> None:
+    """Refuse where torch is not installed."""
+    try:
+        importlib.import_module("torch")
+    except ImportError:
+        raise HwgenError("torch", "not installed", INSTALL) from None
+
+
+def _key(settings: "Settings", task: "Task") -> str:
+    """What stands for all that a search depends on."""
+    parts = [__version__, json.dumps(asdict(settings), sort_keys=True)]
+    content = hashlib.sha256("".join(parts).encode())
+    for part in (task.train, task.validation):
+        content.update(part.x.tobytes())
+        content.update(part.y.tobytes())
+    return content.hexdigest()[:16]
+
+
+def _searched(
+    settings: "Settings", task: "Task", place: Path, options: Options, say: Progress
+) -> "tuple[list[Candidate], tuple[float, float], Clock]":
+    """All networks found, the float network's accuracies, and whether the time sufficed."""
+    from hwgen.flows.codesign.store import Store
+    from hwgen.frontends.codesign.population import one_thread
+    from hwgen.frontends.codesign.reference import float_accuracy
+    from hwgen.frontends.codesign.search import Clock, search
+
+    clock = Clock(60 * options.minutes)
+    say("a float network, for comparison")
+    with one_thread():
+        floats = float_accuracy(
+            task.train,
+            task.validation,
+            task.test,
+            len(task.labels),
+            input_bits=settings.input_bits,
+            seed=settings.seed,
+        )
+        found = search(
+            settings,
+            task.train,
+            task.validation,
+            len(task.labels),
+            clock=clock,
+            memory=Store(place),
+            say=say,
+            jobs=options.jobs,
+        )
+    return found, floats, clock
+
+
+def _library(options: Options) -> Any:
+    from hwgen.synth import open_library
+
+    return open_library(None, ()) if options.library is None else options.library
+
+
+def _points(
+    found: "list[Candidate]", task: "Task", options: Options, output: Path, say: Progress
+) -> tuple[Point, ...]:
+    """Map the front; points by area."""
+    from hwgen.flows.codesign.silicon import Target, mapped_point
+    from hwgen.frontends.codesign.candidates import envelope, spread
+
+    target = Target(
+        architecture=options.architecture,
+        library=_library(options),
+        synthesis=options.synthesis,
+        sums=options.sums,
+        vectors=options.vectors,
+    )
+    mapped, texts = [], {}
+    chosen = spread(envelope(found), options.points)
+    for number, candidate in enumerate(chosen, 1):
+        say(f"point {number} of {len(chosen)}: mapping")
+        place = output / f"point-{number}.json"
+        point, network = mapped_point(candidate, task, target, place, say)
+        say(f"point {number}: {point.validation:.2%}, {point.area_um2:,.0f} um2")
+        mapped.append(point)
+        texts[place] = network.to_json()
+    write_together(texts)
+    return tuple(sorted(mapped, key=lambda one: one.area_um2))
+
+
+def _written(front: Front, task: "Task", output: Path) -> None:
+    from hwgen.flows.codesign.picture import front_picture
+
+    front_picture(front, output / "front")
+    text = json.dumps(front.to_json(), indent=2) + "\n"
+    write_together({output / "test.npz": task.test_file(), output / "front.json": text})

@@ -1,0 +1,115 @@
+"""From a network of the search to mapped cells and a simulated design."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hwgen.flows.codesign.results import Point
+from hwgen.flows.codesign.samples import Task
+from hwgen.flows.synthesis import SynthesisOptions, synthesize_design
+from hwgen.flows.verification import verify_design
+from hwgen.frontends.codesign.candidates import Candidate
+from hwgen.frontends.codesign.file import to_network
+from hwgen.frontends.codesign.silicon import argmax_area, interval
+from hwgen.rtl.architecture import Architecture
+from hwgen.spec import golden
+from hwgen.spec.network import Network
+from hwgen.support.errors import HwgenError
+from hwgen.support.progress import Progress
+from hwgen.synth import CellLibrary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What networks become.
+
+    Parameters
+    ----------
+    sums
+        The last sums instead of an argmax.
+    vectors
+        Vectors that the Verilog is simulated with, beside the test samples; 0: not at all.
+    """
+
+    architecture: Architecture
+    library: CellLibrary
+    synthesis: SynthesisOptions
+    sums: bool
+    vectors: int
+
+
+def mapped_point(
+    candidate: Candidate, task: Task, target: Target, place: Path, say: Progress
+) -> tuple[Point, Network]:
+    """Map and verify ``candidate``, whose network file will be ``place``.
+
+    Raises
+    ------
+    HwgenError
+        The golden model or the simulated Verilog says something else than the search.
+    """
+    output: Literal["argmax", "values"] = "values" if target.sums else "argmax"
+    network = to_network(candidate.network, task.name, task.labels, output)
+    check_equal(candidate, network, task)
+    report = synthesize_design(
+        network, target.architecture, library=target.library, options=target.synthesis
+    )
+    layers = candidate.network.layers
+    test = candidate.network.accuracy(task.test.x, task.test.y)
+    point = Point(
+        network=place,
+        validation=candidate.validation,
+        test=test,
+        standard_error=math.sqrt(test * (1 - test) / len(task.test.y)),
+        area_um2=report.area_um2,
+        estimated_um2=round(estimated(candidate, target.sums) * target.library.nand2_area, 1),
+        gate_equivalents=report.gate_equivalents,
+        neurons=tuple(layer.outputs for layer in layers),
+        weights=sum(int((layer.weights != 0).sum()) for layer in layers),
+        unused_inputs=tuple(np.flatnonzero((layers[0].weights == 0).all(axis=0)).tolist()),
+        vectors=_simulated(network, task, target, say),
+    )
+    return point, network
+
+
+def estimated(candidate: Candidate, sums: bool) -> float:
+    """Gate equivalents by the search's own count, with the argmax if there is one."""
+    if sums:
+        return candidate.area
+    last, tops = candidate.network.layers[-1], candidate.network.tops()[-1]
+    ends = [interval(last.weights[j], int(last.biases[j]), tops) for j in range(last.outputs)]
+    return candidate.area + argmax_area(ends)
+
+
+def check_equal(candidate: Candidate, network: Network, task: Task) -> None:
+    """Hold the golden model to the integers of the search, on every sample.
+
+    Raises
+    ------
+    HwgenError
+        They differ.
+    """
+    for part in (task.train, task.validation, task.test):
+        own = candidate.network.logits(part.x).T.astype(np.int64)
+        if not np.array_equal(golden.infer(network, part.x), own):
+            raise HwgenError(network.name, "the search's integers are others", "report this")
+
+
+def _simulated(network: Network, task: Task, target: Target, say: Progress) -> int:
+    if not target.vectors:
+        return 0
+    return (
+        verify_design(
+            network,
+            target.architecture,
+            samples=task.test.x,
+            vectors=target.vectors,
+            seed=0,
+            progress=say,
+        )
+        .require()
+        .vectors
+    )

@@ -1,0 +1,362 @@
+"""Everything that a layout flow needs, verified, in one folder."""
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from hwgen.flows.design import make_design
+from hwgen.flows.handoff import librelane
+from hwgen.flows.handoff.tinytapeout import project as tinytapeout
+from hwgen.flows.results import html_line
+from hwgen.flows.synthesis import SynthesisOptions
+from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.manifest import Manifest
+from hwgen.spec.network import Network
+from hwgen.support.errors import HwgenError
+from hwgen.support.files import check_folder, write_together
+from hwgen.support.progress import Progress, silent
+from hwgen.support.temporary import temporary_folder
+from hwgen.synth import CellLibrary, SynthesisReport, synthesize
+from hwgen.synth.libraries.layout import for_layout
+from hwgen.synth.libraries.models import verilog_models
+
+Target = Literal["librelane", "tinytapeout"]
+
+UTILIZATION: dict[Target, float] = {"librelane": 50.0, "tinytapeout": 65.0}
+"""Percent of the core that cells may fill before layout adds its own, by default."""
+
+MARGIN = 1.5
+"""Default clock period over our critical path: wires, buffers, clock skew, slower corners."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """How to verify what is handed over."""
+
+    vectors: int
+    simulator: Literal["verilator", "icarus"]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A design on its way, its Verilog in a private folder.
+
+    ``verilog`` is what is handed over, a ``netlist`` of cells or the source, and ``models`` what
+    simulates it besides. ``synthesis`` is the report of ours, ``area`` what LibreLane's is expected
+    to need, in um2; ``period`` is in ns.
+    """
+
+    to: Target
+    network: Network
+    manifest: Manifest
+    process: librelane.Process
+    netlist: bool
+    verilog: Path
+    models: tuple[Path, ...]
+    synthesis: dict[str, Any]
+    area: float
+    utilization: float
+    period: float
+    author: str
+    verified: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """What is handed over.
+
+    ``files`` are texts by their path in the folder, ``verilog`` the path that the design goes to;
+    ``figures`` and ``notes`` go into the report.
+    """
+
+    verilog: str
+    files: dict[str, str]
+    figures: dict[str, Any]
+    notes: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handoff:
+    """What was handed over.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    report
+        The content of ``handoff.json``: areas in um2, times in ns, sizes in um.
+    """
+
+    folder: Path
+    report: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``hwgen handoff --json`` prints."""
+        return self.report
+
+    def summary(self) -> list[str]:
+        """What is to be said of it, in lines."""
+        found = self.report
+        width, height = found["die_um"]
+        size = f"{found['tiles']} tiles" if "tiles" in found else "die"
+        checked = found["verified"]
+        verified = checked and (
+            f"verified: {checked['vectors']:,} vectors, {checked['mismatches']} mismatches, "
+            f"{checked['simulator']}, seed {checked['seed']}"
+        )
+        return [
+            f"{found['top']} for {found['to']}, {found['librelane_pdk']}: {size}, "
+            f"{width:g} x {height:g} um, {found['utilization']:g} % filled",
+            f"{found['form']} of {found['area_um2']:,.0f} um2 of cells by our synthesis, "
+            f"{found['expected_area_um2']:,.0f} expected after LibreLane's",
+            f"clock {found['clock_ns']:g} ns, critical path {found['critical_path_ns']:.2f} ns; "
+            f"latency {found['latency_cycles']:,}, interval {found['interval_cycles']:,} cycles",
+            *([verified] if verified else []),
+            *(f"note: {note}" for note in found["notes"]),
+            f"everything in {self.folder}",
+        ]
+
+    def _repr_html_(self) -> str:
+        return "".join(map(html_line, self.summary()))
+
+
+def hand_over(
+    network: Network,
+    architecture: Architecture,
+    *,
+    to: Target,
+    library: CellLibrary,
+    output: Path,
+    clock: float | None = None,
+    utilization: float | None = None,
+    author: str = "",
+    rtl: bool = False,
+    clock_gates: bool = False,
+    check: Check | None,
+    cache: bool = True,
+    progress: Progress = silent,
+) -> Handoff:
+    """Generate, synthesize, verify, and write all files at once.
+
+    Parameters
+    ----------
+    clock
+        Period in ns; None: :func:`default_period`.
+    utilization
+        Percent of the core that cells may fill; None: :data:`UTILIZATION`.
+    author
+        ``tinytapeout`` only: for ``info.yaml`` and the module's name.
+    rtl
+        Hand over the source, which LibreLane synthesizes again, instead of the mapped netlist.
+    clock_gates
+        Let the netlist have the library's clock gates, though the flow does not use them.
+    check
+        How to verify; None: not at all.
+
+    Raises
+    ------
+    HwgenError
+        The target knows no such library, the design does not fit, or is wrong; or as of
+        :func:`hwgen.flows.design.make_design` and :func:`hwgen.synth.synthesize`.
+    """
+    _check_options(to, clock, utilization, author, rtl and clock_gates)
+    process = librelane.find_process(library.name)
+    check_folder(output)
+    with temporary_folder("handoff") as name:
+        folder = Path(name)
+        progress("generating")
+        store = SynthesisOptions(cache=cache).to_keywords()
+        manifest = _design(network, architecture, to, author, folder, store["cache"])
+        cells = library if rtl else for_layout(library, clock_gates=clock_gates)
+        report = synthesize(
+            Path(manifest.verilog),
+            manifest.top,
+            library=cells,
+            buffers=not rtl,
+            out_dir=folder / "mapped",
+            progress=progress,
+            **store,
+        )
+        draft = Draft(
+            to=to,
+            network=network,
+            manifest=manifest,
+            process=process,
+            netlist=not rtl,
+            verilog=Path(manifest.verilog) if rtl else folder / "mapped" / "netlist.v",
+            models=() if rtl else _models(cells, report, folder),
+            synthesis=report.to_json(),
+            area=process.expected_area(report.area_um2, architecture) if rtl else report.area_um2,
+            utilization=utilization or UTILIZATION[to],
+            period=clock or default_period(report.critical_path_ns, manifest, to),
+            author=author,
+            verified=check is not None,
+        )
+        package = (_librelane if to == "librelane" else _tinytapeout)(draft)
+        checked = None if check is None else _verify(draft, check, progress)
+        verilog = draft.verilog.read_text("utf-8")
+    result = _report(draft, package, checked)
+    files = {
+        package.verilog: verilog,
+        "manifest.json": replace(manifest, verilog=str(output / package.verilog)).to_text(),
+        **package.files,
+        "handoff.json": json.dumps(result, indent=2) + "\n",
+    }
+    write_together({output / name: text for name, text in files.items()})
+    return Handoff(folder=output, report=result)
+
+
+def _models(library: CellLibrary, report: SynthesisReport, folder: Path) -> tuple[Path, ...]:
+    """The cells of a netlist, for a simulator."""
+    path = folder / "cells.v"
+    path.write_text(verilog_models(library, report.cells_by_type), "utf-8")
+    return (path,)
+
+
+def _check_options(
+    to: Target, clock: float | None, utilization: float | None, author: str, gated: bool
+) -> None:
+    if gated:
+        raise HwgenError("clock gates", "asked for with the source", "only a netlist has them")
+    for name, value in (("clock", clock), ("utilization", utilization)):
+        if value is not None and math.isnan(value):
+            raise HwgenError(name, "found nan", "a number is needed")
+    if author and to != "tinytapeout":
+        raise HwgenError("author", f"given with {to}", "only tinytapeout names one")
+
+
+def default_period(critical_path: float, manifest: Manifest, to: Target) -> float:
+    """A clock period in ns that ``critical_path``, in ns before layout, leaves room in.
+
+    It is :data:`MARGIN` times as long besides what the outside takes of it, and no shorter than
+    Tiny Tapeout's own.
+    """
+    combinational = all(port.name != "clk" for port in manifest.ports)
+    inside = 1 - librelane.IO_SHARE * (2 if combinational else 1)
+    period = math.ceil(round(10 * MARGIN * critical_path / inside, 6)) / 10
+    return max(period, tinytapeout.DEFAULT_CLOCK if to == "tinytapeout" else 0.1)
+
+
+def _design(
+    network: Network,
+    architecture: Architecture,
+    to: Target,
+    author: str,
+    folder: Path,
+    cache: Any,
+) -> Manifest:
+    """The Verilog to hand over, in ``folder``."""
+    if to == "librelane":
+        return make_design(network, architecture, cache).write(folder)
+    from hwgen.flows.handoff.tinytapeout.tile import tile_design
+
+    text, manifest = tile_design(network, architecture, tinytapeout.top_module(network, author))
+    path = folder / manifest.verilog
+    path.write_text(text, "utf-8")
+    return replace(manifest, verilog=str(path))
+
+
+def _librelane(draft: Draft) -> Package:
+    manifest, period = draft.manifest, draft.period
+    plan = librelane.Floorplan.of(draft.area, draft.utilization, manifest, draft.process)
+    notes = ["the pins, or the smallest core, decide the size, not the cells"]
+    roomy = plan.utilization < round(draft.utilization, 1)
+    return Package(
+        verilog=f"{manifest.top}.v",
+        files={
+            "config.json": librelane.config_text(
+                manifest, draft.process, period, plan, netlist=draft.netlist
+            ),
+            "constraints.sdc": librelane.constraints_text(manifest, period),
+            "pin_order.cfg": librelane.pins_text(manifest),
+        },
+        figures={"utilization": plan.utilization, "die_um": list(plan.die)},
+        notes=notes if roomy else [],
+    )
+
+
+def _tinytapeout(draft: Draft) -> Package:
+    network, manifest, period = draft.network, draft.manifest, draft.period
+    tiles = tinytapeout.Tiles.of(draft.area, draft.utilization, draft.process)
+    notes = []
+    if period < tinytapeout.SHORTEST_CLOCK:
+        notes.append(f"the pads allow {tinytapeout.SHORTEST_CLOCK:.1f} ns (66 MHz) at best")
+    if not draft.author:
+        notes.append("info.yaml has no author yet: --author, or fill it in")
+    return Package(
+        verilog="src/project.v",
+        files={
+            "info.yaml": tinytapeout.info_text(network, manifest, draft.author, period, tiles),
+            "docs/info.md": tinytapeout.page_text(network, manifest, draft.verified),
+            "src/config.json": tinytapeout.config_text(
+                draft.process, period, tiles, netlist=draft.netlist
+            ),
+        },
+        figures={"utilization": tiles.fill, "die_um": list(tiles.size), "tiles": tiles.name},
+        notes=notes,
+    )
+
+
+def _report(draft: Draft, package: Package, checked: dict[str, Any] | None) -> dict[str, Any]:
+    manifest, synthesis = draft.manifest, draft.synthesis
+    notes = []
+    if checked is None:
+        notes.append("not verified")
+    if draft.period < synthesis["critical_path_ns"]:
+        notes.append(
+            f"a clock of {draft.period:g} ns is shorter than the critical path of "
+            f"{synthesis['critical_path_ns']:.2f} ns before layout"
+        )
+    kept = (
+        *("pdk", "corner", "area_um2", "gate_equivalents", "cells"),
+        *("critical_path_ns", "nets_over", "recipe", "tool"),
+    )
+    return {
+        "to": draft.to,
+        "top": manifest.top,
+        "arch": manifest.arch.to_json(),
+        "form": "netlist" if draft.netlist else "rtl",
+        **{key: synthesis[key] for key in kept},
+        "librelane_pdk": draft.process.pdk,
+        "expected_area_um2": draft.area,
+        "clock_ns": draft.period,
+        "latency_cycles": manifest.latency_cycles,
+        "interval_cycles": manifest.interval_cycles,
+        **package.figures,
+        "verified": checked,
+        "notes": [*notes, *package.notes],
+        "files": sorted([package.verilog, *package.files, "manifest.json", "handoff.json"]),
+        "network_sha256": manifest.network_sha256,
+    }
+
+
+def _verify(draft: Draft, check: Check, progress: Progress) -> dict[str, Any]:
+    """Hold the Verilog that is handed over to the golden model."""
+    from hwgen.flows.handoff.tinytapeout.regression import run_tile
+    from hwgen.sim.runner import run
+    from hwgen.sim.vectors import make_vectors
+
+    progress("making vectors")
+    result = (run if draft.to == "librelane" else run_tile)(
+        draft.verilog,
+        draft.manifest,
+        make_vectors(draft.network, count=check.vectors, seed=check.seed),
+        simulator=check.simulator,
+        seed=check.seed,
+        extra_sources=draft.models,
+        progress=progress,
+    )
+    if not result.passed:
+        raise HwgenError(
+            f"handoff (seed {check.seed})",
+            f"{result.mismatches} mismatches; {result.failure}",
+            "nothing was written",
+        )
+    found = result.to_json()
+    return {
+        key: found[key]
+        for key in ("passed", "vectors", "mismatches", "cycles", "simulator", "seed", "seconds")
+    }

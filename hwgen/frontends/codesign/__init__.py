@@ -1,0 +1,1 @@
+"""Networks designed together with their silicon: training and integer polishing under area."""

@@ -1,0 +1,77 @@
+"""Network files of integer networks.
+
+Hidden outputs keep the input's fraction bits, so that ``weight_fraction_bits`` of a neuron is its
+rescale shift. Version 1 where one output width says it all, else version 2 with a width for each
+neuron.
+"""
+
+from typing import Any, Literal
+
+from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
+from hwgen.frontends.codesign.silicon import interval
+from hwgen.spec.formats import signed_width
+from hwgen.spec.network import Network, parse_network
+
+
+def to_network(
+    network: IntegerNetwork,
+    name: str,
+    labels: tuple[str, ...] | None = None,
+    output: Literal["argmax", "values"] = "argmax",
+) -> Network:
+    """The network file's model; its integers are those of ``network``."""
+    layers = []
+    tops = network.tops()
+    for index, layer in enumerate(network.layers):
+        last = layer.bits is None
+        low, high = int(layer.weights.min()), int(layer.weights.max())
+        content: dict[str, Any] = {
+            "kind": "dense",
+            "name": "classes" if last else f"hidden{index + 1}",
+            "weights": layer.weights.tolist(),
+            "weight_bits": max(2, signed_width(low, high)),
+            "weight_fraction_bits": 0 if layer.shifts is None else layer.shifts.tolist(),
+            "codebook": None,
+            "codebook_bits": None,
+            "bias": layer.biases.tolist(),
+            "activation": "none" if last else "relu",
+            "output": None if last else _output(layer, tops[index], network.input_bits),
+            "accumulator_bits": None,
+            "accumulator_overflow": "error",
+        }
+        layers.append(content)
+    own = any(isinstance(one["output"] and one["output"]["bits"], list) for one in layers)
+    content = {
+        "format": "hwgen-network",
+        "version": 2 if own else 1,
+        "name": name,
+        "input": {
+            "features": network.layers[0].weights.shape[1],
+            "bits": network.input_bits,
+            "signed": False,
+            "fraction_bits": network.input_bits,
+        },
+        "layers": layers,
+        "output": output,
+    }
+    if labels is not None:
+        content["labels"] = list(labels)
+    return parse_network(content)
+
+
+def _output(layer: IntegerLayer, tops: list[int], fraction: int) -> dict[str, Any]:
+    """The output format: one width where no narrower neuron saturates."""
+    if layer.bits is None or layer.shifts is None:
+        raise ValueError("the last layer hands on its accumulators")
+    bits = [int(one) for one in layer.bits]
+    for j, (one, shift) in enumerate(zip(bits, layer.shifts.tolist(), strict=True)):
+        high = interval(layer.weights[j], int(layer.biases[j]), tops)[1]
+        if max(0, high) >> shift < 1 << one:
+            bits[j] = max(bits)  # it is never too large: any width says the same
+    return {
+        "bits": bits[0] if len(set(bits)) == 1 else bits,
+        "signed": False,
+        "fraction_bits": fraction,
+        "rounding": "floor",
+        "overflow": "saturate",
+    }

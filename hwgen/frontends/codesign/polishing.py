@@ -1,0 +1,60 @@
+"""One network polished to the end; what a process of its own does."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.frontends.codesign.candidates import Candidate, Codes
+from hwgen.frontends.codesign.polish import Sweep, polish
+from hwgen.frontends.codesign.trials import Trials
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Polishing:
+    """What to polish with.
+
+    Parameters
+    ----------
+    start
+        The network, the price it is polished for, and the smoothing.
+    sweeps, tried
+        Sweeps, and moves of single weights in each.
+    seed
+        For the order of neurons.
+    until
+        Time of :func:`time.monotonic` after which no sweep begins but the first; None: no end.
+    """
+
+    start: Candidate
+    samples: Codes
+    validation: Codes
+    sweeps: int
+    tried: int
+    seed: tuple[int, ...]
+    until: float | None = None
+
+
+def polished(task: Polishing) -> tuple[Candidate, bool]:
+    """The polished network, and whether the time ended it early."""
+    trials = Trials(task.start.network.copy(), task.samples.x, task.samples.y, task.start.smoothing)
+    rng = np.random.default_rng(task.seed)
+    sweep = Sweep(price=task.start.price, tried=task.tried)
+    cut = False
+    for _ in range(task.sweeps):
+        if not polish(trials, sweep, rng):
+            break
+        cut = task.until is not None and time.monotonic() > task.until
+        if cut:
+            break
+    network = trials.network
+    found = Candidate(
+        network=network,
+        price=task.start.price,
+        smoothing=task.start.smoothing,
+        loss=trials.loss,
+        area=trials.area,
+        validation=network.accuracy(task.validation.x, task.validation.y),
+        validation_loss=trials.loss_of(task.validation.x, task.validation.y),
+    )
+    return found, cut

@@ -1,0 +1,339 @@
+"""Many networks trained at once, each for a price of silicon of its own.
+
+Tiny networks are small tensors: the first axis of every tensor is the member of the population, so
+one step trains them all in little more than the time of one. Weights carry a trained fraction each,
+outputs of hidden neurons a trained width each (0: the neuron is gone), and the loss is
+
+    cross entropy + price * (digits of the weights * widths of their inputs) * DIGIT
+
+with ``price`` per gate equivalent; it rises over the first part of the run.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hwgen.frontends.codesign.candidates import Candidate
+from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
+from hwgen.frontends.codesign.rounding import RoundedRelu, RoundedWeight, digit_cost
+from hwgen.frontends.codesign.settings import Training
+from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.spec.arithmetic import Integers
+
+DIGIT = 3.4
+"""Gate equivalents of a signed digit, for each bit of its input."""
+
+_FINEST, _COARSEST, _WIDEST = 7.0, -2.0, 6.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A network of the population.
+
+    Parameters
+    ----------
+    hidden
+        Widths of its hidden layers.
+    price
+        Of a gate equivalent.
+    smoothing
+        Share of every label that is spread over all classes.
+    """
+
+    hidden: tuple[int, ...]
+    price: float
+    smoothing: float = 0.0
+
+
+class Population:
+    """Parameters of all members, padded to the widest.
+
+    Parameters
+    ----------
+    members
+        All with the same number of hidden layers.
+    """
+
+    def __init__(self, members: Sequence[Member], features: int, classes: int, seed: int):
+        self.members = tuple(members)
+        depth = len(self.members[0].hidden)
+        widest = [max(member.hidden[k] for member in self.members) for k in range(depth)]
+        sizes = [features, *widest, classes]
+        generator = torch.Generator().manual_seed(seed)
+        count = len(self.members)
+
+        def uniform(*shape: int) -> Tensor:
+            return 2 * torch.rand(*shape, generator=generator) - 1
+
+        self.masks = [torch.ones(count, features)]
+        for k, width in enumerate(widest):
+            own = torch.tensor([[member.hidden[k]] for member in self.members])
+            self.masks.append((torch.arange(width)[None] < own).float())
+        self.masks.append(torch.ones(count, classes))
+        pairs = list(itertools.pairwise(sizes))
+        gain = [1.0 if k < depth else 2.0 for k in range(len(pairs))]
+        self.weights = [
+            uniform(count, a, b) * (gain[k] * math.sqrt(3 / a)) * self._mask(k)
+            for k, (a, b) in enumerate(pairs)
+        ]
+        self.biases = [
+            0.1 + 0.1 * uniform(count, b) if k < depth else torch.zeros(count, b)
+            for k, (_, b) in enumerate(pairs)
+        ]
+        self.fractions = [torch.full((count, a, b), 4.0) for a, b in pairs]
+        self.bits = [torch.full((count, width), 4.0) for width in widest]
+        self.heats = torch.zeros(count)
+        for tensor in self._tensors():
+            tensor.requires_grad_(True)
+
+    def _mask(self, k: int) -> Tensor:
+        return self.masks[k][:, :, None] * self.masks[k + 1][:, None]
+
+    def _tensors(self) -> list[Tensor]:
+        return [*self.weights, *self.biases, *self.fractions, *self.bits, self.heats]
+
+    def state(self) -> list[Tensor]:
+        """All parameters, to be saved."""
+        return [tensor.detach().clone() for tensor in self._tensors()]
+
+    def restore(self, state: Sequence[Tensor]) -> None:
+        """Take over what :meth:`state` gave."""
+        with torch.no_grad():
+            for tensor, saved in zip(self._tensors(), state, strict=True):
+                tensor.copy_(saved)
+
+    def optimizer(self, training: Training) -> torch.optim.AdamW:
+        """AdamW with a rate for values and one for widths."""
+        groups = [
+            {"params": self.weights, "lr": training.rate, "weight_decay": training.decay},
+            {"params": self.biases, "lr": training.rate, "weight_decay": 0.0},
+            {
+                "params": [*self.fractions, *self.bits, self.heats],
+                "lr": training.width_rate,
+                "weight_decay": 0.0,
+            },
+        ]
+        for group in groups:
+            group["base"] = group["lr"]
+        return torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
+
+    def rounded(self) -> list[Tensor]:
+        """The weights of all layers as they will be."""
+        return [
+            RoundedWeight.apply(weight, fraction) * self._mask(k)
+            for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True))
+        ]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Sums [members, samples, classes] of ``x`` [members, samples, features]."""
+        weights = self.rounded()
+        for k, bits in enumerate(self.bits):
+            sums = torch.baddbmm(self.biases[k][:, None], x, weights[k])
+            x = RoundedRelu.apply(sums, bits[:, None])
+        return torch.baddbmm(self.biases[-1][:, None], x, weights[-1])
+
+    def costs(self, input_bits: int) -> Tensor:
+        """Gate equivalents [members], smooth."""
+        total = torch.zeros(len(self.members))
+        widths: Tensor | float = float(input_bits)
+        for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True)):
+            cost = digit_cost(weight, fraction) * self._mask(k)
+            total = total + (cost * widths).sum((1, 2))
+            widths = self.bits[k][:, :, None].clamp(min=0) if k < len(self.bits) else 0.0
+        return total * DIGIT
+
+    def clamp(self) -> None:
+        """Hold widths within what is useful."""
+        with torch.no_grad():
+            for fraction in self.fractions:
+                fraction.clamp_(_COARSEST, _FINEST)
+            for bits in self.bits:
+                bits.clamp_(0, _WIDEST)
+
+    def network(self, member: int, input_bits: int) -> IntegerNetwork:
+        """A member in integers."""
+        with torch.no_grad():
+            weights = [w[member].double().numpy().T for w in self.rounded()]
+            biases = [b[member].double().numpy() for b in self.biases]
+            bits = [torch.round(b[member]).long().numpy() for b in self.bits]
+        return integers(weights, biases, bits, input_bits)
+
+
+def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
+    """A population that begins with ``candidates`` as they are, to train them further."""
+    networks = [one.network for one in candidates]
+    members = [
+        Member(
+            hidden=tuple(layer.outputs for layer in one.network.layers[:-1]),
+            price=one.price,
+            smoothing=one.smoothing,
+        )
+        for one in candidates
+    ]
+    first = networks[0].layers
+    found = Population(members, first[0].weights.shape[1], first[-1].outputs, seed)
+    for index, network in enumerate(networks):
+        _begin(found, index, network)
+    return found
+
+
+def _begin(population: Population, member: int, network: IntegerNetwork) -> None:
+    fractions = np.full(network.layers[0].weights.shape[1], network.input_bits)
+    with torch.no_grad():
+        for k, layer in enumerate(network.layers):
+            if layer.shifts is None or layer.bits is None:
+                own = np.full(layer.outputs, _last_scale(layer.weights, fractions))
+                half = np.zeros(layer.outputs)
+                population.heats[member] = math.log(4.0)
+            else:
+                own = layer.shifts + layer.bits
+                half = np.where(layer.shifts > 0, np.exp2(layer.shifts - 1.0), 0)
+            reals = np.ldexp(layer.weights.astype(float), fractions[None] - own[:, None])
+            finest = np.vectorize(lambda w: _fraction(np.array([w])) if w else 99)(reals)
+            usual = np.minimum(finest.min(axis=1, keepdims=True), 6)
+            finest = np.clip(np.where(finest == 99, usual, finest), _COARSEST, _FINEST)
+            rows, columns = reals.shape
+            for tensor, values in (
+                (population.weights[k][member], reals.T),
+                (population.fractions[k][member], finest.T),
+            ):
+                tensor.zero_()
+                tensor[:columns, :rows] = torch.tensor(values)
+            population.biases[k][member].zero_()
+            population.biases[k][member][:rows] = torch.tensor(np.ldexp(layer.biases - half, -own))
+            if layer.bits is not None:
+                population.bits[k][member][:rows] = torch.tensor(layer.bits)
+                fractions = layer.bits
+
+
+def _last_scale(weights: Integers, fractions: Integers) -> int:
+    """A power of two for the last sums that makes the largest weight about 1."""
+    largest = np.ldexp(abs(weights).astype(float), fractions[None]).max()
+    return max(0, math.ceil(math.log2(max(largest, 1.0))))
+
+
+def integers(
+    weights: list[Floats], biases: list[Floats], bits: list[Integers], input_bits: int
+) -> IntegerNetwork:
+    """The network of weights [outputs, inputs] that are multiples of powers of two.
+
+    A hidden output is in [0, 1) with as many fraction bits as ``bits`` says; so is the input.
+    """
+    layers = []
+    fractions = np.full(weights[0].shape[1], input_bits)
+    for k, (real, bias) in enumerate(zip(weights, biases, strict=True)):
+        reals = np.ldexp(real, -fractions[None])  # the weight of an input's integer
+        if k == len(bits):
+            fraction = max((_fraction(row) for row in reals), default=0)
+            scaled = np.ldexp(reals, fraction)
+            layers.append(IntegerLayer(_ints(scaled), _ints(np.ldexp(bias, fraction))))
+            break
+        own = [max(_fraction(row), int(b)) for row, b in zip(reals, bits[k], strict=True)]
+        found = np.array(own)
+        shifts = found - bits[k]
+        half = np.where(shifts > 0, np.exp2(shifts - 1.0), 0)
+        layers.append(
+            IntegerLayer(
+                _ints(np.ldexp(reals, found[:, None])),
+                _ints(np.floor(np.ldexp(bias, found) + half + 0.5)),
+                shifts,
+                bits[k].copy(),
+            )
+        )
+        fractions = bits[k]
+    return IntegerNetwork(layers, input_bits)
+
+
+def _fraction(row: Floats) -> int:
+    """Fewest fraction bits that write all of ``row``; may be negative."""
+    fraction = -8
+    while (np.ldexp(row, fraction) != np.rint(np.ldexp(row, fraction))).any():
+        fraction += 1
+    return fraction
+
+
+def _ints(values: Floats) -> Integers:
+    return np.rint(values).astype(np.int64)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: for tensors this small, more only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def train(
+    population: Population,
+    codes: Integers,
+    y: Integers,
+    training: Training,
+    *,
+    input_bits: int,
+    seed: int,
+    watch: Callable[[int, Any], None],
+    begin: dict[str, Any] | None = None,
+) -> None:
+    """Train all members.
+
+    Parameters
+    ----------
+    watch
+        Called after each step with the number of steps done and a function that gives a state
+        from which training goes on; it may raise to stop.
+    begin
+        Such a state.
+    """
+    x = torch.tensor(codes / (1 << input_bits), dtype=torch.float32)
+    classes = torch.tensor(y)
+    prices = torch.tensor([member.price for member in population.members])
+    optimizer = population.optimizer(training)
+    generator = torch.Generator().manual_seed(seed)
+    first = 0
+    if begin is not None:
+        first = int(begin["step"])
+        population.restore(begin["tensors"])
+        optimizer.load_state_dict(begin["optimizer"])
+        generator.set_state(begin["generator"])
+    for step in range(first, training.steps):
+        done = step / training.steps
+        late = max(0.0, (done - training.rise) / (1 - training.rise))
+        for group in optimizer.param_groups:
+            group["lr"] = group["base"] * max(0.01, (1 + math.cos(math.pi * late)) / 2)
+        rows = torch.randint(len(x), (len(prices), training.batch), generator=generator)
+        risen = 10 ** (2 * min(1.0, done / training.rise) - 2) if done > 0.03 else 0.0
+        loss = _loss(population, x[rows], classes[rows])
+        loss = (loss + prices * risen * population.costs(input_bits)).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        population.clamp()
+        watch(
+            step + 1,
+            lambda step=step: {
+                "step": step + 1,
+                "tensors": population.state(),
+                "optimizer": optimizer.state_dict(),
+                "generator": generator.get_state(),
+            },
+        )
+
+
+def _loss(population: Population, x: Tensor, y: Tensor) -> Tensor:
+    """Cross entropy [members]."""
+    smoothing = torch.tensor([member.smoothing for member in population.members])
+    sums = population.logits(x) * torch.exp(population.heats)[:, None, None]
+    shares = torch.log_softmax(sums, dim=2)
+    own = shares.gather(2, y[:, :, None]).mean((1, 2))
+    return -(1 - smoothing) * own - smoothing * shares.mean((1, 2))

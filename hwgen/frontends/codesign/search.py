@@ -1,0 +1,186 @@
+"""The search for a front: train a population, polish its members, train the best further.
+
+Every price on the ladder asks for one point of the front. After each round all networks found so
+far are looked at from every price, by ``loss + price * area`` of the training samples, and the best
+few for each price go on: so a network moves along the ladder to where it is worth most.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol
+
+from hwgen.frontends.codesign.candidates import Candidate, Codes, survivors
+from hwgen.frontends.codesign.jitter import jittered
+from hwgen.frontends.codesign.polishing import Polishing, polished
+from hwgen.frontends.codesign.population import Member, Population, population_of, train
+from hwgen.frontends.codesign.settings import Settings
+
+Say = Callable[[str], None]
+
+_SAVED_EVERY = 250
+_TRAINING_SHARE = 0.6
+
+
+class Memory(Protocol):
+    """Where a search keeps what is done, to go on from there."""
+
+    def get(self, name: str) -> Any:
+        """What was kept under ``name``, or None."""
+
+    def put(self, name: str, content: Any) -> None:
+        """Keep it."""
+
+
+class Nothing:
+    """A memory that keeps nothing."""
+
+    def get(self, name: str) -> Any:
+        """Nothing."""
+
+    def put(self, name: str, content: Any) -> None:
+        """Keep nothing."""
+
+
+class OutOfTime(Exception):
+    """The deadline is past."""
+
+
+class Clock:
+    """A deadline; ``cut`` says whether it ended something early."""
+
+    def __init__(self, seconds: float | None):
+        self.until = None if seconds is None else time.monotonic() + seconds
+        self.cut = False
+
+    def left(self, share: float = 1.0) -> "Clock":
+        """A deadline after ``share`` of the time that is left."""
+        return Clock(
+            None if self.until is None else share * max(0.0, self.until - time.monotonic())
+        )
+
+    def check(self) -> None:
+        """Raise :class:`OutOfTime` past the deadline."""
+        if self.until is not None and time.monotonic() > self.until:
+            raise OutOfTime
+
+
+def search(
+    settings: Settings,
+    samples: Codes,
+    validation: Codes,
+    classes: int,
+    *,
+    clock: Clock,
+    memory: Memory,
+    say: Say,
+    jobs: int = 1,
+) -> list[Candidate]:
+    """All networks found, in every round.
+
+    Deterministic for ``settings`` and samples, whatever ``jobs``, unless the clock cuts it.
+    """
+    top = (1 << settings.input_bits) - 1
+    noise = settings.jitter * (top + 1)
+    samples = jittered(samples, noise, settings.jittered, top, settings.seed)
+    found: list[Candidate] = []
+    ladder = settings.ladder()
+    members = [
+        Member(hidden=widths, price=price, smoothing=smoothing)
+        for widths in settings.hidden
+        for smoothing in settings.smoothings
+        for price in ladder
+    ]
+    population = Population(members, samples.x.shape[1], classes, settings.seed)
+    for number in range(settings.rounds + 1):
+        _trained(settings, population, number, samples, clock, memory, say)
+        tasks = {
+            f"round {number}, network {index}": Polishing(
+                start=Candidate(
+                    network=population.network(index, settings.input_bits),
+                    price=member.price,
+                    smoothing=member.smoothing,
+                ),
+                samples=samples,
+                validation=validation,
+                sweeps=settings.sweeps,
+                tried=settings.tried,
+                seed=(settings.seed, number, index),
+                until=clock.until,
+            )
+            for index, member in enumerate(population.members)
+        }
+        found += _all(tasks, jobs, clock, memory, say)
+        if number == settings.rounds or clock.cut:
+            break
+        chosen = survivors(found, ladder, settings.kept)
+        population = population_of(chosen, settings.seed + number + 1)
+    return found
+
+
+def _trained(
+    settings: Settings,
+    population: Population,
+    number: int,
+    samples: Codes,
+    clock: Clock,
+    memory: Memory,
+    say: Say,
+) -> None:
+    """Train the population of a round, as far as its share of the time goes."""
+    name = f"training {number}"
+    training = replace(settings.first, steps=settings.steps)
+    if number:
+        steps = settings.later_steps
+        training = replace(training, steps=steps, rate=2e-3, width_rate=3e-3, rise=0.01)
+    own = clock.left(_TRAINING_SHARE)
+
+    def watch(step: int, state: Callable[[], Any]) -> None:
+        if step % _SAVED_EVERY and step != training.steps:
+            return
+        memory.put(name, state())
+        say(f"{name}: step {step:,} of {training.steps:,}")
+        own.check()
+
+    try:
+        train(
+            population,
+            samples.x,
+            samples.y,
+            training,
+            input_bits=settings.input_bits,
+            seed=settings.seed + 1000 * number,
+            watch=watch,
+            begin=memory.get(name),
+        )
+    except OutOfTime:
+        clock.cut = True
+
+
+def _all(
+    tasks: dict[str, Polishing], jobs: int, clock: Clock, memory: Memory, say: Say
+) -> list[Candidate]:
+    """Polish what memory does not hold, ``jobs`` at a time; in the order of ``tasks``."""
+    kept = {name: memory.get(name) for name in tasks}
+    todo = {name: task for name, task in tasks.items() if kept[name] is None}
+    for name, (candidate, cut) in _computed(todo, jobs):
+        clock.cut |= cut
+        kept[name] = vars(candidate)
+        if not clock.cut:
+            memory.put(name, kept[name])
+        shown = f"{candidate.validation:.2%}, {candidate.area:,.0f} GE"
+        say(f"{name} of {len(tasks)}: {shown}")
+    return [Candidate(**kept[name]) for name in tasks]
+
+
+def _computed(
+    todo: dict[str, Polishing], jobs: int
+) -> Iterable[tuple[str, tuple[Candidate, bool]]]:
+    if jobs == 1 or len(todo) < 2:
+        yield from ((name, polished(task)) for name, task in todo.items())
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(todo)), mp_context=context) as pool:
+        yield from zip(todo, pool.map(polished, todo.values()), strict=True)

@@ -1,0 +1,262 @@
+"""What a change of one neuron does to the loss, exactly, in about as long as it takes to say it.
+
+:class:`Trials` keeps the integers of a network on all samples. A trial computes the neuron anew
+and goes on only with the samples where its output is another; taking it over costs no more.
+The loss is the mean cross entropy of the softmax of ``temperature`` times the last sums.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.frontends.codesign.integers import IntegerNetwork, Singles, fire, largest
+from hwgen.frontends.codesign.silicon import PRICES, Prices, neuron_area
+from hwgen.spec.arithmetic import Integers
+
+_FAR = np.float32(80)
+_HEATS = tuple(2 ** (step / 4) for step in range(-8, 13))
+_REFINED = np.array([0.8, 0.9, 1, 1.1, 1.25], np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Neuron:
+    """A neuron as it would be: row of weights, bias, rescale, and what reads it.
+
+    ``outgoing`` and ``next_biases`` are None where the next layer stays as it is.
+    """
+
+    layer: int
+    index: int
+    weights: Integers
+    bias: int
+    rescale: tuple[int, int] | None = None
+    outgoing: Integers | None = None
+    next_biases: Integers | None = None
+
+    def top(self, tops: list[int]) -> int:
+        """Largest output of a hidden neuron whose inputs lie in [0, top]."""
+        if self.rescale is None:
+            raise ValueError("the last layer hands on its accumulators")
+        return largest(self.weights, self.bias, self.rescale, tops)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What a trial found: change of the loss, and the values that would be."""
+
+    change: float
+    rows: Integers
+    accumulator: Singles
+    output: Singles | None
+    deeper: list[tuple[int, Singles, Singles]]
+    sums: Singles
+    losses: Singles
+
+
+class Trials:
+    """A network on samples.
+
+    Parameters
+    ----------
+    network
+        Changed in place by :meth:`take`.
+    codes, y
+        Input codes [samples, features] and class indices [samples].
+    smoothing
+        Share of every label that is spread over all classes.
+    """
+
+    def __init__(
+        self,
+        network: IntegerNetwork,
+        codes: Integers,
+        y: Integers,
+        smoothing: float = 0.0,
+        prices: Prices = PRICES,
+    ):
+        self.network = network
+        self.y = y
+        self.smoothing = np.float32(smoothing)
+        self.prices = prices
+        self.temperature = np.float32(0)
+        self._x = np.ascontiguousarray(codes.T, np.float32)
+        self._every = np.arange(len(y))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Drop what is unused, compute everything anew, and fit the temperature."""
+        self.network.drop_unused()
+        self.values, self.accumulators = [self._x], []
+        for layer in self.network.layers:
+            self.accumulators.append(layer.accumulate(self.values[-1]))
+            self.values.append(layer.fire(self.accumulators[-1]))
+        self.values.pop()
+        self.tops = self.network.tops()
+        self.neuron_areas = self.network.neuron_areas(self.prices)
+        self.layer_areas = self.network.layer_areas(self.prices)
+        self.sharing = [
+            whole / max(1e-9, sum(parts))
+            for whole, parts in zip(self.layer_areas, self.neuron_areas, strict=True)
+        ]
+        self._fit_temperature()
+
+    @property
+    def area(self) -> float:
+        """Gate equivalents of the shared graphs, as of the last :meth:`refresh`."""
+        return sum(self.layer_areas)
+
+    @property
+    def sums(self) -> Singles:
+        """Sums of the last layer [classes, samples]."""
+        return self.accumulators[-1]
+
+    def neuron_area(self, neuron: Neuron, tops: list[int] | None = None) -> float:
+        """Gate equivalents of ``neuron``, sharing nothing."""
+        return neuron_area(
+            neuron.weights,
+            neuron.bias,
+            self.tops[neuron.layer] if tops is None else tops,
+            neuron.rescale,
+            self.prices,
+        )
+
+    def trial(self, neuron: Neuron, accumulator: Singles) -> Outcome:
+        """The network with ``neuron``, whose accumulator would be ``accumulator`` [samples]."""
+        at, j = neuron.layer, neuron.index
+        if neuron.rescale is None:
+            rows = np.flatnonzero(accumulator != self.sums[j])
+            sums = self.sums.take(rows, 1)
+            sums[j] = accumulator[rows]
+            return self._outcome(rows, accumulator, None, [], sums)
+        output = fire(accumulator, *neuron.rescale)
+        following = self.network.layers[at + 1]
+        before, weights = (
+            self.values[at + 1][j],
+            following.weights[:, j].astype(np.float32)[:, None],
+        )
+        if neuron.outgoing is None and neuron.next_biases is None:
+            change = output - before
+            rows = np.flatnonzero(change)
+            reached = self.accumulators[at + 1].take(rows, 1)
+            reached += weights * change[rows]
+        else:
+            rows = self._every
+            outgoing = following.weights[:, j] if neuron.outgoing is None else neuron.outgoing
+            reached = self.accumulators[at + 1] - weights * before
+            reached += outgoing.astype(np.float32)[:, None] * output
+            if neuron.next_biases is not None:
+                shift = neuron.next_biases - following.biases
+                reached += shift.astype(np.float32)[:, None]
+        deeper = []
+        for index in range(at + 1, len(self.network.layers) - 1):
+            values = self.network.layers[index].fire(reached)
+            deeper.append((index, reached, values))
+            reached = self.network.layers[index + 1].accumulate(values)
+        return self._outcome(rows, accumulator, output, deeper, reached)
+
+    def take(self, neuron: Neuron, outcome: Outcome) -> None:
+        """Make ``neuron`` part of the network."""
+        at, j, rows = neuron.layer, neuron.index, outcome.rows
+        layer = self.network.layers[at]
+        layer.weights[j], layer.biases[j] = neuron.weights, neuron.bias
+        if neuron.rescale is not None and layer.shifts is not None and layer.bits is not None:
+            layer.shifts[j], layer.bits[j] = neuron.rescale
+            following = self.network.layers[at + 1]
+            if neuron.outgoing is not None:
+                following.weights[:, j] = neuron.outgoing
+            if neuron.next_biases is not None:
+                following.biases = neuron.next_biases.copy()
+            self.accumulators[at][j] = outcome.accumulator
+            self.values[at + 1][j] = outcome.output
+        for index, reached, values in outcome.deeper:
+            self.accumulators[index][:, rows] = reached
+            self.values[index + 1][:, rows] = values
+        self.sums[:, rows] = outcome.sums
+        self.losses[rows] = outcome.losses
+
+    def slopes(self) -> list[tuple[Singles, Singles]]:
+        """For each layer, first and (diagonal) second derivative of the loss by each weight.
+
+        The step of a rescale counts as a straight line, as in training.
+        """
+        scaled = self.sums * self.temperature
+        share = np.exp(scaled - scaled.max(axis=0))
+        share /= share.sum(axis=0)
+        samples = np.float32(len(self.y))
+        heat = self.temperature
+        second = share * (1 - share) * (heat * heat / samples)
+        wanted = np.full_like(share, self.smoothing / len(share))
+        wanted[self.y, self._every] += 1 - self.smoothing
+        first = (share - wanted) * (heat / samples)
+        found = []
+        for index in range(len(self.network.layers) - 1, -1, -1):
+            values = self.values[index]
+            found.append((first @ values.T, second @ (values * values).T))
+            if not index:
+                break
+            below, weights = self.network.layers[index - 1], self.network.layers[index].weights
+            if below.shifts is None or below.bits is None:
+                raise ValueError("only the last layer hands on its accumulators")
+            top = (np.exp2(below.bits) - 1)[:, None]
+            moves = (self.accumulators[index - 1] > 0) & (values < top)
+            slope = moves * np.exp2(-below.shifts.astype(np.float32))[:, None]
+            first = (weights.T.astype(np.float32) @ first) * slope
+            second = ((weights.T.astype(np.float32) ** 2) @ second) * slope * slope
+        return found[::-1]
+
+    def _outcome(
+        self,
+        rows: Integers,
+        accumulator: Singles,
+        output: Singles | None,
+        deeper: list[tuple[int, Singles, Singles]],
+        sums: Singles,
+    ) -> Outcome:
+        losses = self._cross_entropy(sums, self.y[rows])
+        change = losses.sum(dtype=np.float64) - self.losses[rows].sum(dtype=np.float64)
+        return Outcome(
+            change=float(change) / len(self.y),
+            rows=rows,
+            accumulator=accumulator,
+            output=output,
+            deeper=deeper,
+            sums=sums,
+            losses=losses,
+        )
+
+    @property
+    def loss(self) -> float:
+        """Mean cross entropy."""
+        return float(self.losses.mean(dtype=np.float64))
+
+    def loss_of(self, codes: Integers, y: Integers) -> float:
+        """Mean cross entropy, unsmoothed, of other samples at the temperature that suits them."""
+        sums = self.network.logits(codes)
+        apart = (sums - sums[y, np.arange(len(y))]).astype(np.float64)
+        own = float(self.temperature)
+        return min(
+            float(np.logaddexp.reduce(own * times * apart, axis=0).mean()) for times in _HEATS
+        )
+
+    def _cross_entropy(self, sums: Singles, y: Integers) -> Singles:
+        apart = sums - sums[y, np.arange(sums.shape[1])]
+        apart *= self.temperature
+        np.minimum(apart, _FAR, out=apart)
+        spread = self.smoothing * apart.mean(axis=0) if self.smoothing else np.float32(0)
+        np.exp(apart, out=apart)
+        return np.asarray(np.log(np.add.reduce(apart, 0)) - spread, np.float32)
+
+    def _fit_temperature(self) -> None:
+        if not self.temperature:
+            spread = max(1e-3, float(np.abs(self.sums - self.sums.mean(axis=0)).mean()))
+            tried = np.geomspace(0.3, 12, 24, dtype=np.float32) / np.float32(spread)
+        else:
+            tried = self.temperature * _REFINED
+        best = None
+        for self.temperature in tried:
+            losses = self._cross_entropy(self.sums, self.y)
+            loss = float(losses.mean(dtype=np.float64))
+            if best is None or loss < best[0]:
+                best = loss, self.temperature, losses
+        if best is not None:
+            _, self.temperature, self.losses = best

@@ -1,0 +1,67 @@
+"""The parallel architecture, as others see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from hwgen.rtl.architecture import Architecture, Cycles
+from hwgen.rtl.knobs import knob
+from hwgen.rtl.parallel.estimate import estimated_area
+from hwgen.rtl.parallel.search import EFFORTS
+from hwgen.spec.formats import Format
+from hwgen.spec.network import DenseLayer, Network
+
+if TYPE_CHECKING:
+    from hwgen.rtl.top import Top
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parallel(Architecture):
+    """Every weight hard-wired, one inference per clock.
+
+    Parameters
+    ----------
+    pipeline
+        At most this many adder levels between registers; 0 is combinational.
+    bare
+        No handshake; ``x`` in, ``y`` out.
+    effort
+        How long to search for small adder graphs.
+    """
+
+    name: ClassVar[str] = "parallel"
+    summary: ClassVar[str] = "every weight hard-wired, one inference per clock"
+    sequenced: ClassVar[bool] = False
+
+    pipeline: int = knob(
+        0,
+        "at most this many adder levels between registers; 0 for none.",
+        least=0,
+        unit="adder levels",
+    )
+    bare: bool = knob(False, "no handshake; x in, y out.")
+    effort: str = knob(
+        "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
+    )
+
+    def build(self, network: Network) -> "Top":
+        """The adder graphs, and the handshake around them."""
+        from hwgen.rtl.parallel.top import ParallelTop
+
+        return ParallelTop(
+            network,
+            self.input_layout(network),
+            self.output_layout(network),
+            pipeline=self.pipeline,
+            bare=self.bare,
+            effort=self.effort,
+        )
+
+    def cycles(self, network: Network) -> Cycles:
+        """An input in every clock; the stages of a pipeline are those of its adder graphs."""
+        latency = None if self.pipeline else int(not self.bare)
+        return Cycles(latency=latency, interval=1)
+
+    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+        """Without registers of a pipeline and without a handshake."""
+        return estimated_area(layers, source)

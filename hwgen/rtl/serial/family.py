@@ -1,0 +1,78 @@
+"""The serial architecture, as others see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from hwgen.rtl.architecture import Architecture, Cycles
+from hwgen.rtl.interface import output_elements
+from hwgen.rtl.knobs import knob
+from hwgen.rtl.serial.estimate import estimated_area
+from hwgen.spec.formats import Format
+from hwgen.spec.network import DenseLayer, Network
+from hwgen.support.errors import HwgenError
+
+if TYPE_CHECKING:
+    from hwgen.rtl.top import Top
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serial(Architecture):
+    """Time-multiplexed MACs, weights in ROM; one feature and one result to a beat.
+
+    Parameters
+    ----------
+    macs
+        Number of MACs, at most as many as the widest layer has neurons.
+    """
+
+    name: ClassVar[str] = "serial"
+    summary: ClassVar[str] = "time-multiplexed MACs, weights in ROM"
+    sequenced: ClassVar[bool] = True
+
+    macs: int = knob(1, "number of MACs.", least=1, unit="MAC")
+
+    def input_beats(self, network: Network) -> int:
+        """One feature to a beat."""
+        return network.input.features
+
+    def output_beats(self, network: Network) -> int:
+        """One integer to a beat."""
+        return output_elements(network)
+
+    def check(self, network: Network) -> None:
+        """More MACs than the widest layer has neurons have nothing to do."""
+        widest = max(layer.outputs for layer in network.layers)
+        if self.macs > widest:
+            raise HwgenError("macs", f"found {self.macs}", f"at most {widest} can be kept busy")
+
+    def build(self, network: Network) -> "Top":
+        """Sequencer, MACs and memories."""
+        from hwgen.rtl.serial.schedule import Schedule
+        from hwgen.rtl.serial.top import SerialTop
+
+        layouts = self.input_layout(network), self.output_layout(network)
+        return SerialTop(network, *layouts, Schedule.of(network, self.macs))
+
+    @classmethod
+    def choices(cls, network: Network) -> Sequence[Architecture]:
+        """The fewest MACs for each number of words that the widest layer can take."""
+        widest = max(layer.outputs for layer in network.layers)
+        counts = {-(-widest // words) for words in range(1, widest + 1)}
+        return [cls(macs=macs) for macs in sorted(counts)]
+
+    def cycles(self, network: Network) -> Cycles:
+        """Those of its schedule."""
+        from hwgen.rtl.serial.schedule import Schedule
+
+        schedule = Schedule.of(network, self.macs)
+        return Cycles(
+            latency=schedule.latency(network.output == "argmax"), interval=schedule.interval
+        )
+
+    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+        """With all of its MACs."""
+        return estimated_area(layers, source, self.macs)
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.macs} MAC{'s' if self.macs > 1 else ''}"

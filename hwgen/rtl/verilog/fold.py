@@ -1,0 +1,112 @@
+"""Operators of which the result is a constant or an operand, taken out of a module."""
+
+from collections.abc import Callable
+
+from hwgen.rtl.verilog.expressions import OPERATORS, constant, extended
+from hwgen.rtl.verilog.rtlil import Assign, Body, Cell, Module, Sig, Slice, Switch, width_of
+
+_ZERO, _ONE = (Slice(None, 0, 1, "0"),), (Slice(None, 0, 1, "1"),)
+
+
+def fold(module: Module) -> None:
+    """Replace such operators by their result wherever it is read, until none is left."""
+    while found := _results(module):
+        replace = _replacer(found)
+        module.cells = [cell for cell in module.cells if _output(cell) not in found]
+        for cell in module.cells:
+            written = ("Y",) if cell.kind in OPERATORS else ("Q",)
+            cell.ports = {
+                port: sig if port in written and not cell.kind.startswith("\\") else replace(sig)
+                for port, sig in cell.ports.items()
+            }
+        for body in module.processes:
+            _replace_in(body, replace)
+        module.connections = [Assign(c.target, replace(c.value)) for c in module.connections]
+        module.connections += [
+            Assign((Slice(name, 0, width_of(sig)),), replace(sig))
+            for name, sig in found.items()
+            if module.wires[name].direction == "output"
+        ]
+
+
+def _output(cell: Cell) -> str | None:
+    return str(cell.ports["Y"][0].wire) if cell.kind in OPERATORS else None
+
+
+def _results(module: Module) -> dict[str, Sig]:
+    """The wires of such operators, and what they carry."""
+    found = {}
+    for cell in module.cells:
+        name = _output(cell)
+        if name is not None:
+            result = _result(cell)
+            if result is not None:
+                found[name] = result
+    return found
+
+
+def _result(cell: Cell) -> Sig | None:
+    """What a trivial operator hands on, or None."""
+    kind, ports = cell.kind, cell.ports
+    if kind == "$mux":
+        select = constant(ports["S"])
+        return None if select is None else ports["B" if select == "1" else "A"]
+    if width_of(ports["Y"]) != 1:
+        return None
+    if kind == "$not" and width_of(ports["A"]) == 1:
+        bit = constant(ports["A"])
+        return None if bit is None else _ONE if bit == "0" else _ZERO
+    if kind not in ("$and", "$or", "$eq") or max(map(width_of, (ports["A"], ports["B"]))) > 1:
+        return None
+    return _of_bits(kind, extended(ports["A"], 1, False), extended(ports["B"], 1, False))
+
+
+def _of_bits(kind: str, a: Sig, b: Sig) -> Sig | None:
+    """``a`` and ``b`` are one bit each."""
+    for one, other in ((a, b), (b, a)):
+        bit = constant(one)
+        if kind == "$and" and bit is not None:
+            return other if bit == "1" else _ZERO
+        if kind == "$or" and bit is not None:
+            return other if bit == "0" else _ONE
+        if kind == "$eq" and bit == "1":
+            return other
+    return None
+
+
+def _replacer(found: dict[str, Sig]) -> Callable[[Sig], Sig]:
+    """A function that replaces what ``found`` names, and what stands there in turn."""
+
+    def replace(sig: Sig) -> Sig:
+        parts: list[Slice] = []
+        for part in sig:
+            result = found.get(str(part.wire))
+            parts += [part] if result is None else replace(cut(result, part.low, part.width))
+        return tuple(parts)
+
+    return replace
+
+
+def cut(sig: Sig, low: int, width: int) -> Sig:
+    """``width`` bits of ``sig`` from bit ``low``."""
+    kept: list[Slice] = []
+    start = 0
+    for part in sig:
+        first, last = max(low, start), min(low + width, start + part.width)
+        if first < last:
+            offset, size = first - start, last - first
+            end = len(part.bits) - offset
+            bits = part.bits[end - size : end] if part.wire is None else ""
+            kept.append(Slice(part.wire, 0 if part.wire is None else part.low + offset, size, bits))
+        start += part.width
+    return tuple(kept)
+
+
+def _replace_in(body: Body, replace: Callable[[Sig], Sig]) -> None:
+    for statement in body:
+        if isinstance(statement, Switch):
+            statement.selector = replace(statement.selector)
+            for _, inner in statement.cases:
+                _replace_in(inner, replace)
+        else:
+            statement.value = replace(statement.value)

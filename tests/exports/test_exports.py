@@ -1,0 +1,131 @@
+"""The same integers elsewhere: C and numpy equal the golden model, vector for vector."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from hwgen.exports import export
+from hwgen.exports.c import _BITS
+from hwgen.spec import golden
+from hwgen.spec.arithmetic import Integers
+from hwgen.spec.network import Network, load_network
+from hwgen.support.errors import HwgenError
+from tests.networks import dense, network, networks, rescale
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GCC = ["gcc", "-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+UNDEFINED = ["-fsanitize=undefined", "-fno-sanitize-recover"]
+
+_MAIN = """
+#include <stdio.h>
+#include "net.h"
+int main(void) {
+  int32_t x[FEATURES]; int64_t y[RESULTS];
+  while (fread(x, sizeof x, 1, stdin) == 1) {
+    PREDICT(x, y);
+    if (fwrite(y, sizeof y, 1, stdout) != 1) return 1;
+  }
+  return 0;
+}
+"""
+
+
+def codes(net: Network, count: int, seed: int = 1) -> Integers:
+    low, high = net.input.format.minimum, net.input.format.maximum
+    x = np.random.default_rng(seed).integers(low, high, (count, net.input.features), endpoint=True)
+    x[0], x[-1] = low, high
+    return x
+
+
+def by_c(net: Network, x: Integers, folder: Path) -> Integers:
+    """Results of the header, compiled with every warning and a check for undefined behaviour."""
+    header = export(net, "c")
+    (folder / "net.h").write_text(header)
+    name = header.split("void ")[-1].split("_predict")[0]
+    (folder / "main.c").write_text(_MAIN)
+    upper = name.upper()
+    defines = {"FEATURES": f"{upper}_FEATURES", "RESULTS": f"{upper}_RESULTS"}
+    defines["PREDICT"] = f"{name}_predict"
+    flags = [f"-D{key}={value}" for key, value in defines.items()]
+    subprocess.run([*GCC, *UNDEFINED, *flags, "main.c", "-o", "main"], cwd=folder, check=True)
+    done = subprocess.run(
+        ["./main"], cwd=folder, input=x.astype(np.int32).tobytes(), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return np.frombuffer(done.stdout, dtype=np.int64).reshape(len(x), -1)
+
+
+def by_numpy(net: Network, x: Integers) -> Integers:
+    scope: dict = {"__name__": "script"}
+    exec(export(net, "numpy"), scope)
+    return np.asarray(scope["predict"](x)).reshape(len(x), -1)
+
+
+def expected(net: Network, x: Integers) -> Integers:
+    return golden.predict(net, x).reshape(len(x), -1)
+
+
+def test_digits(tmp_path: Path) -> None:
+    net = load_network(EXAMPLES / "digits.json")
+    x = codes(net, 100_000)
+    y = expected(net, x)
+    assert np.array_equal(by_c(net, x, tmp_path), y)
+    assert np.array_equal(by_numpy(net, x), y)
+
+
+@settings(max_examples=60, deadline=None)
+@given(net=networks())
+def test_numpy_on_random_networks(net: Network) -> None:
+    x = codes(net, 200)
+    assert np.array_equal(by_numpy(net, x), expected(net, x))
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(net=networks())
+def test_c_on_random_networks(net: Network, tmp_path: Path) -> None:
+    x = codes(net, 500)
+    assert np.array_equal(by_c(net, x, tmp_path), expected(net, x))
+
+
+def test_self_test_of_c_fails_on_a_wrong_weight(tmp_path: Path) -> None:
+    net = network([dense([[3, -5], [7, 2]], output=rescale(8, True, 0))], bits=8)
+    header = export(net, "c")
+    for text, code in ((header, 0), (header.replace(" 3, -5,", " 3, -6,"), 1)):
+        (tmp_path / "net.h").write_text(text)
+        command = [*GCC, "-DHWGEN_SELF_TEST", "-x", "c", "net.h", "-o", "test"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        assert subprocess.run(["./test"], cwd=tmp_path, check=False).returncode == code
+
+
+def test_script_runs(tmp_path: Path) -> None:
+    net = network([dense([[1, 2], [3, -4]])], output="argmax")
+    x = codes(net, 9)
+    np.savez(tmp_path / "data.npz", x=x)
+    (tmp_path / "net.py").write_text(export(net, "numpy"))
+    command = [sys.executable, "net.py", "data.npz"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(golden.predict(net, x))
+
+
+def test_too_wide() -> None:
+    wide = network([dense([[1 << 30]], weight_bits=32)], bits=32, signed=True)
+    wider = network([dense([[1 << 30] * 4], [1 << 62], weight_bits=32)], bits=32)
+    assert wide.widest[0] <= _BITS < wider.widest[0]
+    for to in ("c", "numpy"):
+        assert export(wide, to)
+        with pytest.raises(HwgenError, match=r"^layers\[0\]: numbers of \d+ bits, at most 62 in "):
+            export(wider, to)
+
+
+def test_unknown() -> None:
+    net = network([dense([[1]])])
+    with pytest.raises(HwgenError, match=r"^to: found 'rust', one of c, numpy$"):
+        export(net, "rust")

@@ -1,0 +1,192 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hwgen.flows.codesign.store import Store  # noqa: E402
+from hwgen.frontends.codesign.candidates import Candidate  # noqa: E402
+from hwgen.frontends.codesign.population import (  # noqa: E402
+    Member,
+    Population,
+    one_thread,
+    population_of,
+    train,
+)
+from hwgen.frontends.codesign.reference import float_accuracy  # noqa: E402
+from hwgen.frontends.codesign.rounding import (  # noqa: E402
+    RoundedRelu,
+    RoundedWeight,
+    digit_cost,
+)
+from hwgen.frontends.codesign.search import Clock, Nothing, search  # noqa: E402
+from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
+from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
+
+SMALL = Settings(
+    jitter=0.0,
+    hidden=((5,),), smoothings=(0.02,), prices=2, cheap=1e-4, dear=2e-3, steps=250,
+    later_steps=50, rounds=1, kept=1, sweeps=2, tried=40,
+)  # fmt: skip
+
+
+def trained(hidden: tuple[int, ...], steps: int = 120) -> Population:
+    codes = random_codes(1)
+    members = [Member(hidden=hidden, price=price) for price in (1e-5, 1e-3)]
+    population = Population(members, 6, 3, 0)
+    with one_thread():
+        train(
+            population, codes.x, codes.y, Training(steps=steps, batch=64), input_bits=4, seed=0,
+            watch=lambda step, state: None,
+        )  # fmt: skip
+    return population
+
+
+def test_weights_are_rounded_to_their_fraction() -> None:
+    weight, fraction = torch.tensor([0.3, -0.77, 0.1]), torch.tensor([2.0, 3.4, 1.0])
+    assert RoundedWeight.apply(weight, fraction).tolist() == [0.25, -0.75, 0.0]
+
+
+def test_width_of_a_weight_gets_the_gradient_of_its_error() -> None:
+    weight = torch.tensor([0.3], requires_grad=True)
+    fraction = torch.tensor([2.0], requires_grad=True)
+    RoundedWeight.apply(weight, fraction).sum().backward()
+    assert weight.grad.tolist() == [1.0]
+    assert float(fraction.grad) == pytest.approx(0.05 * np.log(2))
+
+
+def test_relu_clips_and_rounds() -> None:
+    sums = torch.tensor([[[-0.5], [0.3], [0.9], [7.0]]])
+    found = RoundedRelu.apply(sums, torch.tensor([[[2.0]]]))
+    assert found.flatten().tolist() == [0.0, 0.25, 0.75, 0.75]
+
+
+def test_relu_of_no_bits_is_nothing() -> None:
+    assert RoundedRelu.apply(torch.ones(1, 3, 1), torch.zeros(1, 1, 1)).abs().sum() == 0
+
+
+def test_cost_grows_with_digits_and_ends_with_the_weight() -> None:
+    fractions = torch.tensor([3.0, 3.0, 3.0, 3.0])
+    costs = digit_cost(torch.tensor([0.01, 0.125, 0.375, 0.875]), fractions).tolist()
+    assert costs[0] == 0
+    assert costs[1] == pytest.approx(1)
+    assert costs == sorted(costs)
+
+
+@pytest.mark.parametrize("hidden", [(5,), (5, 4), ()])
+def test_integers_decide_as_the_population(hidden: tuple[int, ...]) -> None:
+    population, codes = trained(hidden), random_codes(4, 500)
+    x = torch.tensor(codes.x / 16).float().expand(2, -1, -1)
+    with torch.no_grad():
+        sums = population.logits(x).numpy()
+    for member in range(2):
+        network = population.network(member, 4)
+        same = network.logits(codes.x).argmax(axis=0) == sums[member].argmax(axis=1)
+        assert same.mean() > 0.97
+
+
+def test_a_higher_price_is_a_smaller_network() -> None:
+    population = trained((5,), 400)
+    areas = [sum(population.network(member, 4).layer_areas()) for member in range(2)]
+    assert areas[1] < areas[0]
+
+
+@pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 5, 4, 3)])
+def test_networks_become_a_population_again(sizes: tuple[int, ...]) -> None:
+    networks = [random_network(seed, sizes) for seed in (0, 1)]
+    population, codes = (
+        population_of([Candidate(network=one, price=1e-4) for one in networks], 0),
+        random_codes(4, 500),
+    )
+    for member, network in enumerate(networks):
+        again = population.network(member, 4)
+        decided = network.logits(codes.x).argmax(axis=0)
+        assert (again.logits(codes.x).argmax(axis=0) == decided).mean() > 0.97
+
+
+def run(memory: Any, say: Callable[[str], None] = lambda text: None, **more: Any) -> Any:
+    codes = random_codes(0, 300)
+    with one_thread():
+        return search(
+            SMALL, codes, random_codes(9), 3, clock=Clock(more.pop("seconds", None)),
+            memory=memory, say=say, **more,
+        )  # fmt: skip
+
+
+def plain(found: list[Candidate]) -> list[Any]:
+    return [
+        (one.price, one.loss, one.area, [layer.weights.tolist() for layer in one.network.layers])
+        for one in found
+    ]
+
+
+def test_search_goes_on_where_it_was(tmp_path: Any) -> None:
+    whole = run(Nothing())
+    assert len(whole) == 4
+    store, said = Store(tmp_path), []
+
+    class Killed(Exception):
+        pass
+
+    def stop(text: str) -> None:
+        said.append(text)
+        if text.startswith("round 0, network 1"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(store, stop)
+    said.clear()
+    assert plain(run(store, said.append)) == plain(whole)
+    assert not [text for text in said if text.startswith(("training 0", "round 0"))]
+    said.clear()
+    assert plain(run(store, said.append)) == plain(whole)
+    assert said == []
+
+
+def test_search_out_of_time_gives_networks() -> None:
+    found = run(Nothing(), seconds=0.0)
+    assert len(found) == 2
+    assert all(one.area > 0 for one in found)
+
+
+def test_damaged_memory_is_absent(tmp_path: Any) -> None:
+    store = Store(tmp_path)
+    candidate = Candidate(network=random_network(0), price=1e-4)
+    store.put("round 0, network 0", vars(candidate))
+    assert store.get("round 0, network 0")["price"] == 1e-4
+    (tmp_path / "round-0-network-0.json").write_text("{")
+    assert store.get("round 0, network 0") is None
+    (tmp_path / "training-0.pt").write_bytes(b"no")
+    assert store.get("training 0") is None
+
+
+def test_float_network_learns() -> None:
+    codes = random_codes(0, 400)
+    with one_thread():
+        validation, test = float_accuracy(
+            codes, random_codes(1), random_codes(2), 3, input_bits=4, seed=0
+        )
+    assert min(validation, test) > 0.9
+
+
+def test_a_study_takes_the_smallest_that_is_good_enough(tmp_path: Any) -> None:
+    from types import SimpleNamespace
+
+    from hwgen.flows.study.codesigned import Searched, smallest
+    from hwgen.frontends.train.samples import Part, Samples
+
+    codes = random_codes(0, 300)
+    part = Part(x=codes.x / 16, y=codes.y)
+    samples = Samples(train=part, validation=part, test=part, labels=("a", "b", "c"))
+    model = SimpleNamespace(predict=lambda x: codes.y)
+    searched = Searched(samples, SMALL, tmp_path, lambda text: None)
+    areas = []
+    for loss in (0.0, 0.99):
+        network = searched.network(model, loss, "some")
+        areas.append(sum(np.count_nonzero(layer.weight_values) for layer in network.layers))
+    assert areas[1] <= areas[0]
+    found = run(Nothing())
+    assert smallest(found, 0.0).area == min(one.area for one in found)
+    assert smallest(found, 1.1).validation == max(one.validation for one in found)
