@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwgen.flows.api.runs import Training, study, sweep, train
     from hwgen.support.errors import HwgenError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Design",
