@@ -264,7 +264,7 @@ def test_nothing_written_when_refused(tmp_path: Path) -> None:
         ({"name": "parallel", "bare": 1}, "bare: found 1, must be true or false"),
         (
             {"name": "parallel", "effort": "none"},
-            "effort: found 'none', low, normal or high",
+            'effort: found "none", low, normal or high',
         ),
         ({"name": "serial", "macs": 0}, "macs: found 0, at least 1 MAC"),
         ({"name": "serial", "pipeline": 1}, "pipeline: given with serial, only parallel has it"),
