@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -87,6 +88,7 @@ class Steps:
         )
 
 
+@lru_cache(maxsize=4096)
 def rounding_step(code: int, mode: Mode) -> tuple[Fraction, bool]:
     """The real value from which on ``mode`` rounds to ``code`` or more; True: beyond it only."""
     positive, half = code > 0, code - _HALF
@@ -185,12 +187,14 @@ def signed_digits(value: int) -> int:
 def fits(
     line: Line, steps: Steps, limits: tuple[int, int], finer: int, rounding: LineRounding
 ) -> bool:
-    """Whether ``line``, saturated at ``limits``, has the codes of ``steps``: on either side of each.
+    """Whether ``line``, saturated at ``limits``, has the codes of ``steps``.
 
-    In exact integers, by the formula of the golden model.
+    On either side of each, in exact integers, by the formula of the golden model.
     """
     at = sorted({steps.low, steps.high, *steps.at, *(step - 1 for step in steps.at)})
-    accumulators = np.array(at, object)
+    size = (max(abs(at[0]), abs(at[-1])) << finer) + abs(line.bias)
+    bits = size.bit_length() + line.multiplier.bit_length() + max(0, -line.shift)
+    accumulators = np.array(at, np.int64 if max(bits, line.shift) < 61 else object)
     product = ((accumulators << finer) + line.bias) * line.multiplier
     given = np.clip(round_shift(product, line.shift, rounding), *limits)
     return bool((given == steps.codes(accumulators)).all())

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def random_case(rng: np.random.Generator) -> tuple[Steps, list[int], tuple[int, 
 def line_of(steps: Steps, limits: tuple[int, int], gain: Fraction) -> tuple[Line, int, str] | None:
     for rounding in ("floor", "half_even"):
         for finer in range(exact.MAX_FINER + 1):
-            line = exact.choose(steps, limits, gain, finer, rounding)  # type: ignore[arg-type]
+            line = exact.choose(steps, limits, gain, finer, rounding)
             if line is not None:
                 return line, finer, rounding
     return None
@@ -78,3 +79,39 @@ def test_lines_equal_rational_arithmetic(seed: int) -> None:
     given = np.clip(round_shift(product, line.shift, rounding), *limits)  # type: ignore[arg-type]
     assert given.tolist() == expected
     assert 1 <= line.multiplier <= exact.MAX_MULTIPLIER
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_proof_is_right_about_wrong_lines(seed: int) -> None:
+    """Steps alone say what going through every accumulator says, for lines with a fault too."""
+    rng = np.random.default_rng(seed)
+    steps, expected, limits, gain = random_case(rng)
+    found = line_of(steps, limits, gain)
+    if found is None:
+        pytest.skip("no line fits")
+    line, finer, rounding = found
+    accumulators = np.arange(steps.low, steps.high + 1).astype(object)
+    verdicts = []
+    for bias in (-3, -1, 0, 1, 3):
+        for more in (-1, 0, 1):
+            multiplier = max(1, line.multiplier + more)
+            other = Line(bias=line.bias + bias, multiplier=multiplier, shift=line.shift)
+            product = ((accumulators << finer) + other.bias) * multiplier
+            given = np.clip(round_shift(product, line.shift, rounding), *limits)  # type: ignore[arg-type]
+            verdicts.append(exact.fits(other, steps, limits, finer, rounding))  # type: ignore[arg-type]
+            assert verdicts[-1] == (given.tolist() == expected)
+    assert any(verdicts)
+
+
+def test_steps_of_a_function_are_found_by_bisection() -> None:
+    def function(accumulators: Any) -> Any:
+        scaled = np.float32(0.0371) * accumulators.astype(np.float32)
+        return np.clip(np.rint(scaled) + 3, -8, 7).astype(np.int64)
+
+    steps = exact.steps_of(-500, 500, function)
+    accumulators = np.arange(-500, 501)
+    assert np.array_equal(steps.codes(accumulators), function(accumulators))
+
+
+def test_signed_digits() -> None:
+    assert [exact.signed_digits(m) for m in (1, 2, 3, 7, 15, 85, 0b11011)] == [1, 1, 2, 2, 2, 4, 3]

@@ -16,11 +16,11 @@ from amaranth.lib.wiring import In, Out
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
-from hwgen.rtl.parallel.argmax import ParallelArgmax
 from hwgen.rtl.requantize import Requantizer, lookup
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import ShiftMemory
+from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
 from hwgen.synth import SynthesisReport, open_library, synthesize

@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from hwgen.frontends.onnx.final import final_layer, raw_layer
-from hwgen.frontends.onnx.layers import Layer, Source, input_source, quantized_layer, sum_of
+from hwgen.frontends.onnx.layers import (
+    Layer,
+    quantized_layer,
+    sum_of,
+)
 from hwgen.frontends.onnx.problems import Refused, Report, label
-from hwgen.frontends.onnx.states import Codes, Sum
+from hwgen.frontends.onnx.sources import Source, input_source
+from hwgen.frontends.onnx.states import EVERYTHING, Codes, Sum
 from hwgen.frontends.onnx.stepped import meaning, stepped_layer
 from hwgen.frontends.onnx.tables import merged_table_layer, table_layer
 from hwgen.spec.formats import Format
@@ -27,11 +32,17 @@ class LayerChain:
         Take a sigmoid or tanh whose table differs from the function for some sums.
     values
         The last sums are handed out, and not only compared.
+
+    Attributes
+    ----------
+    scale, offset
+        An output y means ``scale * (y + offset)``, once there are layers.
     """
 
     def __init__(self, report: Report, round_tables: bool, values: bool):
         self._report = report
         self._values = values
+        self.scale, self.offset = 1.0, 0.0
         self._round_tables = round_tables
 
     def layers(self, end: Codes | Sum) -> tuple[list[Layer], Source]:
@@ -51,6 +62,7 @@ class LayerChain:
             layers.append(self._raw(end, x))
         else:
             self._say_output(end, x)
+            self.scale, self.offset = x.scale, x.offset
         return [layer for layer in layers if layer], entry
 
     def _say_output(self, end: Codes, x: Source) -> None:
@@ -117,7 +129,9 @@ class LayerChain:
 
     def _raw(self, total: Sum, x: Source) -> Layer:
         try:
-            layer = self._shifted_raw(total, x) or final_layer(total, x, self._report, self._values)
+            layer = self._shifted_raw(total, x)
+            if layer is None:
+                layer, self.scale = final_layer(total, x, self._report, self._values)
         except Refused as refused:
             self._report.problem(total.node, str(refused))
             return {}
@@ -125,17 +139,19 @@ class LayerChain:
         return layer
 
     def _shifted_raw(self, total: Sum, x: Source) -> Layer | None:
+        """The layer as its sums are; None where they need multipliers or finer biases."""
         trial = Report()
         try:
             layer = raw_layer(total, x, trial)
         except Refused:
             return None
-        if any(text in note for note in trial.notes for text in _INEXACT):
-            try:
-                return final_layer(total, x, self._report, self._values)
-            except Refused:
-                pass  # an activation in the way: biases are rounded, and that is said
+        plain = total.slope == 1.0 and total.clip in (EVERYTHING, (0, np.inf))
+        if plain and any(text in note for note in trial.notes for text in _INEXACT):
+            return None
         self._report.notes += trial.notes
+        fractions = layer["weight_fraction_bits"]
+        fraction = (fractions if isinstance(fractions, int) else 0) + x.format.fraction_bits
+        self.scale = 2.0 ** -(layer["output"]["fraction_bits"] if layer["output"] else fraction)
         return layer
 
     def _say_identity(self, total: Sum) -> None:
@@ -153,11 +169,17 @@ def _groups(chain: list[Codes]) -> list[list[Codes]]:
     for codes in chain:
         total = sum_of(codes)
         whole = total.identity and bool((total.gain > 0).all())
-        if groups and whole and np.array_equal(total.weights.codes, np.eye(total.order.size)):
+        if groups and whole and _kept_apart(total):
             groups[-1].append(codes)
         else:
             groups.append([codes])
     return groups
+
+
+def _kept_apart(total: Sum) -> bool:
+    """Every neuron reads the one code with its number, and none is zeroed."""
+    codes = total.weights.codes
+    return codes is not None and np.array_equal(codes, np.eye(total.order.size))
 
 
 def _plain(group: list[Codes]) -> bool:

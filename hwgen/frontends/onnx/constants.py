@@ -23,6 +23,21 @@ _ARITHMETIC: dict[str, Callable[[Array, Array], Array]] = {
     "Sub": np.subtract,
     "Mul": np.multiply,
     "Div": np.divide,
+    "Pow": np.power,
+    "Max": np.maximum,
+    "Min": np.minimum,
+}
+_UNARY: dict[str, Callable[[Array], Array]] = {
+    "Neg": np.negative,
+    "Sqrt": np.sqrt,
+    "Reciprocal": np.reciprocal,
+    "Abs": np.abs,
+    "Exp": np.exp,
+    "Log": np.log,
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+    "Round": np.rint,
+    "Sign": np.sign,
 }
 LAYOUT = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze")
 """Operators that only change the layout of a tensor."""
@@ -31,7 +46,8 @@ FOLDED = (
     *_QUANTIZING,
     *_ARITHMETIC,
     *LAYOUT,
-    *("DequantizeLinear", "Identity", "Cast", "Clip", "Neg", "Sqrt", "Reciprocal"),
+    *_UNARY,
+    *("DequantizeLinear", "Identity", "Cast", "Clip"),
     *("Gather", "Concat", "Slice"),
 )
 """Operators that are computed where all their inputs are constants."""
@@ -62,8 +78,7 @@ def fold(node: Node, constants: dict[str, Constant], quantizers: Quantizers) -> 
     if node.op in ("Gather", "Concat", "Slice"):
         return Constant(value=_shape_arithmetic(node, [one.value for one in inputs]))
     with np.errstate(all="ignore"):
-        unary = {"Neg": np.negative, "Sqrt": np.sqrt, "Reciprocal": np.reciprocal}[node.op]
-        return Constant(value=unary(first.value.astype(np.float64)))
+        return Constant(value=_UNARY[node.op](first.value.astype(np.float64)))
 
 
 def _quantize(node: Node, first: Constant, quantizers: Quantizers) -> Constant | None:

@@ -36,6 +36,7 @@ class Context:
     max_weights: int
 
     def constant(self, node: Node, position: int) -> Constant:
+        """An input of ``node`` that must be a constant, of finite values."""
         name = node.inputs[position] if position < len(node.inputs) else ""
         if name not in self.constants:
             raise Refused(f"input {position} is no constant")
@@ -82,11 +83,13 @@ def per_neuron(value: Array, order: Array) -> Array:
 
 
 def placed(values: Array, order: Array) -> Array:
+    """``values`` of the elements of a tensor of layout ``order``, by feature."""
     found = np.empty(order.size)
     found[order] = values.ravel()
     return found
 
 
 def float_of(node: Node, name: str, default: float) -> float:
+    """A number among the attributes of ``node``."""
     value = node.attributes.get(name, default)
     return float(value) if isinstance(value, int | float) else default

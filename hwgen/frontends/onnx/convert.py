@@ -69,10 +69,21 @@ class ImportOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """A network, and what its user should know about how it came about."""
+    """A network, and what its user should know about how it came about.
+
+    Parameters
+    ----------
+    scale, offset
+        An output y of the last layer stands for ``scale * (y + offset)`` of the model's.
+    codes
+        Smallest and largest input code of the model; the input format may hold more.
+    """
 
     network: Network
     notes: list[str]
+    scale: float = 1.0
+    offset: float = 0.0
+    codes: tuple[int, int] | None = None
 
 
 def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
@@ -309,7 +320,13 @@ class _Importer:
             network = parse_network(content)
         except HwgenError as error:
             raise HwgenError(f"{self.path}: {error.where}", error.found, error.allowed) from None
-        return Imported(network=network, notes=self.report.notes)
+        return Imported(
+            network=network,
+            notes=self.report.notes,
+            scale=chain.scale,
+            offset=chain.offset,
+            codes=entry.ends,
+        )
 
     def _without_scores(self, end: Codes | Sum) -> Codes | Sum:
         """``end`` without a sigmoid or tanh that nothing quantizes: it keeps the order."""

@@ -50,13 +50,10 @@ class _Maker:
     def _gemm(self, node: Node, names: tuple[str, ...]) -> None:
         """``QGemm``: its bias is in steps of both scales; without an output scale it is real."""
         inputs = self._pair(node, names[:6])
-        scales = [self.arrays.get(names[i]) for i in (1, 4)]
         alpha = node.attributes.get("alpha", 1.0)
-        if names[6] and all(scale is not None for scale in scales):
-            step = self._constant(
-                f"{node.name}:step",
-                np.asarray(scales[0] * scales[1] * np.float64(alpha)),  # type: ignore[operator]
-            )
+        first, second = (self.arrays.get(names[i]) for i in (1, 4))
+        if names[6] and first is not None and second is not None and isinstance(alpha, int | float):
+            step = self._constant(f"{node.name}:step", np.asarray(first * second * float(alpha)))
             inputs.append(self._dequantize(node, (names[6], step, ""), axis=0))
         keys = ("alpha", "transA", "transB")
         own = {key: node.attributes[key] for key in keys if key in node.attributes}

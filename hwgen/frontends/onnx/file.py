@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.frontends.onnx.text import domain_of, natural, text_of
 from hwgen.support.errors import HwgenError
 from hwgen.support.extras import need
 
@@ -132,7 +133,7 @@ def load_model(path: Path) -> Graph:
     if graph.sparse_initializer:
         raise HwgenError(str(path), "sparse initializers", "dense ones are needed")
     for tensor in graph.initializer:
-        reader.add(_text(tensor.name), tensor)
+        reader.add(text_of(tensor.name), tensor)
     nodes = [reader.node(node, position) for position, node in enumerate(graph.node)]
     for node in nodes:
         if _is_constant(node):
@@ -142,13 +143,13 @@ def load_model(path: Path) -> Graph:
     ]
     known = {one.name for one in inputs} | set(reader.arrays)
     return Graph(
-        name=_text(graph.name),
+        name=text_of(graph.name),
         inputs=tuple(inputs),
         outputs=tuple(_tensor(path, one) for one in graph.output),
         nodes=tuple(_sorted(path, [node for node in nodes if not _is_constant(node)], known)),
         initializers=reader.arrays,
         types=reader.types,
-        opsets={_domain(one.domain): one.version for one in model.opset_import},
+        opsets={domain_of(one.domain): one.version for one in model.opset_import},
     )
 
 
@@ -223,15 +224,15 @@ class _Reader:
 
     def node(self, proto: Any, position: int) -> Node:
         """Plain data of one node."""
-        op = _text(proto.op_type)
-        name = _text(proto.name) or f"{op}_{position}"
+        op = text_of(proto.op_type)
+        name = text_of(proto.name) or f"{op}_{position}"
         where = f"{self.path}: node {name!r}"
         return Node(
             op=op,
-            domain=_domain(proto.domain),
+            domain=domain_of(proto.domain),
             name=name,
-            inputs=tuple(map(_text, proto.input)),
-            outputs=tuple(map(_text, proto.output)),
+            inputs=tuple(map(text_of, proto.input)),
+            outputs=tuple(map(text_of, proto.output)),
             attributes=dict(self._attributes(proto.attribute, where)),
         )
 
@@ -241,22 +242,25 @@ class _Reader:
         for proto in protos:
             kind = AttributeProto.AttributeType.Name(proto.type)
             if kind == "INT":
-                yield _text(proto.name), int(proto.i)
+                yield text_of(proto.name), int(proto.i)
             elif kind == "FLOAT":
-                yield _text(proto.name), float(proto.f)
+                yield text_of(proto.name), float(proto.f)
             elif kind == "STRING":
-                yield _text(proto.name), proto.s.decode("utf-8", "replace")
+                yield text_of(proto.name), proto.s.decode("utf-8", "replace")
             elif kind == "TENSOR":
                 yield (
-                    _text(proto.name),
-                    self._array(proto.t, f"{where}, attribute {_text(proto.name)!r}")[0],
+                    text_of(proto.name),
+                    self._array(proto.t, f"{where}, attribute {text_of(proto.name)!r}")[0],
                 )
             elif kind == "INTS":
-                yield _text(proto.name), list(proto.ints)
+                yield text_of(proto.name), list(proto.ints)
             elif kind == "FLOATS":
-                yield _text(proto.name), list(proto.floats)
+                yield text_of(proto.name), list(proto.floats)
             elif kind == "STRINGS":
-                yield _text(proto.name), [text.decode("utf-8", "replace") for text in proto.strings]
+                yield (
+                    text_of(proto.name),
+                    [text.decode("utf-8", "replace") for text in proto.strings],
+                )
 
     def _array(self, tensor: Any, where: str) -> tuple[Array, str]:
         """The values and the name of their type; all sizes are checked before they are read."""
@@ -302,14 +306,14 @@ class _Reader:
 
     def _external(self, tensor: Any, size: int, where: str) -> bytes:
         """The data of a tensor that is kept in another file."""
-        entries = {_text(entry.key): _text(entry.value) for entry in tensor.external_data}
+        entries = {text_of(entry.key): text_of(entry.value) for entry in tensor.external_data}
         location = entries.get("location", "")
         where = f"{where}: external data {location!r}"
         allowed = "a file in the model's folder is needed"
         path = self._inside(location)
         if path is None:
             raise HwgenError(where, "outside of the model's folder", allowed)
-        offset, length = (_natural(entries.get(key, "0")) for key in ("offset", "length"))
+        offset, length = (natural(entries.get(key, "0")) for key in ("offset", "length"))
         if offset is None or length is None:
             raise HwgenError(where, "offset or length is no number", allowed)
         if "length" in entries and length != size:
@@ -349,24 +353,10 @@ def _is_constant(node: Node) -> bool:
     return node.op == "Constant" and node.domain == ""
 
 
-def _text(text: str | bytes) -> str:
-    """A name; what is no UTF-8 comes as bytes."""
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-
-
-def _domain(given: str | bytes) -> str:
-    domain = _text(given)
-    return "" if domain == "ai.onnx" else domain
-
-
-def _natural(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 def _tensor(path: Path, proto: Any) -> Tensor:
     from onnx import TensorProto
 
-    own, kind = _text(proto.name), proto.type.tensor_type
+    own, kind = text_of(proto.name), proto.type.tensor_type
     known = kind.elem_type in TensorProto.DataType.values()
     name = TensorProto.DataType.Name(kind.elem_type) if known else str(kind.elem_type)
     if not kind.HasField("shape"):

@@ -8,13 +8,11 @@ import numpy as np
 from hwgen.frontends.onnx.layers import (
     Layer,
     Rounded,
-    Source,
     Sums,
     body,
     finer_sums,
     for_slope,
     integer_sums,
-    label_of,
     log2,
     make_layer,
     reach_of,
@@ -23,6 +21,7 @@ from hwgen.frontends.onnx.layers import (
 )
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.ranges import Fit
+from hwgen.frontends.onnx.sources import Source, label_of
 from hwgen.frontends.onnx.states import EVERYTHING, Sum
 from hwgen.frontends.onnx.stepped import sum_reach
 from hwgen.spec.formats import signed_width
@@ -30,14 +29,14 @@ from hwgen.spec.formats import signed_width
 _MOST_FINER = 12
 _VALUE_BITS = 2
 _MULTIPLIER_BITS = (6, 10, 14, 18, 22, 24)
-_FOR_VALUES = 3
+_FOR_VALUES = 1
 _FINER = (0, 3, 6, 10)
 _MOST_PAIRS = 1 << 24
 _WIDEST = 32
 
 
-def final_layer(total: Sum, x: Source, report: Report, values: bool) -> Layer:
-    """The layer of sums that are compared or handed out, of any scale.
+def final_layer(total: Sum, x: Source, report: Report, values: bool) -> tuple[Layer, float]:
+    """The layer of sums that are compared or handed out, of any scale, and what an output is worth.
 
     Biases are made so fine that no two sums compare otherwise; where neurons have scales of their
     own, a multiplier brings each to one scale, and every pair of sums has been compared. ``values``
@@ -55,7 +54,8 @@ def final_layer(total: Sum, x: Source, report: Report, values: bool) -> Layer:
     sums = integer_sums(total, x)
     steps = sums.steps
     if len(set(steps)) > 1:
-        return _of_several_scales(total, sums, x, report, values)
+        layer = _of_several_scales(total, sums, x, report, values)
+        return layer, layer["output"]["scale"]
     finer, bias, exact = _fine_biases(sums.bias)
     layer = {**weights_of(total, sums), "bias": bias, "weight_shift": finer, "output": None}
     layer["activation"] = "relu" if total.clip == (0, np.inf) else "none"
@@ -72,7 +72,7 @@ def final_layer(total: Sum, x: Source, report: Report, values: bool) -> Layer:
             label(total.node),
             f"sums are {finer} bits finer and biases rounded to them; {end}",
         )
-    return layer
+    return layer, worth
 
 
 def _fine_biases(real: list[Fraction]) -> tuple[int, list[int], bool]:
@@ -111,10 +111,12 @@ class _Common:
 def _of_several_scales(total: Sum, sums: Sums, x: Source, report: Report, values: bool) -> Layer:
     reach = [sum_reach(row, x) for row in sums.rows]
     best: tuple[int, _Common] | None = None
-    for bits in _MULTIPLIER_BITS[_FOR_VALUES if values else 0 :]:
+    width = max(signed_width(low, high) for low, high in reach)
+    tried = [bits for bits in _MULTIPLIER_BITS if bits >= width - 3]
+    for bits in tried[_FOR_VALUES * values :] or _MULTIPLIER_BITS[-1:]:
         for finer in _FINER[values:]:
             common = _common(sums, reach, bits, finer)
-            wrong = _compared_otherwise(sums, reach, common)
+            wrong = _compared_otherwise(sums, reach, common, None if best is None else best[0])
             if best is None or wrong < best[0]:
                 best = wrong, common
             if not wrong:
@@ -172,11 +174,14 @@ def _common(sums: Sums, reach: list[tuple[int, int]], bits: int, finer: int) -> 
     )
 
 
-def _compared_otherwise(sums: Sums, reach: list[tuple[int, int]], common: _Common) -> int:
+def _compared_otherwise(
+    sums: Sums, reach: list[tuple[int, int]], common: _Common, most: int | None
+) -> int:
     """For how many sums of two neurons the comparison ends otherwise than in the model.
 
     For each sum of a neuron, the first sum of another that is larger says how all compare. Where
-    there are too many to go through, only the most exact multipliers count as right.
+    there are too many to go through, only the most exact multipliers count as right. Counting ends
+    at ``most``.
     """
     count = len(reach)
     if sum(high - low + 1 for low, high in reach) * (count - 1) > _MOST_PAIRS:
@@ -196,6 +201,8 @@ def _compared_otherwise(sums: Sums, reach: list[tuple[int, int]], common: _Commo
             given = -((common.bias[j] - least) >> finer)
             wanted, given = (np.clip(one, bottom, top + 1) for one in (wanted, given))
             wrong += int(np.abs(wanted - given).sum())
+            if most is not None and wrong >= most:
+                return wrong
     return wrong
 
 

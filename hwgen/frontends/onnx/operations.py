@@ -1,7 +1,6 @@
 """What each operator does to the tensor between two layers (:mod:`hwgen.frontends.onnx.states`)."""
 
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -79,7 +78,11 @@ class Operations:
         by = self._one(node, "")
         if isinstance(state, Codes):
             plain = not (by.bipolar or state.bipolar or state.add)
-            merged = requantized_codes(state, by) if plain else None
+            stored = node.op == "QuantizeLinear"
+            same = by.zero_point == state.zero_point and by.scale == state.scale * state.gain
+            merged = requantized_codes(state, by) if plain and (same or not stored) else None
+            if merged is not None and stored:
+                merged = replace(merged, raw=True)
             if merged is not None:
                 return merged
             state = self.at.identity(node, state)
@@ -220,7 +223,7 @@ class Operations:
             raise Refused(UNQUANTIZED_INPUT)
         if isinstance(state, Class):
             state = state.of
-        codes = cast(Codes | Sum, state)
+        codes = state
         axis = node.attributes.get("axis", 0 if node.op == "ArgMax" else -1)
         rank = codes.order.ndim
         along = axis % rank if isinstance(axis, int) and -rank <= axis < rank else None

@@ -7,6 +7,7 @@ other, each neuron's codes are a staircase over its integer sums (:mod:`hwgen.fr
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,16 +15,15 @@ from hwgen.frontends import exact
 from hwgen.frontends.exact import Line, LineRounding, Steps
 from hwgen.frontends.onnx.layers import (
     Layer,
-    Source,
     Sums,
     integer_sums,
-    label_of,
     sum_of,
     weights_of,
 )
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.quantizers import rounded
 from hwgen.frontends.onnx.ranges import fit_range
+from hwgen.frontends.onnx.sources import Source, label_of
 from hwgen.frontends.onnx.states import Codes, Sum
 from hwgen.spec.activations import activation
 from hwgen.spec.arithmetic import Integers
@@ -32,6 +32,20 @@ from hwgen.spec.formats import Format, signed_width
 _FAR = 1 << 200
 _MOST_LEVELS = 1 << 12
 _FEW_LEVELS = 3
+_HALF_COST = 4
+"""Bits finer that are tried before a rounding that takes an adder of its own."""
+
+_MORE_TRIES = 3
+
+
+def _tries() -> list[tuple[int, LineRounding]]:
+    """Bits finer and roundings, the cheaper ones first."""
+    roundings: tuple[LineRounding, ...] = ("floor", "half_even")
+    pairs = [(finer, one) for finer in range(exact.MAX_FINER + 1) for one in roundings]
+    return sorted(pairs, key=lambda pair: pair[0] + _HALF_COST * (pair[1] != "floor"))
+
+
+_TRIES = _tries()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +88,7 @@ def stepped_layer(chain: Sequence[Codes], x: Source, report: Report) -> tuple[La
     sums = integer_sums(total, x)
     staircases = [_sum_steps(chain[0], sums, j, x) for j in range(len(sums.rows))]
     ratios = [step / Fraction(_unit(chain[0])) for step in sums.steps]
-    for inner, outer in zip(chain, chain[1:], strict=False):
+    for inner, outer in pairwise(chain):
         scale, offset = meaning(inner)
         gains, added = sum_of(outer).gain.tolist(), sum_of(outer).u.tolist()
         for j, staircase in enumerate(staircases):
@@ -191,7 +205,7 @@ def _say(total: Sum, staircases: list[Steps], report: Report) -> None:
         report.note(
             label(total.node),
             f"{near:,} of {of:,} sums lie within the error of 32-bit floats of a tie, and are "
-            "decided in exact arithmetic: a model run in such floats may give the neighbouring code",
+            "decided exactly: a model run in such floats may give the neighbouring code",
         )
     same = sum(not one.at for one in staircases)
     if same:
@@ -227,7 +241,7 @@ def _made(
             f"{levels:,} codes that no multiplication gives; a quantizer of 12 bits at most, or of "
             "a scale that is a power of two, is needed"
         )
-    if found is None or _cheaper(found[0], staircases, sums):
+    if found is None or _cheaper(found[0], staircases):
         base, number = _narrowest(codes, ends, (zero, 0, ends[0]))
         found = None
     else:
@@ -258,25 +272,49 @@ def _narrowest(codes: Codes, ends: tuple[int, int], bases: Sequence[int]) -> tup
 def _lines(
     staircases: list[Steps], ratios: list[Fraction], limits: tuple[int, int]
 ) -> _Lines | None:
-    """Lines of all neurons, the fewest bits finer; None where there are none."""
+    """The cheapest lines of all neurons among the few with the least bits finer."""
     order = list(range(len(staircases)))
-    roundings: tuple[LineRounding, ...] = ("floor", "half_even")
-    for finer in range(exact.MAX_FINER + 1):
-        for rounding in roundings:
-            found: dict[int, Line] = {}
-            for j in order:
-                line = exact.choose(staircases[j], limits, ratios[j], finer, rounding)
-                if line is None:  # the next try begins with what was hard
-                    order.remove(j)
-                    order.insert(0, j)
-                    break
-                found[j] = line
-            if len(found) == len(staircases):
-                own = _Lines(
-                    lines=[found[j] for j in range(len(found))], finer=finer, rounding=rounding
-                )
-                return _shared(own, staircases, limits) or own
-    return None
+    best: _Lines | None = None
+    left = _MORE_TRIES
+    for finer, rounding in _TRIES:
+        own = _lines_of(staircases, ratios, limits, finer, rounding, order)
+        if own is not None and (best is None or _cost(own, staircases) < _cost(best, staircases)):
+            best = own
+        left -= best is not None
+        if not left or (best is not None and best.digits == len(staircases)):
+            break
+    return None if best is None else _shared(best, staircases, limits) or best
+
+
+def _cost(own: _Lines, staircases: list[Steps]) -> int:
+    """Bits of the adders of all multiplications."""
+    bits = 0
+    for line, staircase in zip(own.lines, staircases, strict=True):
+        width = signed_width(staircase.low, staircase.high) + own.finer
+        adders = line.digits - 1 + (own.rounding != "floor" and line.multiplier > 1)
+        bits += adders * (width + line.multiplier.bit_length() // 2)
+    return bits
+
+
+def _lines_of(
+    staircases: list[Steps],
+    ratios: list[Fraction],
+    limits: tuple[int, int],
+    finer: int,
+    rounding: LineRounding,
+    order: list[int],
+) -> _Lines | None:
+    """Lines of all neurons; a neuron that has none is tried first the next time."""
+    found: dict[int, Line] = {}
+    for j in order:
+        line = exact.choose(staircases[j], limits, ratios[j], finer, rounding)
+        if line is None:
+            order.remove(j)
+            order.insert(0, j)
+            return None
+        found[j] = line
+    lines = [found[j] for j in range(len(found))]
+    return _Lines(lines=lines, finer=finer, rounding=rounding)
 
 
 def _shared(own: _Lines, staircases: list[Steps], limits: tuple[int, int]) -> _Lines | None:
@@ -298,18 +336,13 @@ def _shared(own: _Lines, staircases: list[Steps], limits: tuple[int, int]) -> _L
     return None
 
 
-def _cheaper(lines: _Lines, staircases: list[Steps], sums: Sums) -> bool:
+def _cheaper(lines: _Lines, staircases: list[Steps]) -> bool:
     """Whether thresholds take less than multiplications, by the bits of adders and comparators."""
     if max(len(one.at) for one in staircases) > _FEW_LEVELS:
         return False
-    compare = multiply = 0
-    for staircase, line in zip(staircases, lines.lines, strict=True):
-        width = signed_width(staircase.low, staircase.high)
-        compare += len(staircase.at) * width
-        adders = line.digits - 1 + (lines.rounding != "floor" and line.multiplier > 1)
-        multiply += adders * (width + lines.finer + line.multiplier.bit_length())
-        multiply += width  # of the clip
-    return compare < multiply
+    widths = [signed_width(one.low, one.high) for one in staircases]
+    compare = sum(len(one.at) * width for one, width in zip(staircases, widths, strict=True))
+    return compare < _cost(lines, staircases) + sum(widths)  # these clip
 
 
 def _body(total: Sum, sums: Sums, number: Format, scale: float, lines: _Lines | None) -> Layer:

@@ -11,7 +11,6 @@ import numpy as np
 from hwgen.frontends.onnx.layers import (
     Layer,
     Rounded,
-    Source,
     Sums,
     choose_rounding,
     integer_sums,
@@ -24,6 +23,7 @@ from hwgen.frontends.onnx.layers import (
 )
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.ranges import Fit, fit_range
+from hwgen.frontends.onnx.sources import Source
 from hwgen.frontends.onnx.states import Codes, Sum
 from hwgen.spec.activations import Table, Tabled, activation
 from hwgen.spec.activations.table import table

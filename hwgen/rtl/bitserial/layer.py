@@ -4,13 +4,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.addergraph import Term
+from hwgen.rtl.adders.digits import signed_digits
+from hwgen.rtl.adders.words import Word, packed_width, term_of, unpack
 from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Reads
 from hwgen.rtl.bitserial.sharing import share
 from hwgen.rtl.bitserial.words import add
-from hwgen.rtl.parallel.addergraph import Term
-from hwgen.rtl.parallel.digits import signed_digits
-from hwgen.rtl.parallel.words import Word, packed_width, term_of, unpack
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network

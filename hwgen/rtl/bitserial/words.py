@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Const, Module, Signal
 
-from hwgen.rtl.parallel.words import Word
+from hwgen.rtl.adders.words import Word
 
 
 def add(m: Module, name: str, words: Sequence[Word]) -> Word:

@@ -1,0 +1,105 @@
+"""Models of any scale compute what their own executors compute, integer by integer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+from onnx.reference import ReferenceEvaluator
+
+from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model
+from hwgen.spec import golden
+from hwgen.spec.data import quantize
+from tests.fixtures import scaled
+
+FOLDER = Path(__file__).parents[1] / "fixtures" / "onnx" / "scaled"
+MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))
+GRID = 16
+
+
+def results(imported: Imported, x: Any) -> Any:
+    """Classes, or real values of the golden outputs, for real inputs."""
+    entry = imported.network.input
+    real = x.reshape(len(x), -1)
+    codes = quantize(real, entry.format, scale=entry.scale, zero_point=entry.zero_point)
+    outputs = golden.predict(imported.network, np.clip(codes, *imported.codes or (None, None)))
+    if imported.network.output == "argmax":
+        return outputs
+    return imported.scale * (outputs + imported.offset)
+
+
+def quantized(imported: Imported) -> bool:
+    """Whether the model's last values are codes, and not sums."""
+    output = imported.network.layers[-1].output
+    return output is not None and output.bits != 32
+
+
+def check(imported: Imported, x: Any, y: Any) -> None:
+    """Codes and classes are the same; sums have the same order, and nearly the same values."""
+    given = results(imported, x)
+    if imported.network.output == "argmax":
+        assert np.array_equal(given, y)
+    elif quantized(imported):
+        assert np.abs(given - y).max() < 0.01 * imported.scale
+    else:
+        assert_same_class(given, y)
+        assert np.abs(given - y).max() <= 0.13 * _step(imported)
+
+
+def assert_same_class(given: Any, y: Any) -> None:
+    """The largest is the same; what 32-bit floats cannot tell apart is equal."""
+    chosen = np.take_along_axis(y, given.argmax(axis=1)[:, None], axis=1)[:, 0]
+    assert (chosen >= y.max(axis=1) - 1e-6 * np.abs(y).max()).all()
+
+
+def _step(imported: Imported) -> float:
+    """What one step of a sum is worth, at its own scale."""
+    layer = imported.network.layers[-1]
+    factor: Any = 1 if layer.output is None else layer.output.multiplier
+    shift = 0 if layer.output is None else layer.output.shift
+    size = float(np.max(factor)) * 2.0 ** -(shift if isinstance(shift, int) else 0)
+    return imported.scale * size * 2.0**layer.weight_shift
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_equals_the_models_executor(name: str) -> None:
+    with np.load(FOLDER / f"{name}.npz") as archive:
+        x, y = archive["x"].astype(np.float32) / GRID, archive["y"]
+    assert len(x) >= 1_500
+    imported = import_model(FOLDER / f"{name}.onnx")
+    if name.endswith(("softmax", "jet")):  # a Softmax, left out
+        assert_same_class(results(imported, x), y)
+        assert any("left out" in note for note in imported.notes)
+    else:
+        check(imported, x, y)
+
+
+def test_there_are_models() -> None:
+    assert len(MODELS) >= 8
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_qdq(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    chain = scaled.random_qdq(rng)
+    index = chain.nodes[-1].op_type == "ArgMax"
+    path = chain.save(
+        tmp_path / "m.onnx",
+        output=TensorProto.INT64 if index else TensorProto.FLOAT,
+        rank=1 if index else 2,
+    )
+    x = (rng.normal(0, 32, (1_500, 6)).round() / GRID).astype(np.float32)
+    run: Any = ReferenceEvaluator(str(path)).run(None, {"x": x})
+    y = run[0]
+    check(import_model(path), x, y)
+
+
+def test_decisions_alone_need_fewer_bits(tmp_path: Path) -> None:
+    chain = scaled.random_qdq(np.random.default_rng(12))
+    path = chain.save(tmp_path / "m.onnx")
+    values = import_model(path).network.layers[-1].output
+    classes = import_model(path, ImportOptions(output="argmax")).network.layers[-1].output
+    assert values is not None
+    assert classes is not None
+    assert np.max(classes.multiplier) <= np.max(values.multiplier)
