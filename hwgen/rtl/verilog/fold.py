@@ -53,6 +53,8 @@ def _result(cell: Cell) -> Sig | None:
         return None if select is None else ports["B" if select == "1" else "A"]
     if width_of(ports["Y"]) != 1:
         return None
+    if kind.startswith("$reduce_") and not width_of(ports["A"]):
+        return _ONE if kind == "$reduce_and" else _ZERO
     if kind == "$not" and width_of(ports["A"]) == 1:
         bit = constant(ports["A"])
         return None if bit is None else _ONE if bit == "0" else _ZERO
