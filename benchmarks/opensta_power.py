@@ -99,6 +99,9 @@ def looked_up(flat: Flat, library: CellLibrary, text: str) -> tuple[dict[Net, fl
         elif match := _ARC.match(line):
             related = match[1] if match[1] != match[2] else None
             key = (pin, related, match[3].strip() or None)
+            if match[4] == "no pg_pin" and key in found[number]:
+                energies = {}
+                continue  # the group for what the others leave out, which OpenSTA names as one
             before = found[number].get(key, Condition(*key))
             rise, fall = (
                 (*getattr(before, edge), *([energies[sign]] if sign in energies else []))

@@ -35,7 +35,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from hwgen.rtl.parallel.digits import signed_digits
+from hwgen.rtl.adders.digits import signed_digits
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from hwgen.spec.formats import Format

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwgen.flows.api.arrays import from_arrays
+    from hwgen.flows.api.codesign import codesign
     from hwgen.flows.api.convert import from_keras, from_onnx, from_sklearn, from_torch
     from hwgen.flows.api.design import Design
     from hwgen.flows.api.network import Network, load
     from hwgen.flows.api.quantize import Quantization, quantize
     from hwgen.flows.api.runs import Training, study, sweep, train
-    from hwgen.flows.codesign import codesign
     from hwgen.support.errors import HwgenError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Design",
@@ -44,12 +44,12 @@ __all__ = [
 if not TYPE_CHECKING:
     _PLACES = {
         "hwgen.flows.api.arrays": ("from_arrays",),
+        "hwgen.flows.api.codesign": ("codesign",),
         "hwgen.flows.api.convert": ("from_keras", "from_onnx", "from_sklearn", "from_torch"),
         "hwgen.flows.api.design": ("Design",),
         "hwgen.flows.api.network": ("Network", "load"),
         "hwgen.flows.api.quantize": ("Quantization", "quantize"),
         "hwgen.flows.api.runs": ("Training", "study", "sweep", "train"),
-        "hwgen.flows.codesign": ("codesign",),
         "hwgen.support.errors": ("HwgenError",),
     }
 

@@ -36,28 +36,27 @@ def internal_energy(
     high
         Share of the time at 1 by net, 0..1; 0.5 where it is not known.
     """
+    by_cell: dict[str, dict[str, list[Power]]] = {}
     for instance in flat.instances:
         cell = library.cells[instance.cell]
+        if instance.cell not in by_cell:
+            by_cell[instance.cell] = _by_pin(cell)
         state = _Pins(cell, instance, timing, changes, high)
-        for pin, entries in _by_pin(cell).items():
+        for pin, entries in by_cell[instance.cell].items():
             if isinstance(instance.pins.get(pin), int):
                 energy = state.output(pin, entries) if entries[0].related else state.input(entries)
                 yield instance, pin, energy * changes.get(instance.pins[pin], 0.0)
 
 
-@functools.lru_cache(maxsize=4096)
-def _entries(powers: tuple[Power, ...]) -> dict[str, list[Power]]:
+def _by_pin(cell: Cell) -> dict[str, list[Power]]:
+    """What a cell says of each pin; of an output, by its causes alone."""
     found: dict[str, list[Power]] = {}
-    for power in powers:
+    for power in cell.powers:
         found.setdefault(power.pin, []).append(power)
     return {
         pin: [p for p in entries if (p.related is None) == (entries[0].related is None)]
         for pin, entries in found.items()
     }
-
-
-def _by_pin(cell: Cell) -> dict[str, list[Power]]:
-    return _entries(cell.powers)
 
 
 class _Pins:

@@ -4,14 +4,20 @@ from pathlib import Path
 
 from hwgen.synth.libraries import logic
 from hwgen.synth.libraries.library import CellLibrary
-from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.mapping.netlist import Flat, Netlist
 
 
 def simulate(
     netlist: Path, library: CellLibrary, inputs: dict[str, int], vectors: int
 ) -> dict[str, int]:
     """Outputs by port bit (``y[3]``) of a combinational netlist, for inputs by port bit."""
-    flat = Netlist.read(netlist).flat()
+    return evaluate_flat(Netlist.read(netlist).flat(), library, inputs, vectors)
+
+
+def evaluate_flat(
+    flat: Flat, library: CellLibrary, inputs: dict[str, int], vectors: int = 1
+) -> dict[str, int]:
+    """As :func:`simulate`, of a flat netlist."""
     full = (1 << vectors) - 1
     values = {"0": 0, "1": full} | {net: inputs[name] for name, net in flat.inputs}
     waiting = list(flat.instances)

@@ -17,6 +17,7 @@ from hwgen.flows.cli.options import (
     output_option,
     recipe_options,
 )
+from hwgen.flows.codesign.results import HEADER
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.support.errors import HwgenError
@@ -130,25 +131,7 @@ def _settings(hidden: tuple[tuple[int, ...], ...], input_bits: int, seed: int) -
 
 def show(front: Any, output: Path) -> None:
     """The front for people."""
-    rows = [
-        [
-            point.network.name,
-            f"{point.validation:.2%}",
-            f"{point.test:.2%}",
-            f"{point.standard_error:.2%}",
-            round(point.area_um2),
-            round(point.gate_equivalents),
-            "-".join(map(str, point.neurons)),
-            point.weights,
-            point.vectors,
-        ]
-        for point in front.points
-    ]
-    emit_table(
-        f"{front.data}, {front.arch['name']} in {front.pdk}, recipe {front.recipe}",
-        ["network", "validation", "test", "+-", "um2", "GE", "neurons", "weights", "verified"],
-        rows,
-    )
+    emit_table(front.title(), HEADER, front.rows())
     emit_line(f"float: {front.float_validation:.2%} validation, {front.float_test:.2%} test")
     emit_line(f"{front.networks_tried} networks in {front.seconds:,.0f} s, seed {front.seed}")
     if front.cut:

@@ -12,7 +12,7 @@ from hwgen.flows.network_info import LAYER_HEADER, describe_network
 from hwgen.spec.network import Network
 
 if TYPE_CHECKING:
-    from hwgen.rtl.parallel.measure import Figures
+    from hwgen.rtl.adders.measure import Figures
 
 
 @command(epilog="Example: hwgen info examples/digits.json")
@@ -45,6 +45,6 @@ def info(network: Network, adders: bool, as_json: bool) -> None:
 
 def _adders(network: Network) -> "list[tuple[Figures, Figures]]":
     """Of each layer, as plain signed digits and as it goes into hardware."""
-    from hwgen.rtl.parallel.measure import graphs_of
+    from hwgen.rtl.adders.measure import graphs_of
 
     return graphs_of(network, "normal")

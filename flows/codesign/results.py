@@ -5,7 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hwgen.flows.results import html_line, html_table
 from hwgen.support.errors import HwgenError
+
+HEADER = ["network", "validation", "test", "+-", "um2", "GE", "neurons", "weights", "verified"]
+"""Of :meth:`Front.rows`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,31 @@ class Front:
     seconds: float
     networks_tried: int
     cut: bool
+
+    def rows(self) -> list[list[object]]:
+        """Network, accuracies and areas of every point."""
+        return [
+            [
+                point.network.name,
+                f"{point.validation:.2%}",
+                f"{point.test:.2%}",
+                f"{point.standard_error:.2%}",
+                round(point.area_um2),
+                round(point.gate_equivalents),
+                "-".join(map(str, point.neurons)),
+                point.weights,
+                point.vectors,
+            ]
+            for point in self.points
+        ]
+
+    def _repr_html_(self) -> str:
+        line = f"float: {self.float_validation:.2%} validation, {self.float_test:.2%} test"
+        return html_table(self.title(), HEADER, self.rows()) + html_line(line)
+
+    def title(self) -> str:
+        """What was searched for."""
+        return f"{self.data}, {self.arch['name']} in {self.pdk}, recipe {self.recipe}"
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

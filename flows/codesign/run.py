@@ -13,7 +13,7 @@ from hwgen.flows.codesign.results import Budget, Front, Point
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.frontends.train.settings import INSTALL, DataTable
 from hwgen.rtl.architecture import Architecture
-from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.architectures import DEFAULT
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
@@ -57,7 +57,7 @@ class Options:
         A value out of range, or an architecture that is not searched for.
     """
 
-    architecture: Architecture = field(default_factory=Parallel)
+    architecture: Architecture = field(default_factory=DEFAULT)
     sums: bool = False
     library: Any = None
     synthesis: SynthesisOptions = field(default_factory=SynthesisOptions)
@@ -68,9 +68,9 @@ class Options:
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.architecture, Parallel):
+        if not isinstance(self.architecture, DEFAULT):
             found = self.architecture.name
-            raise HwgenError("arch", f"found {found}", f"{Parallel.name} is searched for")
+            raise HwgenError("arch", f"found {found}", f"{DEFAULT.name} is searched for")
         if self.points < 1:
             raise HwgenError("points", f"found {self.points}", "at least 1")
         if self.jobs < 1:

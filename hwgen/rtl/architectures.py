@@ -68,7 +68,10 @@ def make(name: object, knobs: Mapping[str, Any]) -> Architecture:
     for knob in knobs:
         if knob not in own:
             others = owners(knob)
-            allowed = f"only {' and '.join(others)} has it" if others else "no architecture has it"
+            have = "has" if len(others) == 1 else "have"
+            allowed = (
+                f"only {' and '.join(others)} {have} it" if others else "no architecture has it"
+            )
             raise HwgenError(knob, f"given with {name}", allowed)
     return chosen(**knobs)
 

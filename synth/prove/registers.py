@@ -116,7 +116,11 @@ class Registers:
                     self.leader[key] = members[0]
 
     def _simulated(self) -> dict[Key | int, tuple[int, ...]]:
-        """What every register, and false and true, hold in each cycle of a random run."""
+        """What every register, and false and true, hold in each cycle of a random run.
+
+        What a register without an initial value starts with is undefined: synthesis may choose. So
+        one that starts with 1 and stays there counts as 1, and all others start with 0.
+        """
         aig = Aig()
         pool = Pool(aig)
         level = Evaluation(
@@ -126,26 +130,19 @@ class Registers:
             state=self.state(pool),
             add=plain_adder(aig),
         )
-        registers = level.circuit.registers
-        generator, ones = random.Random(len(registers)), (1 << _LANES) - 1
-        held = [
-            {"0": 0, "1": ones}.get(r.initial, generator.getrandbits(_LANES)) for r in registers
+        ones = (1 << _LANES) - 1
+        given = [{"0": 0, "1": ones}.get(r.initial) for r in level.circuit.registers]
+        high = _history(aig, level, [ones if value is None else value for value in given])
+        stays = [all(value == ones for value in history) for history in high]
+        start = [
+            (ones if stay else 0) if value is None else value
+            for value, stay in zip(given, stays, strict=True)
         ]
-        history: list[list[int]] = []
-        inputs = aig.support([register.next for register in registers])
-        for cycle in range(_CYCLES):
-            history.append(held)
-            values = {bit: generator.getrandbits(_LANES) for bit in inputs}
-            for bit in level.circuit.inputs.get("rst", ()):
-                values[bit] = ones if cycle < 2 else 0
-            values |= {r.now: value for r, value in zip(registers, held, strict=True)}
-            simulated = aig.simulate(values, _LANES)
-            held = [column(simulated, r.next, _LANES) for r in registers]
         found: dict[Key | int, tuple[int, ...]] = {
             FALSE: (0,) * _CYCLES,
             TRUE: (ones,) * _CYCLES,
         }
-        return found | dict(zip(self.keys, zip(*history, strict=True), strict=True))
+        return found | dict(zip(self.keys, _history(aig, level, start), strict=True))
 
     def _split(
         self, classes: list[list[Key | int]], decider: Decider
@@ -171,6 +168,23 @@ class Registers:
         level = Evaluation(self._source, aig, ports=pool, state=self.state(pool), add=add)
         nexts = [register.next for register in level.circuit.registers]
         return {FALSE: FALSE, TRUE: TRUE, **dict(zip(self.keys, nexts, strict=True))}
+
+
+def _history(aig: Aig, level: Evaluation, held: list[int]) -> list[tuple[int, ...]]:
+    """What each register holds in each cycle of a random run that begins with ``held``."""
+    registers = level.circuit.registers
+    generator, ones = random.Random(len(registers)), (1 << _LANES) - 1
+    history: list[list[int]] = []
+    inputs = aig.support([register.next for register in registers])
+    for cycle in range(_CYCLES):
+        history.append(held)
+        values = {bit: generator.getrandbits(_LANES) for bit in inputs}
+        for bit in level.circuit.inputs.get("rst", ()):
+            values[bit] = ones if cycle < 2 else 0
+        values |= {r.now: value for r, value in zip(registers, held, strict=True)}
+        simulated = aig.simulate(values, _LANES)
+        held = [column(simulated, r.next, _LANES) for r in registers]
+    return list(zip(*history, strict=True))
 
 
 def keys_of(source: Source) -> list[Key]:

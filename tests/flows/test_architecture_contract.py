@@ -52,7 +52,10 @@ def test_another_architecture_goes_all_the_way(tmp_path: Path) -> None:
     made = wrapped(tmp_path, "generate", *own, "-o", "rtl")
     assert made["arch"] == arch
     assert (made["latency_cycles"], made["interval_cycles"]) == (2, 1)
-    assert "// hwgen_net: wrapped, stages 2\n" in (tmp_path / "rtl/hwgen_net.v").read_text()
+    assert (
+        "// Network net, wrapped, stages 2; written by hwgen"
+        in (tmp_path / "rtl/hwgen_net.v").read_text()
+    )
     checked = wrapped(tmp_path, "verify", *own, "--vectors", 20, "--simulator", "verilator")
     assert (checked["passed"], checked["mismatches"], checked["arch"]) == (True, 0, arch)
     mapped = wrapped(tmp_path, "synth", *own, "-o", "netlist")
@@ -70,7 +73,9 @@ def test_its_knobs_are_options_and_axes(tmp_path: Path) -> None:
     said = wrapped(tmp_path, *own, "wrapped", "--stages", 9, code=1)
     assert said == "hwgen: error: --stages: found 9, 1..8 registers\n"
     said = wrapped(tmp_path, *own, "serial", "--stages", 2, code=1)
-    assert said == "hwgen: error: --stages: given with serial, only wrapped has it\n"
+    assert (
+        said == "hwgen: error: --stages: given with serial, only bit-serial and wrapped have it\n"
+    )
     axes = 'network = ["net.json"]\narchitecture = ["wrapped", "serial"]\nstages = [1, 3]\n'
     (tmp_path / "sweep.toml").write_text(f"[axes]\n{axes}")
     plan = wrapped(tmp_path, "sweep", "sweep.toml", "-o", "out", "--dry-run", "--json")

@@ -191,6 +191,13 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hidden" in capsys.readouterr().out
 
 
+def test_info_adders(capsys: pytest.CaptureFixture[str]) -> None:
+    hidden, _ = json_of(capsys, "info", DIGITS, "--adders")["adders"]
+    assert hidden["shared"]["full_adders"] < hidden["plain"]["full_adders"]
+    assert run(["info", DIGITS, "--adders"]) == 0
+    assert "full-adder bits" in capsys.readouterr().out
+
+
 def test_predict(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "deep" / "predicted.npz"
     result = json_of(capsys, "predict", DIGITS, "--data", IMAGES, "-o", out)

@@ -251,7 +251,7 @@ def test_netlist_of_another_weight(serial: Gates, tmp_path: Path) -> None:
 
 def test_other_reset_value(serial: Gates, tmp_path: Path) -> None:
     text = Path(serial.manifest.verilog).read_text("utf-8")
-    reset = re.search(r"if \(rst\) begin\s+\S+\s+= 1'h([01]);", text)
+    reset = re.search(r"if \(rst\) begin\s+\S+ <= 1'b([01]);", text)
     assert reset is not None
     at, old = reset.start(1), reset[1]
     (tmp_path / "design.v").write_text(text[:at] + str(1 - int(old)) + text[at + 1 :])

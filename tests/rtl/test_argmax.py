@@ -7,9 +7,9 @@ import pytest
 from amaranth.hdl import signed
 from amaranth.sim import Simulator
 
-from hwgen.rtl.parallel.argmax import ParallelArgmax
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.argmax import SerialArgmax
+from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.arithmetic import Interval
 
 RANGES: list[list[Interval]] = [

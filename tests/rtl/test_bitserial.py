@@ -1,6 +1,7 @@
 """The numbers of a bit-serial design, and networks that reach into its corners."""
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.bitserial.neuron import Recurrence
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.bitserial.sharing import share
+from hwgen.rtl.generate import generate
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from tests.networks import corner_and_random, dense, network, rescale
@@ -139,6 +141,10 @@ CORNERS = {
     "tie past the digits": network([dense([[3, 9]], weight_fraction_bits=5,
                                           output=rescale(4, True, 0, rounding="half_even"))],
                                    bits=3),
+    "dropped bits": network([dense([[3, -5], [7, 2]], dropped_bits=[[0, 2], [1, 0]])],
+                            bits=4, signed=True),
+    "multiplier": network([dense([[3, -5]], output={**rescale(4, True, 0), "multiplier": 6,
+                                                    "shift": 4})], bits=4, signed=True),
     "wraps": network([dense([[7, 9]], accumulator_bits=5, accumulator_overflow="wrap")], bits=4),
     "large bias": network([dense([[1, 1], [1, -1]], [3000, -3000])], bits=4),
     "no weights": network([dense([[0, 0], [1, 0]], [5, -1])], bits=4),
@@ -149,9 +155,10 @@ CORNERS = {
 
 @pytest.mark.parametrize("name", CORNERS)
 @pytest.mark.parametrize("digit", [1, 2, 5])
-def test_corner(name: str, digit: int) -> None:
+def test_corner(name: str, digit: int, tmp_path: Path) -> None:
     net = CORNERS[name]
     check_streams(net, BitSerial(digit=digit), corner_and_random(net, 24, 3), 0.0)
+    assert generate(net, BitSerial(digit=digit), tmp_path).interval_cycles
 
 
 def test_result_waits_and_nothing_is_lost() -> None:

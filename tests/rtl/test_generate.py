@@ -262,6 +262,10 @@ def test_nothing_written_when_refused(tmp_path: Path) -> None:
         ({"name": "parallel", "pipeline": -1}, "pipeline: found -1, at least 0 adder levels"),
         ({"name": "parallel", "pipeline": True}, "pipeline: found true, must be an integer"),
         ({"name": "parallel", "bare": 1}, "bare: found 1, must be true or false"),
+        (
+            {"name": "parallel", "effort": "none"},
+            "effort: found 'none', low, normal or high",
+        ),
         ({"name": "serial", "macs": 0}, "macs: found 0, at least 1 MAC"),
         ({"name": "serial", "pipeline": 1}, "pipeline: given with serial, only parallel has it"),
         ({"name": "serial", "bare": True}, "bare: given with serial, only parallel has it"),

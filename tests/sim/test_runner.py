@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hwgen.rtl.parallel import Parallel
-from hwgen.sim import runner, verilator
+from hwgen.sim import verilator
+from hwgen.sim.result import SimulationResult, checked_phases, read_report
 from hwgen.sim.runner import Simulation, Simulator, run
 from hwgen.sim.vectors import make_vectors
 from hwgen.support.cache import Cache, key_of
@@ -157,18 +158,18 @@ def test_missing_results_never_pass(
     if results is not None:
         (tmp_path / "results.xml").write_text(results)
     with pytest.raises(HwgenError, match=message):
-        runner._phases(tmp_path, runner._read_report(tmp_path), 0, "sim", ("bare",))
+        checked_phases(tmp_path, read_report(tmp_path), 0, "sim", ("bare",))
 
 
 def test_results_of_complete_run(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(REPORT % "")
     (tmp_path / "results.xml").write_text(ONE_TEST % (1, 0))
-    [phase] = runner._phases(tmp_path, runner._read_report(tmp_path), 0, "sim", ("bare",))
+    [phase] = checked_phases(tmp_path, read_report(tmp_path), 0, "sim", ("bare",))
     assert phase.failure is None
 
 
 def test_result_json_keys(tmp_path: Path) -> None:
-    result = runner.SimulationResult(
+    result = SimulationResult(
         passed=True,
         vectors=1,
         mismatches=0,

@@ -87,14 +87,13 @@ def test_a_fault_in_an_architecture_is_not_served_from_the_cache(
     def verilog() -> str:
         script = (
             "import sys; from pathlib import Path\n"
-            "from hwgen.flows.design import generated; from hwgen.rtl.serial import Serial\n"
+            "from hwgen.flows.design import make_design; from hwgen.rtl.serial import Serial\n"
             "from hwgen.spec.network import load_network\n"
             "from hwgen.support.cache import Cache\n"
-            "made = generated(load_network(Path(sys.argv[1])), Serial(), Path(sys.argv[2]),\n"
-            "                 Cache(Path(sys.argv[3])))\n"
-            "print(Path(made.verilog).read_text())"
+            "net = load_network(Path(sys.argv[1]))\n"
+            "print(make_design(net, Serial(), Cache(Path(sys.argv[2]))).verilog)"
         )
-        command = [sys.executable, "-c", script, net, tmp_path / "out", tmp_path / "cache"]
+        command = [sys.executable, "-c", script, net, tmp_path / "cache"]
         done = subprocess.run(command, cwd=copy.parent, capture_output=True, text=True, check=True)
         return done.stdout
 

@@ -13,13 +13,14 @@ from amaranth.hdl import Module, Shape, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
-from hwgen.rtl.parallel.argmax import ParallelArgmax
 from hwgen.rtl.requantize import Requantizer, lookup
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import ShiftMemory
+from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
 from hwgen.synth import SynthesisReport, open_library, synthesize
@@ -81,6 +82,8 @@ UNIT_AREAS = {
 DIGITS = {
     "parallel": Parallel(),
     "parallel, pipeline 2": Parallel(pipeline=2),
+    "bit-serial": BitSerial(),
+    "bit-serial, stages 1": BitSerial(stages=1),
     "serial, 1 MAC": Serial(macs=1),
     "serial, 4 MACs": Serial(macs=4),
 }
@@ -101,7 +104,7 @@ def test_unit(name: str, pdk: str, tmp_path: Path) -> None:
 def readme_rows() -> list[list[str]]:
     """Cells of the README's table of measured figures, without its head."""
     text = (ROOT / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| ((?:parallel|serial)[^|]*)\|(.*)\|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| ((?:parallel|bit-serial|serial)[^|]*)\|(.*)\|$", text, re.MULTILINE)
     return [[name.strip(), *(cell.strip() for cell in rest.split("|"))] for name, rest in rows]
 
 

@@ -153,7 +153,7 @@ class ByteSender(wiring.Component):
             self.i_ready.eq(~valid),
             self.o_valid.eq(valid),
             self.o_data.eq(data[:8]),
-            self.o_last.eq(last & last_byte),
+            self.o_last.eq(valid & last & last_byte),  # known from reset on, as pins must be
         ]
         return m
 

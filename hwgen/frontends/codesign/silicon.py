@@ -10,7 +10,7 @@ adders, and then rescaled; so an estimate counts these, at a price for each kind
 
 :func:`neuron_area` counts one neuron as if nothing were shared, in some 50 us, which is what a
 search can afford; :func:`layer_area` counts the shared graph that hardware is made from
-(:func:`hwgen.rtl.parallel.addergraph.adder_graph`). Prices are in gate equivalents (areas of the
+(:func:`hwgen.rtl.adders.addergraph.adder_graph`). Prices are in gate equivalents (areas of the
 smallest 2-input NAND), fitted to mapped networks: docs/codesign.md has the errors.
 """
 
@@ -20,8 +20,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwgen.rtl.parallel.addergraph import AdderGraph, Term, adder_graph
-from hwgen.rtl.parallel.digits import signed_digits
+from hwgen.rtl.adders.addergraph import AdderGraph, Term, adder_graph
+from hwgen.rtl.adders.digits import signed_digits
 from hwgen.spec.arithmetic import Integers
 
 digits = lru_cache(maxsize=1 << 16)(signed_digits)

@@ -4,13 +4,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.addergraph import Term
+from hwgen.rtl.adders.digits import signed_digits
+from hwgen.rtl.adders.words import Word, packed_width, term_of, unpack
 from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Reads
 from hwgen.rtl.bitserial.sharing import share
-from hwgen.rtl.bitserial.words import Word, add, of_term
-from hwgen.rtl.parallel.addergraph import Term
-from hwgen.rtl.parallel.digits import signed_digits
-from hwgen.rtl.parallel.words import packed_width, unpack
+from hwgen.rtl.bitserial.words import add
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
@@ -75,11 +75,11 @@ class BitSerialLayer(wiring.Component):
         weights = [[one.weights[j] for one in self._columns] for j in live]
         graph = share(weights, [len(word.value) for word in words])
         for terms in graph.nodes:
-            operands = [of_term(words, term) for term in terms]
+            operands = [term_of(words, term) for term in terms]
             words.append(add(m, f"shared{len(words)}", operands))
         sums = dict(zip(live, graph.sums, strict=True))
         results = [
-            self._neuron(m, j, [of_term(words, term) for term in sums[j]])
+            self._neuron(m, j, [term_of(words, term) for term in sums[j]])
             if j in sums
             else self._constant(low)
             for j, (low, _) in enumerate(self.ranges)
@@ -113,7 +113,9 @@ class BitSerialLayer(wiring.Component):
             masked = Signal(len(digits[i]), name=f"x{i}_{one.dropped}")
             for k in range(len(masked)):
                 clocks = [t for t in range(self._digits) if k in one.places(t, D)]
-                m.d.comb += masked[k].eq(digits[i][k] & Cat(self.select[t] for t in clocks).any())
+                if clocks:
+                    looked = Cat(self.select[t] for t in clocks).any()
+                    m.d.comb += masked[k].eq(digits[i][k] & looked)
             found.append(masked)
         return found
 
@@ -145,7 +147,7 @@ class BitSerialLayer(wiring.Component):
             words = [
                 Word(value=before, high=(1 << width) - 1, offset=0),
                 *terms,
-                *(of_term([last], term) for term in late),
+                *(term_of([last], term) for term in late),
             ]
         else:
             constant += own.late + own.center
@@ -186,8 +188,8 @@ class BitSerialLayer(wiring.Component):
         found: Value = seen & ~self.select[0]
         for k in range(self._digit):
             clocks = range(0, max(0, self._neurons[j].needless - k), self._digit)
-            looked = self.select[: min(len(clocks), self._digits)]
-            found |= final[k] & looked.any()
+            if clocks:
+                found |= final[k] & self.select[: min(len(clocks), self._digits)].any()
         with m.If(self.select.any()):
             m.d.sync += seen.eq(found)
         return seen

@@ -12,7 +12,7 @@ kept. A bias that would make A_0 wider than the others is added in part with the
 from dataclasses import dataclass
 from functools import cached_property
 
-from hwgen.rtl.parallel.digits import signed_digits
+from hwgen.rtl.adders.digits import signed_digits
 from hwgen.rtl.requantize import Requantizer, requantizers, shape_of
 from hwgen.spec.activations import Clip, Tabled
 from hwgen.spec.arithmetic import Interval

@@ -10,8 +10,8 @@ part like the others.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwgen.rtl.parallel.addergraph import Term
-from hwgen.rtl.parallel.digits import signed_digits
+from hwgen.rtl.adders.addergraph import Term
+from hwgen.rtl.adders.digits import signed_digits
 
 Row = tuple[int, int]
 """Positive and negative terms, as sets of bits ``node * stride + margin + shift``."""

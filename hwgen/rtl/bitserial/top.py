@@ -3,14 +3,14 @@
 from amaranth.hdl import Cat, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.words import unpack
 from hwgen.rtl.bitserial.layer import BitSerialLayer
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
-from hwgen.rtl.parallel.argmax import ParallelArgmax
-from hwgen.rtl.parallel.words import unpack
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
+from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.network import Network
 
 

@@ -1,34 +1,10 @@
-"""Unsigned words that stand for integers with an offset, and their sums."""
+"""Sums of the unsigned words of an adder graph."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Const, Module, Signal
 
-from hwgen.rtl.parallel.addergraph import Term
-
-
-@dataclass(frozen=True, kw_only=True)
-class Word:
-    """An unsigned word, at most ``high``; ``value + offset`` is what it stands for."""
-
-    value: Value
-    high: int
-    offset: int
-
-
-def of_term(words: Sequence[Word], term: Term) -> Word:
-    """A shifted word of ``words``, complemented where the term is negative."""
-    word = words[term.node]
-    if term.negative:
-        top = (1 << len(word.value)) - 1
-        word = replace(word, value=~word.value, high=top, offset=-word.offset - top)
-    if not term.shift:
-        return word
-    value = Cat(Const(0, term.shift), word.value)
-    return replace(
-        word, value=value, high=word.high << term.shift, offset=word.offset << term.shift
-    )
+from hwgen.rtl.adders.words import Word
 
 
 def add(m: Module, name: str, words: Sequence[Word]) -> Word:

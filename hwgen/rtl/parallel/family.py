@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from hwgen.rtl.adders.search import EFFORTS
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.parallel.estimate import estimated_area
-from hwgen.rtl.parallel.search import EFFORTS
 from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer, Network
 

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.parallel.addergraph import adder_graph
-from hwgen.rtl.parallel.words import Stages, Word, packed_width, term_of, total_of, unpack
+from hwgen.rtl.adders.addergraph import adder_graph
+from hwgen.rtl.adders.words import Stages, Word, packed_width, term_of, total_of, unpack
 from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network

@@ -1,6 +1,6 @@
 """The parallel architecture: every weight hard-wired, one inference per clock.
 
-Each layer is a shared graph of constant adders (:mod:`hwgen.rtl.parallel.addergraph`). All words in
+Each layer is a shared graph of constant adders (:mod:`hwgen.rtl.adders.addergraph`). All words in
 it are unsigned: a signed input counts from its minimum, a negative term is the complement of its
 word, and the constants that this leaves gather in the bias. So no adder extends a sign, and each is
 exactly as wide as its largest value; an accumulator is as wide as its neuron's interval.
@@ -12,13 +12,13 @@ layer; an argmax counts a comparison as a level. With 0 everything is combinatio
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.words import unpack
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
-from hwgen.rtl.parallel.argmax import ParallelArgmax
 from hwgen.rtl.parallel.layer import ParallelLayer
-from hwgen.rtl.parallel.words import unpack
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
+from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
 

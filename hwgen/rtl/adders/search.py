@@ -8,12 +8,15 @@ out on every machine: what is spent is counted in steps, not in seconds.
 import math
 import random
 
-from hwgen.rtl.parallel.sharing import FULL, Sharing
+from hwgen.rtl.adders.sharing import FULL, Sharing
 
 EFFORTS = {"low": 0, "normal": 2000, "high": 30_000}
 """Steps for each digit of the weights, by the name of the effort."""
 
 _MOST = {"low": 0, "normal": 10_000_000, "high": 200_000_000}
+_ENOUGH = 500
+"""Digits from which on each has all its steps; fewer of them are soon as good as they get."""
+
 _NOISE = 3.0
 _RUINED = (2, 6)
 _WARMTH = 0.5
@@ -29,7 +32,8 @@ def improve(sharing: Sharing, digits: int, effort: str) -> None:
         One of :data:`EFFORTS`.
     """
     sharing.settle()
-    steps = min(EFFORTS[effort] * digits, _MOST[effort])
+    share = min(digits / _ENOUGH, 1.0)
+    steps = min(int(EFFORTS[effort] * digits * share), _MOST[effort])
     start = sharing.work
     source = random.Random(1)
     costs = [sharing.row_cost(j) for j in range(len(sharing.rows))]

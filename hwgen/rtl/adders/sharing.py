@@ -12,7 +12,7 @@ import itertools
 import random
 from collections.abc import Iterable
 
-from hwgen.rtl.parallel.digits import (
+from hwgen.rtl.adders.digits import (
     decoded,
     digit_count,
     own_patterns,

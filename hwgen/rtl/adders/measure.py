@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwgen.rtl.parallel.addergraph import AdderGraph, Term, adder_graph
-from hwgen.rtl.parallel.digits import signed_digits
-from hwgen.rtl.parallel.sharing import added_up
+from hwgen.rtl.adders.addergraph import AdderGraph, Term, adder_graph
+from hwgen.rtl.adders.digits import signed_digits
+from hwgen.rtl.adders.sharing import added_up
 from hwgen.rtl.requantize import requantizers
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.arithmetic import Integers, Interval

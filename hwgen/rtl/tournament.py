@@ -6,8 +6,8 @@ from amaranth.hdl import Const, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.words import Stages, packed_width, unpack
 from hwgen.rtl.argmax import Candidate, tournament
-from hwgen.rtl.parallel.words import Stages, packed_width, unpack
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import index_width
 

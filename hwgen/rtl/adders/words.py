@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
-from hwgen.rtl.parallel.addergraph import Term
+from hwgen.rtl.adders.addergraph import Term
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 

@@ -1,7 +1,7 @@
 """A constant matrix as a shared graph of adders.
 
 ``weights @ x`` is rewritten as signed sums of shifted terms, and sums that several places need are
-computed once: :mod:`hwgen.rtl.parallel.sharing` says how, :mod:`hwgen.rtl.parallel.search` which.
+computed once: :mod:`hwgen.rtl.adders.sharing` says how, :mod:`hwgen.rtl.adders.search` which.
 """
 
 import inspect
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hwgen.rtl.parallel import digits, search, sharing
-from hwgen.rtl.parallel.digits import digit_count, signed_digits
-from hwgen.rtl.parallel.search import improve
-from hwgen.rtl.parallel.sharing import Row, Sharing
+from hwgen.rtl.adders import digits, search, sharing
+from hwgen.rtl.adders.digits import digit_count, signed_digits
+from hwgen.rtl.adders.search import improve
+from hwgen.rtl.adders.sharing import Row, Sharing
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of, open_cache
 
-_KEPT = 100_000
-"""Steps of a search from which on its result is kept on disk."""
+_KEPT = 200
+"""Digits of a layer from which on what a search finds is kept on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def adder_graph(weights: Integers, highs: Sequence[int], effort: str = "normal")
 @lru_cache(maxsize=64)
 def _graph(weights: tuple[tuple[int, ...], ...], highs: tuple[int, ...], effort: str) -> AdderGraph:
     count = sum(digit_count(weight) for row in weights for weight in row)
-    cache = open_cache() if search.EFFORTS[effort] * count >= _KEPT else None
+    cache = open_cache() if effort != "low" and count >= _KEPT else None
     key = key_of("adders", weights, highs, effort, _code())
     found = cache.get(key) if cache else None
     if found is not None:

@@ -1,0 +1,1 @@
+"""Sums of constant multiples as shared adders: digits, search, graphs, and words of hardware."""
