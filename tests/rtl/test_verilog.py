@@ -53,7 +53,7 @@ def tree(pick: random.Random, values: list[Value], depth: int) -> Value:
 
 
 class Expressions(wiring.Component):
-    """Random expressions, and what only statements make: switches, priorities, parts of a signal."""
+    """Random expressions, and what only statements make: switches, priorities, parts."""
 
     def __init__(self, seed: int):
         self._seed = seed

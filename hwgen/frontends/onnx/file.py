@@ -336,17 +336,14 @@ class _Reader:
 
 _CONSTANT = {
     "value": None,
-    "value_float": np.float32,
-    "value_floats": np.float32,
-    "value_int": np.int64,
-    "value_ints": np.int64,
+    **dict.fromkeys(("value_float", "value_floats"), np.float32),
+    **dict.fromkeys(("value_int", "value_ints"), np.int64),
 }
 
 
 def _type_name(array: Array) -> str:
     """The ONNX name of a numpy type."""
-    special = {"float32": "FLOAT", "float64": "DOUBLE"}
-    return special.get(array.dtype.name, array.dtype.name.upper())
+    return {"float32": "FLOAT", "float64": "DOUBLE"}.get(array.dtype.name, array.dtype.name.upper())
 
 
 def _is_constant(node: Node) -> bool:
@@ -365,8 +362,8 @@ def _tensor(path: Path, proto: Any) -> Tensor:
         raise HwgenError(
             f"{path}: tensor {own!r}", "its shape", f"at most {MAX_RANK} sizes from 0 up"
         )
-    shape = (dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim)
-    return Tensor(name=own, shape=tuple(shape), type=name)
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim)
+    return Tensor(name=own, shape=shape, type=name)
 
 
 def _sorted(path: Path, nodes: list[Node], known: set[str]) -> list[Node]:

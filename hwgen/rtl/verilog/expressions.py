@@ -50,8 +50,8 @@ def constant(sig: Sig) -> str | None:
 
 
 def literal(bits: str, signed: bool = False) -> str:
-    """A constant; undefined bits are zero."""
-    bits = bits.replace("x", "0").replace("-", "0")
+    """A constant; undefined bits are zero, and so is one of no bits."""
+    bits = bits.replace("x", "0").replace("-", "0") or "0"
     if len(bits) == 1 and not signed:
         return f"1'b{bits}"
     if signed:
