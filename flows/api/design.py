@@ -6,21 +6,14 @@ from pathlib import Path
 from secrets import randbelow
 
 from hwgen.flows.api.samples import Samples, samples_of
-from hwgen.flows.design import RtlDesign
+from hwgen.flows.api.text import DesignText
 from hwgen.flows.handoff.flow import Check, Handoff, Target, hand_over
 from hwgen.flows.power import Conditions, PowerReport, estimate_power
 from hwgen.flows.proof import ProofReport, prove_design
-from hwgen.flows.results import html_line, html_table
 from hwgen.flows.synthesis import DesignReport, SynthesisOptions, synthesize_design
 from hwgen.flows.verification import Cells, Verification, verify_design
-from hwgen.rtl.architecture import Architecture
-from hwgen.rtl.manifest import Manifest
 from hwgen.sim.runner import Simulator
-from hwgen.sim.testbench import bench_files
-from hwgen.sim.vectors import make_vectors
-from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
-from hwgen.support.files import check_folder
 from hwgen.support.progress import Progress, silent
 from hwgen.synth import open_library
 
@@ -28,77 +21,14 @@ Files = Sequence[str | Path]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Design:
+class Design(DesignText):
     """Verilog of a network, with its manifest.
 
     Every method takes ``progress``, a function that is called with one line of text whenever
     something new begins (``print`` will do), and gives a frozen result with ``to_json()``, which is
     what the command line prints with ``--json``.
 
-    Attributes
-    ----------
-    network
-        What it computes.
-    architecture
-        How, with its knobs set.
-    rtl
-        Text and manifest together.
     """
-
-    network: Network
-    architecture: Architecture
-    rtl: RtlDesign
-
-    @property
-    def verilog(self) -> str:
-        """The Verilog-2005 text; the same network and knobs give the same bytes."""
-        return self.rtl.verilog
-
-    @property
-    def manifest(self) -> Manifest:
-        """Top module, ports, packing of vectors into beats, latency and interval in cycles."""
-        return self.rtl.manifest
-
-    def write(
-        self,
-        folder: str | Path,
-        *,
-        testbench: bool = False,
-        x: Samples | None = None,
-        vectors: int = 200,
-        seed: int = 0,
-    ) -> Manifest:
-        """Write the Verilog and ``manifest.json``.
-
-        Parameters
-        ----------
-        folder
-            Made where it is not there.
-        testbench
-            Write a Verilog testbench with its vectors too, which runs without hwgen.
-        x, vectors, seed
-            Of the testbench, as of :meth:`verify`.
-
-        Returns
-        -------
-        Manifest
-            With the path of the Verilog.
-
-        Raises
-        ------
-        HwgenError
-            The folder cannot be written, or the samples do not fit the network.
-        """
-        check_folder(Path(folder))
-        bench: dict[str, str] = {}
-        if testbench:
-            data = None if x is None else samples_of(self.network, x).x
-            bench = bench_files(
-                self.manifest,
-                make_vectors(self.network, count=vectors, seed=seed, data=data),
-                seed,
-            )
-        return self.rtl.write(Path(folder), bench)
 
     def verify(
         self,
@@ -336,6 +266,8 @@ class Design:
         clock: float | None = None,
         utilization: float | None = None,
         author: str = "",
+        rtl_source: bool = False,
+        clock_gates: bool = False,
         verify: bool = True,
         vectors: int = 100,
         simulator: Simulator = "verilator",
@@ -359,6 +291,10 @@ class Design:
             Percent of the core that cells may fill, 1..95; None: what suits the target.
         author
             Tiny Tapeout only: your name, for ``info.yaml`` and the module.
+        rtl_source
+            Hand over the Verilog source instead of the mapped netlist.
+        clock_gates
+            Map with clock gates even where the layout flow leaves them out.
         verify
             Whether it is simulated first, with ``vectors`` vectors in ``simulator``; ``seed``
             decides them.
@@ -386,23 +322,13 @@ class Design:
             clock=clock,
             utilization=utilization,
             author=author.strip(),
+            rtl=rtl_source,
+            clock_gates=clock_gates,
             check=Check(vectors=vectors, simulator=simulator, seed=seed) if verify else None,
             cache=cache,
             output=Path(folder),
             progress=progress,
         )
-
-    def __repr__(self) -> str:
-        return f"<hwgen.Design {self.manifest.top}: {self.architecture}>"
-
-    def _repr_html_(self) -> str:
-        found = self.manifest
-        line = (
-            f"{found.top}: {self.architecture}; latency {found.latency_cycles:,}, interval "
-            f"{found.interval_cycles:,} cycles; {self.verilog.count(chr(10)):,} lines of Verilog"
-        )
-        rows = [(port.name, port.direction, port.width) for port in found.ports]
-        return html_line(line) + html_table("ports", ["port", "direction", "bits"], rows)
 
 
 def _paths(files: Files) -> list[Path]:

@@ -1,7 +1,6 @@
 """The dense layer: its keys, its numbers, its sums."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,7 @@ from hwgen.spec.models import (
     each,
 )
 from hwgen.spec.rescale import Rescale
+from hwgen.spec.terms import Terms, shifted
 from hwgen.support.errors import HwgenError, printable
 from hwgen.support.messages import shown
 
@@ -32,41 +32,6 @@ MAX_WEIGHT_SHIFT = 64
 """Largest ``weight_shift``."""
 
 _Dropped = Annotated[int, Field(ge=0, le=32)]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Terms:
-    """A layer's sums as one matrix product: ``acc = bias + weights @ (x[index] >> dropped)``.
-
-    An input of which neurons drop different numbers of bits stands in several columns; the shifts
-    that make up for dropped bits, for the alignment of inputs and for ``weight_shift`` are in the
-    weights. Without any of these column i is input i, and the weights are those of the file.
-
-    Attributes
-    ----------
-    index, dropped
-        Of each column.
-    weights
-        Integers [outputs, columns], int64 or Python integers.
-    """
-
-    index: list[int]
-    dropped: list[int]
-    weights: Integers
-
-    def read(self, x: Integers) -> Integers:
-        """The factors [samples, columns] of the weights, for inputs ``x``."""
-        if not any(self.dropped):
-            return x[:, self.index] if self.index != list(range(x.shape[1])) else x
-        factors: Integers = x[:, self.index] >> np.array(self.dropped, dtype=x.dtype)
-        return factors
-
-    def ranges(self, ranges: Sequence[Interval]) -> list[Interval]:
-        """Interval of each factor, given those of the inputs."""
-        return [
-            (ranges[i][0] >> dropped, ranges[i][1] >> dropped)
-            for i, dropped in zip(self.index, self.dropped, strict=True)
-        ]
 
 
 class DenseLayer(Layer):
@@ -168,7 +133,7 @@ class DenseLayer(Layer):
 
     def aligned_weights(self, alignment: Sequence[int]) -> Integers:
         """The weights [outputs, inputs] of inputs as they come, with all shifts of products."""
-        return _shifted(self.weight_values, [self.weight_shift + left for left in alignment])
+        return shifted(self.weight_values, [self.weight_shift + left for left in alignment])
 
     def dropped(self) -> list[list[int]] | None:
         """Low bits of each input that each neuron ignores, [outputs][inputs]; None: nothing."""
@@ -182,7 +147,7 @@ class DenseLayer(Layer):
         shifts = [self.weight_shift + left for left in alignment or [0] * self.fan_in]
         dropped = self.dropped()
         if dropped is None:
-            weights = _shifted(self.weight_values, shifts)
+            weights = shifted(self.weight_values, shifts)
             return Terms(index=list(range(self.fan_in)), dropped=[0] * self.fan_in, weights=weights)
         drops = np.array(dropped)
         columns = [
@@ -194,7 +159,7 @@ class DenseLayer(Layer):
         return Terms(
             index=[i for i, _ in columns],
             dropped=[d for _, d in columns],
-            weights=_shifted(own, [shifts[i] + d for i, d in columns]),
+            weights=shifted(own, [shifts[i] + d for i, d in columns]),
         )
 
     def accumulator_intervals(
@@ -291,16 +256,6 @@ class DenseLayer(Layer):
 
 _PER_OUTPUT = ("weights", "bias", "weight_fraction_bits")
 _PER_OUTPUT_FORMAT = ("bits", "fraction_bits", "multiplier", "shift", "thresholds", "scale")
-
-
-def _shifted(weights: Integers, shifts: Sequence[int]) -> Integers:
-    """``weights`` [outputs, columns], each column shifted left; int64 where that holds them."""
-    if not any(shifts):
-        return weights
-    shifted: Integers = weights.astype(object) * np.array([1 << shift for shift in shifts], object)
-    if max(map(abs, shifted.ravel().tolist())) < 1 << 62:
-        shifted = shifted.astype(np.int64)
-    return shifted
 
 
 def _check_bits(layer: DenseLayer, where: str) -> None:
