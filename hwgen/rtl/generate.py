@@ -8,7 +8,7 @@ from amaranth.back import rtlil
 from hwgen import __version__
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.interface import Port
-from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.manifest import Manifest, formats_of
 from hwgen.rtl.names import layer_module, top_module
 from hwgen.rtl.requantize import check_tables
 from hwgen.rtl.top import Top
@@ -69,6 +69,7 @@ def generate_text(network: Network, architecture: Architecture) -> tuple[str, Ma
         output=architecture.output_layout(network),
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
+        formats=formats_of(network),
         layer_modules=[f"{top}_{module}" for module in modules],
     )
 

@@ -13,7 +13,7 @@ import pytest
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import from_json
 from hwgen.rtl.generate import generate
-from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.manifest import Manifest, formats_of
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
@@ -121,6 +121,15 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
         (tmp_path / "here" / "hwgen_net.v").read_bytes() + (out / "manifest.json").read_bytes()
     )
     assert len(texts) == 1
+
+
+def test_formats_in_the_manifest() -> None:
+    source = {"bits": 4, "signed": False, "fraction_bits": 0, "zero_point": 0, "step": 1.0}
+    index = {"meaning": "index", "bits": 3, "signed": False, "fraction_bits": 0}
+    assert formats_of(NET) == {"input": source, "output": index, "labels": None}
+    values = network([dense([[1, 2]], output=rescale(5, True, 3))])
+    given = {"meaning": "values", "bits": 5, "signed": True, "fraction_bits": 3}
+    assert formats_of(values)["output"] == given
 
 
 def test_header(tmp_path: Path) -> None:

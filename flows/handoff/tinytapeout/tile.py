@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.generate import build, verilog_text
 from hwgen.rtl.interface import Layout, Port
-from hwgen.rtl.manifest import Manifest
+from hwgen.rtl.manifest import Manifest, formats_of
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
@@ -276,6 +276,7 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
         output=architecture.output_layout(network),
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
+        formats=formats_of(network),
         layer_modules=[f"{top}_core_{module}" for module in modules],
     )
     return text, manifest
