@@ -125,7 +125,7 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
 
 def test_formats_in_the_manifest() -> None:
     source = {"bits": 4, "signed": False, "fraction_bits": 0, "zero_point": 0, "step": 1.0}
-    index = {"meaning": "index", "bits": 3, "signed": False, "fraction_bits": 0}
+    index = {"meaning": "index", "bits": 2, "signed": False, "fraction_bits": 0}
     assert formats_of(NET) == {"input": source, "output": index, "labels": None}
     values = network([dense([[1, 2]], output=rescale(5, True, 3))])
     given = {"meaning": "values", "bits": 5, "signed": True, "fraction_bits": 3}
