@@ -12,7 +12,7 @@ from hwgen.flows.results import html_line, html_table
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.sim.activity import Activity, collect
-from hwgen.sim.runner import Simulator
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError

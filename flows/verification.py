@@ -12,8 +12,8 @@ from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.result import SimulationResult
-from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network

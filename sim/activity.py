@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.rtl.manifest import Manifest
-from hwgen.sim.runner import Progress, Simulation, Simulator
+from hwgen.sim.runner import Progress, Simulation
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import Vectors, expected_results
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network

@@ -15,20 +15,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import hwgen
 from hwgen.rtl.manifest import Manifest
-from hwgen.sim import icarus, verilator
 from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
 from hwgen.sim.result import SimulationResult, checked_phases, first_mismatch, read_report
+from hwgen.sim.simulators import Simulator, tool_of
 from hwgen.sim.trace import Counts, Tracer
 from hwgen.sim.vectors import Vectors
 from hwgen.support.errors import HwgenError, printable
 from hwgen.support.process import clean_environment, run_group
 from hwgen.support.temporary import temporary_folder
 
-Simulator = Literal["verilator", "icarus"]
 Progress = Callable[[str], None]
 
 
@@ -84,14 +82,12 @@ class Simulation:
         log: Path | None = None,
         progress: Progress | None = None,
     ):
-        if simulator not in ("verilator", "icarus"):
-            raise HwgenError("simulator", f"found {simulator!r}", "verilator or icarus is needed")
+        self._tool = tool_of(simulator)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", manifest.top):
             raise HwgenError("top", f"found {manifest.top!r}", "a plain Verilog identifier")
         self._sources = [verilog, *extra_sources]
         self._manifest = manifest
         self._simulator = simulator
-        self._tool = verilator if simulator == "verilator" else icarus
         self._traced = traced
         self._timeout = timeout
         self._kept_log = log
@@ -146,8 +142,7 @@ class Simulation:
         """
         work = self._new_run(vectors, seed)
         tracer = Tracer(work, self._tool.trace_format(), self._traced or "")
-        dump = ["--trace", "--trace-file", str(tracer.file)]
-        arguments = dump if self._simulator == "verilator" else []
+        arguments = self._tool.trace_arguments(tracer.file)
         with tracer.listening():
             result = self._run(
                 work, vectors, seed, ACTIVITY, plusargs=[f"+{STOP}={stop}"], arguments=arguments
@@ -242,7 +237,6 @@ class Simulation:
         plusargs: Sequence[str],
         arguments: Sequence[str],
     ) -> int:
-        random_state = ["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % 1000000}"]
         settings = {
             "simulator": self._simulator,
             "test_module": bench.module,
@@ -252,10 +246,10 @@ class Simulation:
             "results_xml": str(work / "results.xml"),
             "seed": seed,
             "test_args": list(arguments),
-            "plusargs": [*(random_state if self._simulator == "verilator" else []), *plusargs],
+            "plusargs": [*self._tool.random_start(seed), *plusargs],
         }
         (work / "settings.json").write_text(json.dumps(settings), "utf-8")
-        dumps = self._simulator == "icarus" and bench is ACTIVITY
+        traced = self._tool.trace_environment if bench is ACTIVITY else {}
         told = 0
 
         def tell() -> None:
@@ -274,8 +268,7 @@ class Simulation:
                 PYTHONWARNINGS="ignore",
                 COCOTB_LOG_LEVEL="WARNING",
                 GPI_LOG_LEVEL="WARNING",
-                SIM_CMD_SUFFIX="-vcd" if dumps else "",  # cocotb tells vvp not to dump
-                **{FOLDER_VARIABLE: str(work)},
+                **{"SIM_CMD_SUFFIX": "", FOLDER_VARIABLE: str(work), **traced},
             ),
             log=log,
             timeout=self._timeout,

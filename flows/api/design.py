@@ -12,7 +12,7 @@ from hwgen.flows.power import Conditions, PowerReport, estimate_power
 from hwgen.flows.proof import ProofReport, prove_design
 from hwgen.flows.synthesis import DesignReport, SynthesisOptions, synthesize_design
 from hwgen.flows.verification import Cells, Verification, verify_design
-from hwgen.sim.runner import Simulator
+from hwgen.sim.simulators import Simulator
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent
 from hwgen.synth import open_library

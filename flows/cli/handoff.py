@@ -16,7 +16,7 @@ from hwgen.flows.cli.options import (
 )
 from hwgen.flows.handoff.flow import Check, Target, hand_over
 from hwgen.rtl.architecture import Architecture
-from hwgen.sim.runner import Simulator
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.network import Network
 from hwgen.synth import open_library
 

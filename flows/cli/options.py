@@ -5,11 +5,12 @@ import secrets
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from hwgen.rtl.architectures import DEFAULT, families, make
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.network import MAX_WEIGHTS, Network, load_network
 from hwgen.support.errors import HwgenError
 
@@ -163,7 +164,7 @@ def simulator_options(command: Command) -> Command:
 
     @click.option(
         "--simulator",
-        type=click.Choice(["verilator", "icarus"]),
+        type=click.Choice(get_args(Simulator)),
         default="verilator",
         show_default=True,
     )

@@ -1,6 +1,7 @@
 """``hwgen power``: what an inference costs in energy."""
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -18,7 +19,7 @@ from hwgen.flows.cli.options import (
 from hwgen.flows.power import Conditions, PowerReport, estimate_power
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
-from hwgen.sim.runner import Simulator
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -61,7 +62,7 @@ _HEAVIEST = 1e6  # fF
 )
 @click.option(
     "--simulator",
-    type=click.Choice(["verilator", "icarus"]),
+    type=click.Choice(get_args(Simulator)),
     default="verilator",
     show_default=True,
 )

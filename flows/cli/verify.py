@@ -17,7 +17,7 @@ from hwgen.flows.cli.options import (
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.flows.verification import Cells, Verification, verify_design
 from hwgen.rtl.architecture import Architecture
-from hwgen.sim.runner import Simulator
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.data import load_data
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError

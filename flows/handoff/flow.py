@@ -13,6 +13,7 @@ from hwgen.flows.results import html_line
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.manifest import Manifest
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
@@ -36,7 +37,7 @@ class Check:
     """How to verify what is handed over."""
 
     vectors: int
-    simulator: Literal["verilator", "icarus"]
+    simulator: Simulator
     seed: int
 
 

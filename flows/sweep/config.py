@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hwgen.flows.sweep.metrics import METRICS
+from hwgen.sim.simulators import Simulator
 from hwgen.support.errors import HwgenError
 from hwgen.support.messages import shown
 from hwgen.support.toml import Number, toml_values
@@ -67,7 +68,7 @@ class SweepFile(_Model):
     data: str | None = None
     verify: Literal["quick", "full", "off"] = "quick"
     energy_samples: Annotated[int, Field(ge=0)] = 0
-    simulator: Literal["verilator", "icarus"] = "verilator"
+    simulator: Simulator = "verilator"
     seed: Annotated[int, Field(ge=0)] = 0
     keep: Literal["all", "best", "none"] = "best"
     tool: Literal["auto", "pyosys", "yowasp", "path"] = "auto"

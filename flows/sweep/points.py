@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import families
+from hwgen.sim.simulators import Simulator
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of
 from hwgen.synth.libraries.library import CellLibrary
@@ -104,7 +105,7 @@ class Checks:
     """What is done with a design besides mapping it; as of the sweep file."""
 
     verify: Literal["quick", "full", "off"]
-    simulator: Literal["verilator", "icarus"]
+    simulator: Simulator
     seed: int
     energy_samples: int
     tool: str

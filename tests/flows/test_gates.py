@@ -11,8 +11,8 @@ from hwgen.flows.cli.main import run
 from hwgen.flows.gates import Gates, make_gates
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.parallel import Parallel
-from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import save_network
 from hwgen.support.errors import HwgenError

@@ -20,8 +20,8 @@ from hwgen.flows.gates import Gates, make_gates
 from hwgen.flows.proof import decide, prove_design
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.generate import generate
-from hwgen.sim.runner import Simulator
 from hwgen.sim.runner import run as simulate
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
 from hwgen.spec.network import Network, load_network, parse_network, save_network

@@ -16,7 +16,7 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.activity import circle, collect
-from hwgen.sim.runner import Simulator
+from hwgen.sim.simulators import SIMULATORS, Simulator
 from hwgen.sim.trace import Counts, Tracer, saif_counts, vcd_counts
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -210,7 +210,8 @@ def test_simulators_agree(
     net = tiny()
     path, manifest, netlist = flat(tmp_path, architecture, net, pdk)
     x = np.random.default_rng(3).integers(0, 16, (5, 4))
-    monkeypatch.setattr(verilator, "trace_format", lambda: kind)
+    tool = replace(SIMULATORS["verilator"], trace_format=lambda: kind)
+    monkeypatch.setitem(SIMULATORS, "verilator", tool)
     found, other = (
         collect(path, manifest, net, x, instance=NETLIST, simulator=simulator, seed=9)
         for simulator in SIMULATORS

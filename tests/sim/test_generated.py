@@ -12,7 +12,8 @@ from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
-from hwgen.sim.runner import Simulator, run
+from hwgen.sim.runner import run
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network
 from tests.networks import networks

@@ -8,7 +8,8 @@ import pytest
 from hwgen.rtl.parallel import Parallel
 from hwgen.sim import verilator
 from hwgen.sim.result import SimulationResult, checked_phases, read_report
-from hwgen.sim.runner import Simulation, Simulator, run
+from hwgen.sim.runner import Simulation, run
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import make_vectors
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.result import SimulationResult
-from hwgen.sim.runner import Bench, Progress, Simulation, Simulator
+from hwgen.sim.runner import Bench, Progress, Simulation
+from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import Vectors
 
 TILE = Bench("hwgen.flows.handoff.tinytapeout.bench", ("full speed", "stalls", "reset"))

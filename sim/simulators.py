@@ -1,0 +1,70 @@
+"""The simulators there are: each is a module like :mod:`hwgen.sim.icarus` and a record here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from hwgen.sim import icarus, verilator
+from hwgen.sim.trace import TraceFormat
+from hwgen.support.errors import HwgenError
+
+Simulator = Literal["verilator", "icarus"]
+"""Names of :data:`SIMULATORS`, as users give them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """How cocotb runs in one simulator.
+
+    Parameters
+    ----------
+    build
+        Compiles sources, as :func:`hwgen.sim.icarus.build` does.
+    trace_format
+        What a traced run writes.
+    random_start
+        Plusargs with which registers start at random, for a seed; none where they start as X.
+    trace_arguments
+        Arguments of a traced run that writes to a file.
+    trace_environment
+        Further environment of a traced run.
+    """
+
+    build: Callable[..., None]
+    trace_format: Callable[[], TraceFormat]
+    random_start: Callable[[int], list[str]] = lambda seed: []
+    trace_arguments: Callable[[Path], list[str]] = lambda file: []
+    trace_environment: Mapping[str, str] = field(default_factory=dict)
+
+
+SIMULATORS: dict[Simulator, Tool] = {
+    "verilator": Tool(
+        build=verilator.build,
+        trace_format=verilator.trace_format,
+        random_start=lambda seed: [
+            "+verilator+rand+reset+2",
+            f"+verilator+seed+{1 + seed % 1000000}",
+        ],
+        trace_arguments=lambda file: ["--trace", "--trace-file", str(file)],
+    ),
+    "icarus": Tool(
+        build=icarus.build,
+        trace_format=icarus.trace_format,
+        trace_environment={"SIM_CMD_SUFFIX": "-vcd"},  # cocotb tells vvp not to dump
+    ),
+}
+
+
+def tool_of(name: Any) -> Tool:
+    """The record of a simulator.
+
+    Raises
+    ------
+    HwgenError
+        There is none of this name.
+    """
+    if name not in SIMULATORS:
+        allowed = f"{' or '.join(get_args(Simulator))} is needed"
+        raise HwgenError("simulator", f"found {name!r}", allowed)
+    return SIMULATORS[name]
