@@ -16,7 +16,7 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.sim.activity import circle, collect
-from hwgen.sim.simulators import SIMULATORS
+from hwgen.sim.simulators import SIMULATORS, Simulator
 from hwgen.sim.trace import Counts, Tracer, saif_counts, vcd_counts
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
