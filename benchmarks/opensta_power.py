@@ -35,7 +35,7 @@ from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.internal import internal_energy
 from hwgen.synth.libraries.energies import Condition, powers
-from hwgen.synth.libraries.library import CellLibrary, Table
+from hwgen.synth.libraries.library import CellLibrary, DelayTable
 from hwgen.synth.libraries.models import NETLIST, flat_netlist, flat_verilog, net_name
 from hwgen.synth.libraries.tabulate import foundry_library
 from hwgen.synth.mapping.netlist import Flat, Net, Netlist
@@ -86,7 +86,7 @@ def looked_up(flat: Flat, library: CellLibrary, text: str) -> tuple[dict[Net, fl
     charges: dict[Net, float] = {}
     found: dict[int, dict[tuple[str, str | None, str | None], Condition]] = defaultdict(dict)
     number, pin, charge = -1, "", 0.0
-    energies: dict[str, Table] = {}
+    energies: dict[str, DelayTable] = {}
     for line in printed.splitlines():
         if match := _SWITCHING.match(line):
             charge = 1e12 * float(match[2]) / float(match[1])
@@ -95,7 +95,7 @@ def looked_up(flat: Flat, library: CellLibrary, text: str) -> tuple[dict[Net, fl
             if pin in library.cells[flat.instances[number].cell].outputs:
                 charges[flat.instances[number].pins.get(pin, "0")] = charge
         elif match := _ENERGY.match(line):
-            energies[match[1]] = Table((0.0,), (0.0,), ((1e12 * float(match[2]),),))
+            energies[match[1]] = DelayTable((0.0,), (0.0,), ((1e12 * float(match[2]),),))
         elif match := _ARC.match(line):
             related = match[1] if match[1] != match[2] else None
             key = (pin, related, match[3].strip() or None)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries import logic
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Table
+from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable
 from hwgen.synth.mapping.netlist import Flat, Instance, Net
 
 ASSUMPTIONS = (
@@ -31,7 +31,7 @@ _CLOCKED = ("rising_edge", "falling_edge")
 
 
 @dataclass(frozen=True)
-class Stage:
+class PathStage:
     """One cell of a path. Times in ns, load in pF; ``edge`` is that of its output."""
 
     instance: str
@@ -61,7 +61,7 @@ class CriticalPath:
     start: str
     end: str
     setup: float | None
-    stages: tuple[Stage, ...]
+    stages: tuple[PathStage, ...]
     start_register: str | None = None
     end_register: str | None = None
 
@@ -99,7 +99,7 @@ class _From:
     net: Net
     pin: str
     edge: int
-    stage: Stage
+    stage: PathStage
     clocked: bool
 
 
@@ -227,7 +227,7 @@ def _visit(instance: Instance, cell: Cell, pin: str, arcs: list[Arc], arrivals: 
                 out = _look(slew, slope, load)
                 arrivals.slew[net, edge] = max(out, arrivals.slew.get((net, edge), 0.0))
                 if time > arrivals.time.get((net, edge), -1.0):
-                    stage = Stage(instance.path, cell.name, pin, _EDGES[edge], time, out, load)
+                    stage = PathStage(instance.path, cell.name, pin, _EDGES[edge], time, out, load)
                     arrivals.time[net, edge] = time
                     arrivals.origin[net, edge] = _From(source, arc.source, before, stage, clocked)
     return net
@@ -241,7 +241,7 @@ def _edges_before(arc: Arc, edge: int) -> tuple[int, ...]:
     return (1 - edge,) if arc.sense == "negative" else (RISE, FALL)
 
 
-def _look(table: Table | None, row: float, col: float) -> float:
+def _look(table: DelayTable | None, row: float, col: float) -> float:
     return table.at(row, col) if table is not None else 0.0
 
 
@@ -296,7 +296,7 @@ def _sampled(cell: Cell) -> dict[str, list[Arc]]:
 
 
 def _trace(best: _Candidate, flat: Flat, arrivals: _Arrivals) -> CriticalPath:
-    stages: list[Stage] = []
+    stages: list[PathStage] = []
     start, net, edge = "", best.net, best.edge
     while not start and (net, edge) in arrivals.origin:
         origin = arrivals.origin[net, edge]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from hwgen.flows.quantization import labelled, quantize_model
-from hwgen.flows.sweep.points import Settings, Source
+from hwgen.flows.sweep.points import NetworkSource, Settings
 from hwgen.frontends.quantize import FloatModel, load_float_model, parse_format
 from hwgen.frontends.quantize import Settings as QuantizeSettings
 from hwgen.frontends.quantize.flow import checked
@@ -21,7 +21,7 @@ from hwgen.support.cache import Cache, key_of
 from hwgen.support.errors import HwgenError
 
 
-def network_of(source: Source, cache: Cache | None, code: str) -> Network:
+def network_of(source: NetworkSource, cache: Cache | None, code: str) -> Network:
     """The network that ``source`` stands for; ``code`` is the version of hwgen it depends on.
 
     Raises
@@ -83,7 +83,9 @@ def _text_of(key: str) -> list[bytes]:
     return []
 
 
-def _quantized_text(source: Source, model: FloatModel, key: str, cache: Cache | None) -> bytes:
+def _quantized_text(
+    source: NetworkSource, model: FloatModel, key: str, cache: Cache | None
+) -> bytes:
     kept = _text_of(key)  # one list a key: filled by the first who comes
     if not kept:
         entry = cache.get(key) if cache else None
@@ -95,7 +97,7 @@ def _quantized_text(source: Source, model: FloatModel, key: str, cache: Cache | 
     return kept[0]
 
 
-def _quantize(source: Source, model: FloatModel) -> Any:
+def _quantize(source: NetworkSource, model: FloatModel) -> Any:
     """The network as plain data."""
     samples = source.calibration
     if samples is None:

@@ -37,7 +37,7 @@ class Samples:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Source:
+class NetworkSource:
     """Where a network comes from: a file, or a model and settings to quantize it with.
 
     Attributes
@@ -126,7 +126,7 @@ class Context:
         The fingerprint of hwgen and its tools; a worker with another is refused.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[NetworkSource, ...]
     libraries: dict[str, CellLibrary]
     checks: Checks
     data: Samples | None

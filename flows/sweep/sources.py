@@ -8,7 +8,7 @@ from typing import Any
 from hwgen.flows.sweep.axes import quantization
 from hwgen.flows.sweep.config import ModelFile
 from hwgen.flows.sweep.networks import quantizer_settings, read_model
-from hwgen.flows.sweep.points import Samples, Source
+from hwgen.flows.sweep.points import NetworkSource, Samples
 from hwgen.flows.sweep.table import Table
 from hwgen.frontends.quantize import FloatModel
 from hwgen.spec.data import read_arrays
@@ -34,7 +34,7 @@ class Sources:
         self._model = model
         self._read_model: tuple[FloatModel, str, Samples] | None = None
         self._refused: list[HwgenError] = []
-        self.found: list[Source] = []
+        self.found: list[NetworkSource] = []
 
     def read(self, table: Table) -> tuple[int, ...]:
         """The places of all sources that ``table`` asks for.
@@ -68,7 +68,7 @@ class Sources:
         if self._refused and all(source.refusal for source in self.found):
             raise self._refused[0]
 
-    def _network(self, table: Table, ref: object, place: str) -> Source:
+    def _network(self, table: Table, ref: object, place: str) -> NetworkSource:
         if not isinstance(ref, str):
             raise table.refusal(place, f"found {shown(ref)}", "the path of a file")
         path, content, refusal = table.folder / ref, b"", None
@@ -80,20 +80,20 @@ class Sources:
             refusal = (where, error.found, error.allowed)
             self._refused.append(table.refusal(f"{place}: {where}", error.found, error.allowed))
         digest = hashlib.sha256(content).hexdigest() if content else ""
-        return Source(
+        return NetworkSource(
             ref=ref, label=Path(ref).stem, sha256=digest, content=content, refusal=refusal
         )
 
     def _quantized(
         self, table: Table, model: ModelFile, settings: tuple[tuple[str, Any], ...]
-    ) -> Source:
+    ) -> NetworkSource:
         for name, value in settings:
             with table.naming(name):
                 quantizer_settings(((name, value),))
         if self._read_model is None:
             self._read_model = _model(table.folder, model)
         floating, digest, samples = self._read_model
-        return Source(
+        return NetworkSource(
             ref=model.file,
             label=Path(model.file).stem,
             sha256=digest,

@@ -9,7 +9,7 @@ from typing import Literal, cast
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries.energies import Condition, conditions, powers
 from hwgen.synth.libraries.liberty import Group
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin, Sense, State, Table
+from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable, Pin, Sense, State
 
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _TIME = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3, "fs": 1e-6}
@@ -177,10 +177,10 @@ class _Reader:
         related = group.simple.get("related_pin", "").split()
         return [Arc(source, pin, kind, sense, **tables) for source in related]
 
-    def _energy(self, group: Group | None) -> Table | None:
+    def _energy(self, group: Group | None) -> DelayTable | None:
         return self._table(group, "power")
 
-    def _table(self, group: Group | None, kind: str) -> Table | None:
+    def _table(self, group: Group | None, kind: str) -> DelayTable | None:
         if group is None:
             return None
         template = self.templates.get(group.args[0]) if group.args else None
@@ -201,7 +201,7 @@ class _Reader:
         second = self.time if kind.startswith("setup") else self.load
         unit = self.load if kind == "power" else self.time
         try:
-            return Table(
+            return DelayTable(
                 tuple(v * self.time for v in rows),
                 tuple(v * second for v in cols),
                 tuple(tuple(v * unit for v in row) for row in values),
@@ -289,11 +289,11 @@ def _join(a: Arc, b: Arc) -> Arc:
     )
 
 
-def _maximum(a: Table | None, b: Table | None) -> Table | None:
+def _maximum(a: DelayTable | None, b: DelayTable | None) -> DelayTable | None:
     if a is None or b is None or (a.rows, a.cols) != (b.rows, b.cols):
         return a or b
     rows = zip(a.values, b.values, strict=True)
-    return Table(a.rows, a.cols, tuple(tuple(map(max, x, y)) for x, y in rows))
+    return DelayTable(a.rows, a.cols, tuple(tuple(map(max, x, y)) for x, y in rows))
 
 
 def _real(text: str) -> float:

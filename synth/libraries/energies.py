@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hwgen.synth.libraries.liberty import Group
-from hwgen.synth.libraries.library import Power, Table
+from hwgen.synth.libraries.library import DelayTable, Power
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Condition:
     pin: str
     related: str | None
     when: str | None
-    rise: tuple[Table, ...] = ()
-    fall: tuple[Table, ...] = ()
+    rise: tuple[DelayTable, ...] = ()
+    fall: tuple[DelayTable, ...] = ()
 
 
 def conditions(
-    pin: str, groups: Iterable[Group], table: Callable[[Group | None], Table | None]
+    pin: str, groups: Iterable[Group], table: Callable[[Group | None], DelayTable | None]
 ) -> list[Condition]:
     """The ``internal_power`` groups of a pin, those of its supplies and edges joined."""
     found: dict[tuple[str | None, str | None], Condition] = {}
@@ -65,9 +65,9 @@ def powers(found: Sequence[Condition], sequential: bool) -> tuple[Power, ...]:
     return tuple(kept)
 
 
-def _mean(conditions: Sequence[Condition]) -> Table | None:
+def _mean(conditions: Sequence[Condition]) -> DelayTable | None:
     """Half of what a rise and a fall take together, each as the mean of the groups that have it."""
-    weighted: list[tuple[float, Table]] = []
+    weighted: list[tuple[float, DelayTable]] = []
     for edge in ("rise", "fall"):
         having = [tables for one in conditions if (tables := getattr(one, edge))]
         weighted += [(0.5 / len(having), table) for tables in having for table in tables]
@@ -78,4 +78,4 @@ def _mean(conditions: Sequence[Condition]) -> Table | None:
         tuple(sum(share * table.at(row, col) for share, table in weighted) for col in finest.cols)
         for row in finest.rows
     )
-    return Table(finest.rows, finest.cols, values)
+    return DelayTable(finest.rows, finest.cols, values)

@@ -40,7 +40,7 @@ Sense = Literal["positive", "negative", "both"]
 
 
 @dataclass(frozen=True)
-class Table:
+class DelayTable:
     """Values over two axes: input slew and load, or data slew and clock slew.
 
     Raises
@@ -103,10 +103,10 @@ class Arc:
     target: str
     kind: str
     sense: Sense
-    rise: Table | None = None
-    fall: Table | None = None
-    rise_slew: Table | None = None
-    fall_slew: Table | None = None
+    rise: DelayTable | None = None
+    fall: DelayTable | None = None
+    rise_slew: DelayTable | None = None
+    fall_slew: DelayTable | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Power:
     pin: str
     related: str | None
     when: str | None
-    energy: Table
+    energy: DelayTable
 
 
 @dataclass(frozen=True)

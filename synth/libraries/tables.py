@@ -16,10 +16,10 @@ from hwgen.synth.libraries.library import (
     Arc,
     Cell,
     CellLibrary,
+    DelayTable,
     Pin,
     Power,
     State,
-    Table,
     by_name,
 )
 
@@ -112,7 +112,7 @@ def _compact(value: object) -> str:
 def _fields(cell: Cell) -> dict[str, Any]:
     grids: list[list[list[float]]] = []
 
-    def flat(table: Table | None) -> list[float] | None:
+    def flat(table: DelayTable | None) -> list[float] | None:
         if table is None:
             return None
         grid = [_thousandths(table.rows), _thousandths(table.cols)]
@@ -200,13 +200,13 @@ def _pin(name: str, fields: Mapping[str, Any]) -> Pin:
     )
 
 
-def _table(values: Sequence[float] | None, grids: Sequence[Any]) -> Table | None:
+def _table(values: Sequence[float] | None, grids: Sequence[Any]) -> DelayTable | None:
     if values is None:
         return None
     rows, cols = (tuple(v * _MILLI for v in axis) for axis in grids[int(values[0])])
     width = len(cols)
     flat = tuple(v * _MILLI for v in values[1:])
-    return Table(rows, cols, tuple(flat[i : i + width] for i in range(0, len(flat), width)))
+    return DelayTable(rows, cols, tuple(flat[i : i + width] for i in range(0, len(flat), width)))
 
 
 def liberty_text(library: CellLibrary, cells: Iterable[Cell] | None = None) -> str:
@@ -241,16 +241,16 @@ def liberty_text(library: CellLibrary, cells: Iterable[Cell] | None = None) -> s
     return "\n".join([*out, "}", ""])
 
 
-def arc_tables(arc: Arc) -> list[Table]:
+def arc_tables(arc: Arc) -> list[DelayTable]:
     """The tables an arc has."""
     return [table for key in _KINDS if (table := getattr(arc, key)) is not None]
 
 
-def _size(table: Table) -> tuple[int, int]:
+def _size(table: DelayTable) -> tuple[int, int]:
     return len(table.rows), len(table.cols)
 
 
-def _template(table: Table) -> str:
+def _template(table: DelayTable) -> str:
     return "t{}x{}".format(*_size(table))
 
 

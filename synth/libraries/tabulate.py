@@ -19,7 +19,7 @@ from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
 from hwgen.synth.libraries.cells import library_from_groups
 from hwgen.synth.libraries.liberty import Group, read_liberty
-from hwgen.synth.libraries.library import NOT_FOR_LOGIC, Arc, Cell, CellLibrary, Table, by_name
+from hwgen.synth.libraries.library import NOT_FOR_LOGIC, Arc, Cell, CellLibrary, DelayTable, by_name
 from hwgen.synth.libraries.tables import FOLDER, arc_tables, dump_table
 
 SLEWS = 7
@@ -174,25 +174,25 @@ class _Thinner:
             fall_slew=self._table(arc.fall_slew, setup),
         )
 
-    def _table(self, table: Table | None, setup: bool) -> Table | None:
+    def _table(self, table: DelayTable | None, setup: bool) -> DelayTable | None:
         if table is None:
             return None
         rows = self.rows.get(len(table.rows), tuple(range(len(table.rows))))
         cols = self.cols.get(len(table.cols), tuple(range(len(table.cols))))
         if setup:
             rows, cols = _spread(len(table.rows)), _spread(len(table.cols))
-        return Table(
+        return DelayTable(
             tuple(_round(table.rows[i]) for i in rows),
             tuple(_round(table.cols[j]) for j in cols),
             tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
         )
 
 
-def _thin_energy(table: Table) -> Table:
+def _thin_energy(table: DelayTable) -> DelayTable:
     """At most three slews, those of ordinary nets first, and three loads."""
     rows = _lowest(len(table.rows))
     cols = _spread(len(table.cols))
-    return Table(
+    return DelayTable(
         tuple(_round(table.rows[i]) for i in rows),
         tuple(_round(table.cols[j]) for j in cols),
         tuple(tuple(_round(table.values[i][j], TIME_DIGITS) for j in cols) for i in rows),
@@ -209,8 +209,8 @@ def _spread(length: int) -> tuple[int, ...]:
 
 def _positions(
     grid: int,
-    tables: Sequence[Table],
-    lines: Callable[[Table], tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]],
+    tables: Sequence[DelayTable],
+    lines: Callable[[DelayTable], tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]],
 ) -> dict[int, tuple[int, ...]]:
     """By axis length, the ``grid`` positions with the least squared relative error.
 

@@ -18,7 +18,7 @@ from hwgen.support.errors import HwgenError
 from hwgen.support.fingerprint import fingerprint
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.canonical import MODULE, Canonical, canonical
-from hwgen.synth.mapping.recipe import MAPS, Plan, back_script
+from hwgen.synth.mapping.recipe import MAPS, MappingPlan, back_script
 from hwgen.synth.mapping.yosys import STAGE, Yosys, failure_of, run_batch
 
 _PROVEN = "Networks are equivalent"
@@ -45,7 +45,7 @@ class Mapper:
 
     library: CellLibrary
     liberty: str
-    plan: Plan
+    plan: MappingPlan
     yosys: Yosys
     limit: int
     cache: Cache | None

@@ -96,7 +96,7 @@ write_verilog -noattr netlist.v
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class MappingPlan:
     """One way to map a design.
 
     Attributes
@@ -130,7 +130,7 @@ class Recipe:
     """
 
     name: str
-    plans: tuple[Plan, ...]
+    plans: tuple[MappingPlan, ...]
     fast: bool = False
     limit: int = 0
 
@@ -138,20 +138,22 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="area", plans=(Plan(adders="ripple", abc=_SMALL),)),
-        Recipe(name="balanced", plans=(Plan(adders="prefix", abc=_SMALL),)),
+        Recipe(name="area", plans=(MappingPlan(adders="ripple", abc=_SMALL),)),
+        Recipe(name="balanced", plans=(MappingPlan(adders="prefix", abc=_SMALL),)),
         Recipe(
             name="delay",
             plans=(
-                Plan(adders="ripple", abc=_SMALL),
-                Plan(adders="prefix", abc=_SMALL),
-                Plan(adders="prefix", abc=(_FAST,)),
-                Plan(adders="plain", abc=(_FAST,)),
-                Plan(adders="plain", abc=(_FASTER,)),
+                MappingPlan(adders="ripple", abc=_SMALL),
+                MappingPlan(adders="prefix", abc=_SMALL),
+                MappingPlan(adders="prefix", abc=(_FAST,)),
+                MappingPlan(adders="plain", abc=(_FAST,)),
+                MappingPlan(adders="plain", abc=(_FASTER,)),
             ),
             fast=True,
         ),
-        Recipe(name="best", plans=(Plan(adders="ripple", abc=_SMALL + _EXPENSIVE),), limit=120),
+        Recipe(
+            name="best", plans=(MappingPlan(adders="ripple", abc=_SMALL + _EXPENSIVE),), limit=120
+        ),
     )
 }
 

@@ -24,7 +24,7 @@ METHOD = "exact integer intervals"
 
 
 @dataclass(frozen=True)
-class Sum:
+class AccumulatorSum:
     """A neuron's accumulator: ``bias + sum of weights * x``, x without its ``dropped`` low bits."""
 
     bias: int
@@ -93,16 +93,16 @@ class AccumulatorProof:
             for one in self.network.source(index).formats
         ]
 
-    def _sums(self, index: int) -> Iterator[Sum]:
+    def _sums(self, index: int) -> Iterator[AccumulatorSum]:
         layer = self.network.layers[index]
         fractions = [one.fraction_bits for one in self.network.source(index).formats]
         units = [2 ** (max(fractions) - fraction + layer.weight_shift) for fraction in fractions]
         dropped = layer.dropped() or [[0] * layer.fan_in] * layer.outputs
         for bias, codes, ignored in zip(layer.bias, layer.weights, dropped, strict=True):
             weights = [_weight(layer, code) * u for code, u in zip(codes, units, strict=True)]
-            yield Sum(bias, weights, ignored)
+            yield AccumulatorSum(bias, weights, ignored)
 
-    def _interval(self, one: Sum, box: Sequence[Interval]) -> Interval:
+    def _interval(self, one: AccumulatorSum, box: Sequence[Interval]) -> Interval:
         return one.end(box, False)[0], one.end(box, True)[0]
 
     def _outputs(self, index: int, intervals: Sequence[Interval]) -> list[Interval]:
@@ -137,7 +137,7 @@ class AccumulatorProof:
                     }
         return None
 
-    def _tried(self, index: int, one: Sum) -> Iterator[tuple[int, list[int]]]:
+    def _tried(self, index: int, one: AccumulatorSum) -> Iterator[tuple[int, list[int]]]:
         """Values of a sum inside the network, and the inputs they are of."""
         for vector, inner in zip(self.vectors, self._inner(index), strict=False):
             yield one.at(inner), list(vector)

@@ -31,7 +31,7 @@ from hwgen.synth.mapping.netlist import Net
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
 from hwgen.synth.prove.cells import Sum, Word, extended
-from hwgen.synth.prove.circuit import Source, sources_of
+from hwgen.synth.prove.circuit import CircuitSource, sources_of
 from hwgen.synth.prove.decide import Decider, find_abc
 from hwgen.synth.prove.evaluation import Evaluation
 from hwgen.synth.prove.registers import keys_of
@@ -74,7 +74,9 @@ class DesignRun:
         Where the input is, and the reference; and how much time there is.
     """
 
-    def __init__(self, source: Source, manifest: Manifest, symbols: Symbols, decider: Decider):
+    def __init__(
+        self, source: CircuitSource, manifest: Manifest, symbols: Symbols, decider: Decider
+    ):
         self._decider = decider
         self._source = source
         self._manifest = manifest
@@ -202,9 +204,9 @@ class ArithmeticProof:
             progress("reading the design and the arithmetic")
             self._read(folder, reference, decider)
             design = _load(folder / "flat.json")["modules"][self.manifest.top]
-            source = Source(self.manifest.top, design, {})
+            source = CircuitSource(self.manifest.top, design, {})
             modules = sources_of(_load(folder / "reference.json"))
-            whole = Source(TOP, _load(folder / "flat_reference.json")["modules"][TOP], {})
+            whole = CircuitSource(TOP, _load(folder / "flat_reference.json")["modules"][TOP], {})
         progress("running on symbols")
         limit, count = self._prove(source, modules, reference, decider)
         example = self._example(source, self.vectors) if limit else None
@@ -229,8 +231,8 @@ class ArithmeticProof:
 
     def _prove(
         self,
-        source: Source,
-        modules: Mapping[str, Source],
+        source: CircuitSource,
+        modules: Mapping[str, CircuitSource],
         reference: Reference,
         decider: Decider,
     ) -> tuple[str, int]:
@@ -252,7 +254,7 @@ class ArithmeticProof:
         return "the time limit", 0
 
     def _directly(
-        self, source: Source, reference: Source, decider: Decider
+        self, source: CircuitSource, reference: CircuitSource, decider: Decider
     ) -> tuple[str, dict[str, Any] | None]:
         """What keeps it from a proof, if anything; and an input for which the design is wrong."""
         aig, layout, result = Aig(), self.manifest.input, self.manifest.output
@@ -279,7 +281,9 @@ class ArithmeticProof:
         example = self._example(source, [layout.unpack(codes)])
         return "only undefined values differ", example
 
-    def _example(self, source: Source, vectors: Sequence[Sequence[int]]) -> dict[str, Any] | None:
+    def _example(
+        self, source: CircuitSource, vectors: Sequence[Sequence[int]]
+    ) -> dict[str, Any] | None:
         """An input for which the design's result is not the golden model's."""
         x = np.array(vectors, dtype=np.int64)
         wanted = golden.predict(self.network, x).reshape(len(x), -1).tolist()

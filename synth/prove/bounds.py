@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, column, values_of
 from hwgen.synth.prove.cells import Word
-from hwgen.synth.prove.circuit import Register, Source
+from hwgen.synth.prove.circuit import CircuitSource, Register
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation
 from hwgen.synth.prove.registers import Pool, Registers
@@ -47,7 +47,7 @@ class Bounds:
 
 
 def find_bounds(
-    source: Source, registers: Registers, targets: set[str], decider: Decider
+    source: CircuitSource, registers: Registers, targets: set[str], decider: Decider
 ) -> Bounds | None:
     """Bounds on the registers ``targets``, by cell; None if there is no time to find them."""
     return _Search(source, registers, targets).run(decider)
@@ -56,7 +56,7 @@ def find_bounds(
 class _Search:
     """Bounds that are raised until they hold."""
 
-    def __init__(self, source: Source, registers: Registers, targets: set[str]):
+    def __init__(self, source: CircuitSource, registers: Registers, targets: set[str]):
         self._aig = Aig()
         pool = Pool(self._aig)
         state = registers.state(pool)

@@ -59,7 +59,7 @@ REGISTERS = ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce")
 """Types of registers without asynchronous inputs."""
 
 
-class Source:
+class CircuitSource:
     """A module, ready to be evaluated any number of times.
 
     Parameters
@@ -255,7 +255,9 @@ class Source:
         return known.pins[port].direction
 
 
-def sources_of(design: Mapping[str, Any], library: CellLibrary | None = None) -> dict[str, Source]:
+def sources_of(
+    design: Mapping[str, Any], library: CellLibrary | None = None
+) -> dict[str, CircuitSource]:
     """Every module of a ``write_json`` object, of cells of ``library`` or of Yosys' own."""
     modules = design["modules"]
-    return {name: Source(name, module, modules, library) for name, module in modules.items()}
+    return {name: CircuitSource(name, module, modules, library) for name, module in modules.items()}

@@ -8,7 +8,7 @@ from hwgen.support.errors import HwgenError
 from hwgen.synth.mapping.netlist import Net
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
 from hwgen.synth.prove.cells import ARITHMETIC, Fields, Sum, Word, extended, logic, sum_of
-from hwgen.synth.prove.circuit import Cell, Circuit, Register, Source
+from hwgen.synth.prove.circuit import Cell, Circuit, CircuitSource, Register
 from hwgen.synth.prove.mapped import Gates
 
 Add = Callable[[str, Sum, Mapping[Net, int]], Word]
@@ -61,7 +61,7 @@ class Evaluation:
 
     def __init__(
         self,
-        source: Source,
+        source: CircuitSource,
         aig: Aig,
         *,
         ports: Ports,

@@ -11,7 +11,7 @@ from hwgen.synth.libraries import library as cells
 from hwgen.synth.libraries import logic
 from hwgen.synth.mapping.netlist import Net
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig
-from hwgen.synth.prove.circuit import Source
+from hwgen.synth.prove.circuit import CircuitSource
 
 Find = Callable[[Net], int]
 """The literal of a net."""
@@ -27,7 +27,7 @@ class Gates:
         The module, which knows its library, and the graph.
     """
 
-    def __init__(self, source: Source, aig: Aig):
+    def __init__(self, source: CircuitSource, aig: Aig):
         self._source = source
         self._aig = aig
 

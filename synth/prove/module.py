@@ -8,7 +8,7 @@ from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.arith import Style
 from hwgen.synth.prove.aig import Aig
 from hwgen.synth.prove.cells import Fields
-from hwgen.synth.prove.circuit import Circuit, Source
+from hwgen.synth.prove.circuit import Circuit, CircuitSource
 from hwgen.synth.prove.decide import Answer
 
 Pairs = list[tuple[int, int]]
@@ -71,7 +71,7 @@ class Design:
     styles: Sequence[Style] = ("ripple",)
 
 
-def shape_of(source: Source) -> tuple[object, ...]:
+def shape_of(source: CircuitSource) -> tuple[object, ...]:
     """Ports with their directions and widths, and submodules."""
     ports = {name: (port["direction"], len(port["bits"])) for name, port in source.ports.items()}
     instances = {
@@ -82,7 +82,7 @@ def shape_of(source: Source) -> tuple[object, ...]:
     return ports, instances
 
 
-def reads_past_end(source: Source) -> bool:
+def reads_past_end(source: CircuitSource) -> bool:
     """Whether a memory in ``source`` does not fill its address space."""
     return any(
         cell["type"] == "$mem_v2" and Fields(cell)["SIZE"] < 1 << Fields(cell)["ABITS"]

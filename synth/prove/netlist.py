@@ -15,7 +15,7 @@ from hwgen.synth.mapping.arith import Style
 from hwgen.synth.mapping.recipe import flat_script, front_script
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove.aig import Aig
-from hwgen.synth.prove.circuit import Source
+from hwgen.synth.prove.circuit import CircuitSource
 from hwgen.synth.prove.decide import Answer, Decider, find_abc
 from hwgen.synth.prove.equivalence import Comparison
 from hwgen.synth.prove.module import Design, ModuleProof
@@ -172,11 +172,11 @@ class NetlistProof:
             if layout.beats == 1 and value.bit_length() <= width
         ]
 
-    def _flat(self, folder: Path, name: str, modules: Mapping[str, Any]) -> Source:
+    def _flat(self, folder: Path, name: str, modules: Mapping[str, Any]) -> CircuitSource:
         top = self.manifest.top
         (folder / name).write_text(json.dumps({"modules": modules}), encoding="utf-8")
         run_yosys(_FLATTEN.format(name=name, top=top), folder, tool=self.tool)
-        return Source(top, _load(folder / name)["modules"][top], {}, self.library)
+        return CircuitSource(top, _load(folder / name)["modules"][top], {}, self.library)
 
 
 def _load(path: Path) -> Any:

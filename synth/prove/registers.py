@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hwgen.support.errors import HwgenError
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, column
 from hwgen.synth.prove.cells import Word
-from hwgen.synth.prove.circuit import Bit, Source
+from hwgen.synth.prove.circuit import Bit, CircuitSource
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Add, Evaluation, State
 from hwgen.synth.prove.sums import Words
@@ -45,7 +45,7 @@ class Registers:
         and where all that are said to be equal are, they are so after the next edge.
     """
 
-    def __init__(self, source: Source, decider: Decider):
+    def __init__(self, source: CircuitSource, decider: Decider):
         self._source = source
         self.keys = keys_of(source)
         clocks = {source.clock(label) for label, _ in self.keys}
@@ -187,7 +187,7 @@ def _history(aig: Aig, level: Evaluation, held: list[int]) -> list[tuple[int, ..
     return list(zip(*history, strict=True))
 
 
-def keys_of(source: Source) -> list[Key]:
+def keys_of(source: CircuitSource) -> list[Key]:
     """The registers of a module, bit by bit."""
     return [
         (label, i)

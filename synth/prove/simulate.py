@@ -10,7 +10,7 @@ import numpy as np
 from hwgen.rtl.manifest import Manifest
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, column, lanes_of
 from hwgen.synth.prove.cells import extended
-from hwgen.synth.prove.circuit import Source
+from hwgen.synth.prove.circuit import CircuitSource
 from hwgen.synth.prove.evaluation import Evaluation
 from hwgen.synth.prove.registers import Pool, keys_of
 from hwgen.synth.prove.trees import plain_adder
@@ -42,7 +42,7 @@ class Machine(Protocol):
 class Concrete:
     """A machine on vectors: each bit is a column, with the value of vector ``k`` in bit ``k``."""
 
-    def __init__(self, source: Source, lanes: int):
+    def __init__(self, source: CircuitSource, lanes: int):
         self.ones = (1 << lanes) - 1
         self._lanes = lanes
         self._aig = aig = Aig()
@@ -75,7 +75,7 @@ class Symbolic:
 
     ones = TRUE
 
-    def __init__(self, source: Source, aig: Aig):
+    def __init__(self, source: CircuitSource, aig: Aig):
         self._source = source
         self._aig = aig
         self._held: dict[tuple[str, int], int] = dict.fromkeys(keys_of(source), FALSE)
@@ -183,7 +183,7 @@ def _shown(step: Ports, machine: Machine) -> Ports:
 
 def difference(
     manifest: Manifest,
-    sources: tuple[Source, Source],
+    sources: tuple[CircuitSource, CircuitSource],
     vectors: Sequence[Sequence[int]],
     stalls: int | None = None,
 ) -> Difference | None:
@@ -203,7 +203,7 @@ def difference(
 
 
 def results(
-    manifest: Manifest, source: Source, vectors: Sequence[Sequence[int]]
+    manifest: Manifest, source: CircuitSource, vectors: Sequence[Sequence[int]]
 ) -> list[list[int] | None]:
     """What each vector comes to."""
     machine = Concrete(source, len(vectors))
@@ -212,7 +212,10 @@ def results(
 
 
 def unrolled(
-    manifest: Manifest, sources: tuple[Source, Source], aig: Aig, more: Callable[[], bool]
+    manifest: Manifest,
+    sources: tuple[CircuitSource, CircuitSource],
+    aig: Aig,
+    more: Callable[[], bool],
 ) -> tuple[list[list[int]], list[tuple[int, int]]] | None:
     """The words of an input vector's beats, and what must be equal for two designs to agree.
 

@@ -31,7 +31,7 @@ from hwgen.synth.prove.terms import Terms, add_term, constant_word, few_rows, no
 
 
 @dataclass(frozen=True)
-class Ground:
+class NumberGraph:
     """Functions of numbers instead of words, in a graph of their own.
 
     Attributes
@@ -51,7 +51,7 @@ class Ground:
 
 
 @dataclass
-class _Made:
+class _MadeWord:
     """A word: its bits that are inputs, each with its weight, sum up to ``terms + constant``.
 
     With ``modulus`` they do so modulo that, else exactly.
@@ -74,8 +74,8 @@ class Words:
 
     def __init__(self, aig: Aig):
         self.aig = aig
-        self._made: dict[tuple[object, ...], tuple[_Made, list[int]]] = {}
-        self._owner: dict[int, _Made] = {}
+        self._made: dict[tuple[object, ...], tuple[_MadeWord, list[int]]] = {}
+        self._owner: dict[int, _MadeWord] = {}
         self._ranges: dict[int, tuple[int, int]] = {}
         self._noted = Residues()
 
@@ -149,7 +149,7 @@ class Words:
             constant += scale * made.constant
         return result, constant
 
-    def _continued(self, terms: Terms) -> tuple[_Made, int] | None:
+    def _continued(self, terms: Terms) -> tuple[_MadeWord, int] | None:
         """A word of which ``terms`` have all bits but the lowest, the first of these once.
 
         And how many are missing. It is what an accumulator that shifts to the right adds to.
@@ -166,7 +166,7 @@ class Words:
         return None
 
     def _onward(
-        self, terms: Terms, constant: int, width: int, made: _Made, missing: int
+        self, terms: Terms, constant: int, width: int, made: _MadeWord, missing: int
     ) -> list[int]:
         """The word of ``terms + constant``, from what it goes on from.
 
@@ -231,7 +231,7 @@ class Words:
         known = self._noted.known(terms, key[1], len(weights) - 1)
         word = [*known, *word[len(known) :]]
         weights = dict(zip(word, weights.values(), strict=False))
-        return self._keep(key, _Made(weights, terms, constant), word)
+        return self._keep(key, _MadeWord(weights, terms, constant), word)
 
     def _wrapped(self, terms: Terms, constant: int, width: int) -> list[int]:
         modulus, half = 1 << width, 1 << width >> 1
@@ -241,9 +241,9 @@ class Words:
             return self._made[key][1]
         word = self.aig.inputs(width)
         weights = {bit: 1 << i for i, bit in enumerate(word)}
-        return self._keep(key, _Made(weights, terms, constant, 1 << width), word)
+        return self._keep(key, _MadeWord(weights, terms, constant, 1 << width), word)
 
-    def _keep(self, key: tuple[object, ...], made: _Made, word: list[int]) -> list[int]:
+    def _keep(self, key: tuple[object, ...], made: _MadeWord, word: list[int]) -> list[int]:
         self._made[key] = made, word
         for bit in made.weights:
             self._owner.setdefault(bit, made)
@@ -272,12 +272,12 @@ class Words:
         bits = [b if self._owner[b] is found else -1 for b in found.weights]
         return found.terms, found.constant, bits
 
-    def grounded(self, roots: Sequence[int]) -> Ground:
+    def grounded(self, roots: Sequence[int]) -> NumberGraph:
         """``roots`` over numbers instead of words."""
         grounds = _Grounds(self)
         given = {bit: grounds.literal(bit) for bit in self.aig.support(roots)}
         copied = self.aig.copy(roots, grounds.aig, given)
-        return Ground(grounds.aig, copied, grounds.aig.all(grounds.limits), grounds.numbers)
+        return NumberGraph(grounds.aig, copied, grounds.aig.all(grounds.limits), grounds.numbers)
 
 
 class _Grounds:

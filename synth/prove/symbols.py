@@ -8,7 +8,7 @@ from hwgen.spec.checker import TOP, Packed, layer_name
 from hwgen.support.errors import HwgenError
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, lanes_of, values_of
 from hwgen.synth.prove.cells import Word, extended
-from hwgen.synth.prove.circuit import Cell, Source
+from hwgen.synth.prove.circuit import Cell, CircuitSource
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation
 from hwgen.synth.prove.sums import Words
@@ -112,7 +112,7 @@ class Obligation:
 
 
 @dataclass(frozen=True)
-class _Stand:
+class _Substitute:
     """A bit of an output of a layer (counted from 1), and the bit of a number that stands for it.
 
     ``neuron`` and ``place`` say which bit that is.
@@ -154,7 +154,7 @@ class Symbols:
 
     def __init__(
         self,
-        reference: Mapping[str, Source],
+        reference: Mapping[str, CircuitSource],
         ports: Sequence[Packed],
         argmax: bool,
         known: Sequence[Mapping[Hashable, int]],
@@ -167,7 +167,7 @@ class Symbols:
         self._ports = ports
         self._kept_to = len(ports) - 1 if argmax else len(ports) - 2
         """Index of the last port whose numbers are new ones."""
-        self._stands: dict[int, list[_Stand]] = {}
+        self._stands: dict[int, list[_Substitute]] = {}
         """For what a bit looks like on the samples: such bits, and what stands for them."""
         self._layer: dict[int, int] = {}
         """Layers that new numbers are outputs of, by their variables and bits."""
@@ -234,7 +234,7 @@ class Symbols:
                 self._layer |= dict.fromkeys([new & ~1, *(made[0] if made else ())], index)
             column, flip = self._look(old)
             if column:
-                stand = _Stand(index, neuron, place, old ^ flip, new ^ flip)
+                stand = _Substitute(index, neuron, place, old ^ flip, new ^ flip)
                 self._stands.setdefault(column, []).append(stand)
         beyond = _outside(self.aig, upper, low, high, signed)
         self.obligations.append(
@@ -261,9 +261,9 @@ class Symbols:
             for bit, stand in zip(word, self._found(word), strict=True)
         ]
 
-    def _found(self, word: Word) -> list[_Stand | None]:
+    def _found(self, word: Word) -> list[_Substitute | None]:
         """What may stand for each bit; of several, what goes on where the bit before ended."""
-        found: list[_Stand | None] = []
+        found: list[_Substitute | None] = []
         before = None
         for bit in word:
             before = self._find(bit, before) if bit > TRUE else None
@@ -275,7 +275,7 @@ class Symbols:
         column = self.samples.column(bit) & _TRUE_LANES
         return (column ^ _TRUE_LANES, 1) if column & 1 else (column, 0)
 
-    def _find(self, bit: int, before: _Stand | None) -> _Stand | None:
+    def _find(self, bit: int, before: _Substitute | None) -> _Substitute | None:
         column, flip = self._look(bit)
         fitting = [
             stand
@@ -288,7 +288,7 @@ class Symbols:
         matches = [s for s in fitting if (s.layer, s.neuron, s.place) == following]
         return (matches or fitting)[0]
 
-    def _replace(self, bit: int, stand: _Stand | None) -> int:
+    def _replace(self, bit: int, stand: _Substitute | None) -> int:
         """What stands for a bit, which is to be proved if it is new."""
         if bit <= TRUE:
             return bit

@@ -19,7 +19,7 @@ from hwgen.frontends.quantize import (
     run,
 )
 from hwgen.frontends.quantize.bounds import bounds
-from hwgen.frontends.quantize.builder import Builder, LayerPlan, Plan
+from hwgen.frontends.quantize.builder import Builder, LayerPlan, WidthPlan
 from hwgen.frontends.quantize.codebooks import DRAWN, best_table, cheap_table, weighted_error
 from hwgen.frontends.quantize.costs import costs, fixed_costs
 from hwgen.frontends.quantize.equalize import centred, equalized
@@ -335,7 +335,7 @@ def test_builder_computes_the_golden_outputs() -> None:
     for chosen in (Settings(per_output=True), Settings(codebook="csd")):
         builder = Builder(model, x, np.arange(100), chosen, tight=False)
         layers = tuple(LayerPlan(weight_bits=4, output_bits=5) for _ in model.layers)
-        plan = Plan(input_bits=4, layers=layers)
+        plan = WidthPlan(input_bits=4, layers=layers)
         network = builder.network(plan)
         codes = quantize_values(x, network.input.format)
         np.testing.assert_array_equal(builder.stages(plan)[-1].codes, golden.infer(network, codes))

@@ -7,16 +7,16 @@ import pytest
 from hwgen.synth.internal import internal_energy
 from hwgen.synth.libraries.cells import library_from_groups
 from hwgen.synth.libraries.liberty import parse_liberty
-from hwgen.synth.libraries.library import Cell, CellLibrary, Power, Table
+from hwgen.synth.libraries.library import Cell, CellLibrary, DelayTable, Power
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.power import FANOUT, switching
 from hwgen.synth.timing import analyse
 from tests.synth.test_timing import FF, LIBRARY, NAND, Pin, design, module, pin, port
 
 
-def energy(*values: float) -> Table:
+def energy(*values: float) -> DelayTable:
     """Energies at the loads 0 and 1 pF, whatever the slew."""
-    return Table((0.0,), (0.0, 1.0)[: len(values)], (values,))
+    return DelayTable((0.0,), (0.0, 1.0)[: len(values)], (values,))
 
 
 NAND_POWERED = replace(

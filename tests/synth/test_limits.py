@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from hwgen.synth.libraries.library import Arc, CellLibrary, Table
+from hwgen.synth.libraries.library import Arc, CellLibrary, DelayTable
 from hwgen.synth.limits import excess
 from hwgen.synth.report import measure_netlist
 from hwgen.synth.timing import FALL, analyse
 from tests.synth.test_timing import FF, INV, LIBRARY, NAND, RING, design, module, pin, port, table
 
 
-def slopes(*slews: float) -> Table:
+def slopes(*slews: float) -> DelayTable:
     """Slews at input slews of 0 and 1 ns, whatever the load."""
-    return Table((0.0, 1.0), (0.0,), tuple((slew,) for slew in slews))
+    return DelayTable((0.0, 1.0), (0.0,), tuple((slew,) for slew in slews))
 
 
 def library(**cells: object) -> CellLibrary:
@@ -46,7 +46,7 @@ def test_a_net_has_the_slowest_slew_though_another_arc_is_the_last() -> None:
         )  # fmt: skip
 
     nand = replace(NAND, arcs=(arc("A", 0.5, 0.1), arc("B", 0.2, 0.4)))
-    slow = Table((0.0, 1.0), (0.0,), ((0.0,), (1.0,)))
+    slow = DelayTable((0.0, 1.0), (0.0,), ((0.0,), (1.0,)))
     inverter = replace(
         INV, arcs=(Arc("A", "Y", "combinational", "negative", slow, slow, slopes(0, 0)),)
     )

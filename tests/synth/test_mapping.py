@@ -10,7 +10,7 @@ from hwgen.support.errors import HwgenError
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping import recipe as recipes
 from hwgen.synth.mapping.canonical import canonical
-from hwgen.synth.mapping.recipe import Plan, Recipe
+from hwgen.synth.mapping.recipe import MappingPlan, Recipe
 from hwgen.synth.report import SynthesisReport
 
 DESIGN = """
@@ -32,7 +32,7 @@ def synthesized(
     monkeypatch.setitem(
         recipes.RECIPES,
         "area",
-        Recipe(name="area", plans=(Plan(adders="ripple", abc=scripts),), limit=limit),
+        Recipe(name="area", plans=(MappingPlan(adders="ripple", abc=scripts),), limit=limit),
     )
     (folder / "in.v").write_text(DESIGN)
     return synthesize(folder / "in.v", "top", library=open_library(), out_dir=folder / "out")

@@ -23,7 +23,7 @@ from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove import equivalence
 from hwgen.synth.prove.aig import FALSE, TRUE, Aig, column, every_lane, lanes_of
 from hwgen.synth.prove.cells import Factor, Sum, Term
-from hwgen.synth.prove.circuit import Source
+from hwgen.synth.prove.circuit import CircuitSource
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Add
 from hwgen.synth.prove.simulate import Concrete, results
@@ -44,10 +44,10 @@ write_json flat.json
 """
 
 
-def flat(verilog: Path, top: str) -> Source:
+def flat(verilog: Path, top: str) -> CircuitSource:
     run_yosys(_FLAT.format(name=verilog.name, top=top), verilog.parent)
     modules = json.loads((verilog.parent / "flat.json").read_text("utf-8"))["modules"]
-    return Source(top, modules[top], {})
+    return CircuitSource(top, modules[top], {})
 
 
 def decider() -> Decider:

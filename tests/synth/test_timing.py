@@ -8,15 +8,15 @@ import pytest
 from hwgen.flows.cli.synth import show_areas
 from hwgen.flows.synthesis import DesignReport
 from hwgen.rtl.parallel import Parallel
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin, State, Table
+from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable, Pin, State
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.report import measure_netlist
 from hwgen.synth.timing import critical_path
 
 
-def table(*loads: float) -> Table:
+def table(*loads: float) -> DelayTable:
     """Times at the loads 0 and 1 pF, whatever the slew."""
-    return Table((0.0,), (0.0, 1.0), (loads,))
+    return DelayTable((0.0,), (0.0, 1.0), (loads,))
 
 
 def pin(name: str, capacitance: float, **more: Any) -> Pin:

@@ -44,20 +44,20 @@ class LayerPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class WidthPlan:
     """Widths of a whole network; ``input_bits`` is not looked at where the format is given."""
 
     input_bits: int
     layers: tuple[LayerPlan, ...]
     input_step: int = 0
 
-    def with_layer(self, index: int, layer: LayerPlan) -> "Plan":
+    def with_layer(self, index: int, layer: LayerPlan) -> "WidthPlan":
         """The plan with another layer ``index``."""
         return replace(self, layers=(*self.layers[:index], layer, *self.layers[index + 1 :]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
+class LayerStage:
     """What is known once the layers so far are made.
 
     Parameters
@@ -97,10 +97,10 @@ class Builder:
         self.tight = tight
         self.sums = model.sums(x)
         self.values = [x, *(a.activate(s) for a, s in zip(model.layers, self.sums, strict=True))]
-        self._stages: OrderedDict[tuple[object, ...], Stage] = OrderedDict()
+        self._stages: OrderedDict[tuple[object, ...], LayerStage] = OrderedDict()
         self._formats: dict[tuple[int, int], Format] = {}
 
-    def network(self, plan: Plan) -> Network:
+    def network(self, plan: WidthPlan) -> Network:
         """The network of a plan; validated, so that every accumulator's interval is proven."""
         stages = self.stages(plan)
         source = stages[0].format
@@ -119,7 +119,7 @@ class Builder:
             labels=None if self.model.labels is None else list(self.model.labels),
         )
 
-    def stages(self, plan: Plan) -> list[Stage]:
+    def stages(self, plan: WidthPlan) -> list[LayerStage]:
         """The input, then the state behind each layer."""
         source = self.input_format(plan)
         stages = [self._remembered((source,), lambda: self._first(source))]
@@ -131,19 +131,19 @@ class Builder:
             )
         return stages
 
-    def outputs(self, plan: Plan) -> Floats:
+    def outputs(self, plan: WidthPlan) -> Floats:
         """The network's outputs as reals [samples, outputs], all samples."""
         last = self.stages(plan)[-1]
         return real(last.codes, last.format.fraction_bits)
 
-    def input_format(self, plan: Plan) -> Format:
+    def input_format(self, plan: WidthPlan) -> Format:
         """The format of the input: the given one, or one chosen on the calibration samples."""
         if self.settings.input_format is not None:
             return self.settings.input_format
         signed = bool((self.x < 0).any())
         return self._chosen(0, plan.input_bits, signed, plan.input_step)
 
-    def _remembered(self, key: tuple[object, ...], make: Any) -> Stage:
+    def _remembered(self, key: tuple[object, ...], make: Any) -> LayerStage:
         if key not in self._stages:
             self._stages[key] = make()
             if len(self._stages) > _KEPT:
@@ -162,10 +162,10 @@ class Builder:
         found = self._formats[index, bits]
         return replace(found, fraction_bits=bounded(found.fraction_bits + step))
 
-    def _first(self, source: Format) -> Stage:
-        return Stage(layers=(), format=source, codes=quantize_values(self.x, source))
+    def _first(self, source: Format) -> LayerStage:
+        return LayerStage(layers=(), format=source, codes=quantize_values(self.x, source))
 
-    def _next(self, index: int, plan: LayerPlan, before: Stage) -> Stage:
+    def _next(self, index: int, plan: LayerPlan, before: LayerStage) -> LayerStage:
         layer = self.model.layers[index]
         fitted = fit_layer(self._task(index, plan, before))
         output = self._output_format(index, plan)
@@ -175,9 +175,9 @@ class Builder:
         codes = golden.rescale(rescales, accumulators)
         raw = Format(bits=1, signed=True, fraction_bits=rescales[0].fraction)
         found = raw if dense.output is None else dense.output.format
-        return Stage(layers=(*before.layers, dense), format=found, codes=codes)
+        return LayerStage(layers=(*before.layers, dense), format=found, codes=codes)
 
-    def _task(self, index: int, plan: LayerPlan, before: Stage) -> Task:
+    def _task(self, index: int, plan: LayerPlan, before: LayerStage) -> Task:
         layer, rows = self.model.layers[index], self.calibration
         x = real(before.codes[rows], before.format.fraction_bits)
         compensated = self.settings.rounding == "compensated"
@@ -237,7 +237,7 @@ class Builder:
         )
 
 
-def _accumulate(layer: DenseLayer, before: Stage) -> Integers:
+def _accumulate(layer: DenseLayer, before: LayerStage) -> Integers:
     """The golden model's accumulators; in doubles, which are faster, where these are exact."""
     x = before.codes
     size = max(-before.format.minimum, before.format.maximum)

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from hwgen.frontends.quantize.builder import Builder, LayerPlan, Plan
+from hwgen.frontends.quantize.builder import Builder, LayerPlan, WidthPlan
 from hwgen.frontends.quantize.equalize import centred, equalized
 from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
 from hwgen.frontends.quantize.scoring import Score, Scorer
@@ -60,7 +60,7 @@ class Result:
 
     network: Network
     model: FloatModel
-    plan: Plan
+    plan: WidthPlan
     score: Score
     validation: Accuracy | None
     calibration: Accuracy | None
@@ -208,7 +208,7 @@ class _Run:
         settings = self._settings
         return settings.accumulator_bits is not None and settings.budget is None
 
-    def _trial(self) -> Plan:
+    def _trial(self) -> WidthPlan:
         """Widths at which the two forms of the model are compared."""
         plan = self._start()
         if self._settings.budget is None:
@@ -217,14 +217,14 @@ class _Run:
             replace(one, weight_bits=min(4, one.weight_bits), output_bits=min(4, one.output_bits))
             for one in plan.layers
         )
-        return Plan(input_bits=min(4, plan.input_bits), layers=layers)
+        return WidthPlan(input_bits=min(4, plan.input_bits), layers=layers)
 
-    def _start(self) -> Plan:
+    def _start(self) -> WidthPlan:
         """The widths that were asked for."""
         settings = self._settings
         outputs = settings.activation_widths(self._layers)
         last = settings.activation_bits if isinstance(settings.activation_bits, int) else 8
-        return Plan(
+        return WidthPlan(
             input_bits=settings.input_width,
             layers=tuple(
                 LayerPlan(weight_bits=weight, output_bits=output)
@@ -234,7 +234,7 @@ class _Run:
             ),
         )
 
-    def chosen(self) -> Plan:
+    def chosen(self) -> WidthPlan:
         """The plan that the settings lead to."""
         if self._settings.budget is not None:
             return self._searched(self._settings.budget)
@@ -242,13 +242,13 @@ class _Run:
             return self._filling()
         return self._start()
 
-    def _searched(self, budget: float) -> Plan:
+    def _searched(self, budget: float) -> WidthPlan:
         start = self._start()
         space = Space(input_width=self._settings.input_format is None, most=self._most(start))
         search = Search(self.scorer, self._cost(), space, budget, self._say)
         return search.run(start).plan
 
-    def _most(self, start: Plan) -> Plan:
+    def _most(self, start: WidthPlan) -> WidthPlan:
         """The widest plan: what was asked for, else some bits more than the start."""
         settings = self._settings
         weight = None if settings.weight_bits is not None else _WIDEST_WEIGHT
@@ -256,7 +256,7 @@ class _Run:
             weight = 6
         output = None if settings.activation_bits is not None else _WIDEST_ACTIVATION
         width = None if settings.input_bits is not None else output
-        return Plan(
+        return WidthPlan(
             input_bits=width or start.input_bits,
             layers=tuple(
                 LayerPlan(
@@ -271,7 +271,7 @@ class _Run:
         if settings.minimize == "area":
             arch = family(settings.area_of)()
 
-            def area(plan: Plan) -> float:
+            def area(plan: WidthPlan) -> float:
                 try:
                     stages = self.builder.stages(plan)
                 except HwgenError:  # an accumulator is too narrow for it
@@ -281,7 +281,7 @@ class _Run:
             return area
         multiplied = settings.codebook_bits if settings.codebook else None
 
-        def cost(plan: Plan) -> float:
+        def cost(plan: WidthPlan) -> float:
             widths = [plan.input_bits, *(layer.output_bits for layer in plan.layers)]
             if settings.input_format is not None:
                 widths[0] = settings.input_format.bits
@@ -295,7 +295,7 @@ class _Run:
 
         return cost
 
-    def _filling(self) -> Plan:
+    def _filling(self) -> WidthPlan:
         """The best of the plans that use the accumulator fully (de Bruin et al., [5]).
 
         A width of a layer's input leaves one finest fraction for its weights, so the plans are as
@@ -312,7 +312,7 @@ class _Run:
             return self._best(self._with_widths(start, widths) for widths in product(*free))
         return self._improved(start, free)
 
-    def _improved(self, start: Plan, free: list[range]) -> Plan:
+    def _improved(self, start: WidthPlan, free: list[range]) -> WidthPlan:
         widths = [each[-1] // 2 + 1 for each in free]
         before: list[int] = []
         while widths != before:
@@ -323,7 +323,7 @@ class _Run:
                 widths = [plan.input_bits, *(layer.output_bits for layer in plan.layers[:-1])]
         return self._with_widths(start, widths)
 
-    def _with_widths(self, plan: Plan, widths: Iterable[int]) -> Plan:
+    def _with_widths(self, plan: WidthPlan, widths: Iterable[int]) -> WidthPlan:
         first, *rest = widths
         hidden = [
             replace(layer, output_bits=width)
@@ -331,9 +331,9 @@ class _Run:
         ]
         return replace(plan, input_bits=first, layers=(*hidden, plan.layers[-1]))
 
-    def _best(self, plans: Iterable[Plan]) -> Plan:
+    def _best(self, plans: Iterable[WidthPlan]) -> WidthPlan:
         """The plan of the least loss, then of the least error; the first refusal if none can be."""
-        found: tuple[tuple[float, float], Plan] | None = None
+        found: tuple[tuple[float, float], WidthPlan] | None = None
         refused: HwgenError | None = None
         for plan in plans:
             try:

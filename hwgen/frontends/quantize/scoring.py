@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.frontends.quantize.builder import Builder, Plan
+from hwgen.frontends.quantize.builder import Builder, WidthPlan
 from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
 from hwgen.spec.arithmetic import Integers
 
@@ -54,9 +54,9 @@ class Scorer:
         if y is not None and self._model.output == "argmax":
             self._counted[strict] = self._right(outputs)[strict]
         self._accuracies = self._accuracy(outputs)
-        self._known: dict[Plan, Score] = {}
+        self._known: dict[WidthPlan, Score] = {}
 
-    def __call__(self, plan: Plan) -> Score:
+    def __call__(self, plan: WidthPlan) -> Score:
         """The losses of ``plan``."""
         if plan not in self._known:
             outputs = self._builder.outputs(plan)

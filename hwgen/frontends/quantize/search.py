@@ -18,11 +18,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from hwgen.frontends.quantize.builder import Plan
+from hwgen.frontends.quantize.builder import WidthPlan
 from hwgen.frontends.quantize.scoring import Score, Scorer
 from hwgen.support.errors import HwgenError
 
-Cost = Callable[[Plan], float]
+Cost = Callable[[WidthPlan], float]
 Say = Callable[[str], None]
 
 LEAST_WEIGHT, LEAST_ACTIVATION = 2, 1
@@ -45,14 +45,14 @@ class Space:
     """
 
     input_width: bool
-    most: Plan
+    most: WidthPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """The plan that a search ended with."""
 
-    plan: Plan
+    plan: WidthPlan
     score: Score
     cost: float
 
@@ -72,9 +72,9 @@ class Search:
         self._space = space
         self._budget = budget
         self._say = say
-        self._refused: set[Plan] = set()
+        self._refused: set[WidthPlan] = set()
 
-    def run(self, start: Plan) -> Found:
+    def run(self, start: WidthPlan) -> Found:
         """The plan of least cost that is found within the budget.
 
         Raises
@@ -90,7 +90,7 @@ class Search:
             plan = self._descend(better)
         return Found(plan=plan, score=self._scorer(plan), cost=self._cost(plan))
 
-    def _affordable(self, start: Plan) -> Plan:
+    def _affordable(self, start: WidthPlan) -> WidthPlan:
         """``start``, or the widest plan, or one of fewer bits that an accumulator has room for."""
         tried = [start, self._space.most]
         tried += [_at_most(start, bits, self._space.input_width) for bits in range(7, 0, -1)]
@@ -106,10 +106,10 @@ class Search:
             "a larger budget or wider limits are needed",
         )
 
-    def _within(self, plan: Plan) -> bool:
+    def _within(self, plan: WidthPlan) -> bool:
         return self._score(plan).loss <= self._budget
 
-    def _score(self, plan: Plan) -> Score:
+    def _score(self, plan: WidthPlan) -> Score:
         """The losses of a plan; infinite where an accumulator is too narrow for it."""
         if plan in self._refused:
             return _NOTHING
@@ -119,7 +119,7 @@ class Search:
             self._refused.add(plan)
             return _NOTHING
 
-    def _descend(self, plan: Plan) -> Plan:
+    def _descend(self, plan: WidthPlan) -> WidthPlan:
         """Take bits away, the best first, until none can go."""
         while True:
             cost, error = self._cost(plan), self._scorer(plan).error
@@ -135,13 +135,13 @@ class Search:
             plan = best
             self._tell(plan)
 
-    def _narrower(self, plan: Plan) -> Iterator[Plan]:
+    def _narrower(self, plan: WidthPlan) -> Iterator[WidthPlan]:
         """Plans with one or (the probe) two bits less in one place."""
         for bits in (1, 2):
             for move in self._moves(plan, -bits):
                 yield from move
 
-    def _exchange(self, plan: Plan) -> Plan | None:
+    def _exchange(self, plan: WidthPlan) -> WidthPlan | None:
         """The cheapest plan within the budget that gives a bit and takes others, or None.
 
         Taken are one bit in each of two places, or up to two in one.
@@ -155,8 +155,8 @@ class Search:
             self._tell(found)
         return found
 
-    def _neighbours(self, plan: Plan) -> Iterator[Plan]:
-        seen: set[Plan] = set()
+    def _neighbours(self, plan: WidthPlan) -> Iterator[WidthPlan]:
+        seen: set[WidthPlan] = set()
         for wider in self._moves(plan, 1):
             for given in wider[:1]:
                 for narrower in (*self._moves(given, -1), *self._moves(given, -2)):
@@ -165,7 +165,7 @@ class Search:
                             seen.add(candidate)
                             yield candidate
 
-    def _moves(self, plan: Plan, bits: int) -> list[list[Plan]]:
+    def _moves(self, plan: WidthPlan, bits: int) -> list[list[WidthPlan]]:
         """For each place, the plans with ``bits`` more there, one for each step of the fraction."""
         moves = []
         if self._space.input_width:
@@ -192,11 +192,11 @@ class Search:
                 )
         return moves
 
-    def _tell(self, plan: Plan) -> None:
+    def _tell(self, plan: WidthPlan) -> None:
         self._say(f"{described(plan)}, {self._scorer.evaluations} plans")
 
 
-def described(plan: Plan) -> str:
+def described(plan: WidthPlan) -> str:
     """``input 3, weights 3 4, activations 4``."""
     hidden = [layer.output_bits for layer in plan.layers[:-1]]
     weights = " ".join(str(layer.weight_bits) for layer in plan.layers)
@@ -204,10 +204,10 @@ def described(plan: Plan) -> str:
     return f"input {plan.input_bits}, weights {weights}{tail}"
 
 
-def _at_most(plan: Plan, bits: int, input_width: bool) -> Plan:
+def _at_most(plan: WidthPlan, bits: int, input_width: bool) -> WidthPlan:
     """``plan`` with no more than ``bits`` for the activations."""
     layers = tuple(
         replace(layer, output_bits=min(bits, layer.output_bits)) for layer in plan.layers
     )
     width = min(bits, plan.input_bits) if input_width else plan.input_bits
-    return Plan(input_bits=width, layers=layers)
+    return WidthPlan(input_bits=width, layers=layers)

@@ -14,7 +14,7 @@ from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
 from hwgen.frontends.quantize.scales import FINER, choose_fraction, holding_fraction
 from hwgen.frontends.train import export
 from hwgen.frontends.train.layers import Formats, Perceptron, Quantized, most_codes, rounded
-from hwgen.frontends.train.loop import Checkpoint, Say, Stage, Tensors, fit
+from hwgen.frontends.train.loop import Checkpoint, Say, Tensors, TrainingStage, fit
 from hwgen.frontends.train.samples import Part, Samples, load_samples
 from hwgen.frontends.train.settings import Config, StudentTable
 from hwgen.spec import golden
@@ -162,7 +162,7 @@ class _Run:
     ) -> None:
         table = self._config.training
         key = hashlib.sha256(f"{name} {self._known} {about}".encode()).hexdigest()
-        plan = Stage(
+        plan = TrainingStage(
             name=name,
             key=key,
             seed=self._seed(stage) + 1,

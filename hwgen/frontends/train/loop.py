@@ -70,7 +70,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class TrainingStage:
     """What is trained, for how long.
 
     Parameters
@@ -91,7 +91,7 @@ class Stage:
 
 
 def fit(
-    stage: Stage,
+    stage: TrainingStage,
     model: nn.Module,
     data: Tensors,
     table: TrainingTable,
@@ -158,7 +158,7 @@ def _score(model: nn.Module, data: Tensors) -> tuple[float, float]:
 
 
 def _steps(
-    stage: Stage,
+    stage: TrainingStage,
     model: nn.Module,
     optimizer: Any,
     data: Tensors,
