@@ -70,10 +70,14 @@ class Words:
     ----------
     aig
         The graph.
+    shifts_right
+        Accumulators shift to the right: a sum of some high bits of a word goes on from that word.
+        In a graph of adders that only share sums, it would tear apart what belongs together.
     """
 
-    def __init__(self, aig: Aig):
+    def __init__(self, aig: Aig, shifts_right: bool = False):
         self.aig = aig
+        self._shifts_right = shifts_right
         self._made: dict[tuple[object, ...], tuple[_MadeWord, list[int]]] = {}
         self._owner: dict[int, _MadeWord] = {}
         self._ranges: dict[int, tuple[int, int]] = {}
@@ -98,7 +102,7 @@ class Words:
         """The word of a sum, ``total.width`` bits."""
         terms, constant = self.expanded(total)
         terms, constant = self._substituted(terms, constant, 1 << total.width)
-        below = self._continued(terms)
+        below = self._continued(terms) if self._shifts_right else None
         if below is None:
             return self._placed(terms, constant, total.width)
         made, missing = below
@@ -229,8 +233,9 @@ class Words:
             weights = {bit: 1 << i for i, bit in enumerate(word)}
             weights[word[-1]] *= -1
         known = self._noted.known(terms, key[1], len(weights) - 1)
-        word = [*known, *word[len(known) :]]
-        weights = dict(zip(word, weights.values(), strict=False))
+        if known:
+            word = [*known, *word[len(known) :]]
+            weights = dict(zip(word, weights.values(), strict=False))
         return self._keep(key, _MadeWord(weights, terms, constant), word)
 
     def _wrapped(self, terms: Terms, constant: int, width: int) -> list[int]:
@@ -245,8 +250,8 @@ class Words:
 
     def _keep(self, key: tuple[object, ...], made: _MadeWord, word: list[int]) -> list[int]:
         self._made[key] = made, word
-        for bit in made.weights:
-            self._owner.setdefault(bit, made)
+        own = dict.fromkeys(made.weights, made)
+        self._owner = own | self._owner if self._shifts_right else self._owner | own
         return word
 
     def note(self, bits: Iterable[int]) -> None:

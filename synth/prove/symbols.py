@@ -160,7 +160,7 @@ class Symbols:
         known: Sequence[Mapping[Hashable, int]],
     ):
         self.aig = Aig()
-        self.words = Words(self.aig)
+        self.words = Words(self.aig, shifts_right=True)
         self.samples = Samples(self.words, known)
         self.obligations: list[Obligation] = []
         self._reference = reference
