@@ -313,6 +313,9 @@ def test_corners(architecture: Architecture) -> None:
             check_streams(net, architecture, x, 0.5)
         except AssertionError as error:
             raise AssertionError(name) from error
+        except HwgenError as error:  # a wide digit, where only signs of sums are left
+            assert architecture == BitSerial(digit=3, stages=1), name
+            assert error.where == "digit", name
 
 
 @pytest.mark.parametrize("name", CORNERS)
@@ -336,6 +339,8 @@ def test_back_pressure_held_for_long(architecture: Architecture, name: str) -> N
     waited = sum(clock < 200 for clock in streamed.taken)
     if architecture.name == "parallel":
         assert waited == streamed.latency
+    elif architecture.name == "bit-serial":
+        assert 1 <= waited <= 2 + len(net.layers)
     else:
         # An index waits in its register while the next input is worked on.
         assert waited == (2 if net.output == "argmax" else 1)

@@ -84,6 +84,7 @@ def test_report_keys(tmp_path):
         "area_by_module",
         "critical_path_ns",
         "leakage_nw",
+        "nets_over",
         "pdk",
         "corner",
         "recipe",

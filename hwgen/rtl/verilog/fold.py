@@ -5,6 +5,9 @@ from collections.abc import Callable
 from hwgen.rtl.verilog.expressions import OPERATORS, constant, extended
 from hwgen.rtl.verilog.rtlil import Assign, Body, Cell, Module, Sig, Slice, Switch, width_of
 
+_MIRRORED = {"$lt": "$gt", "$gt": "$lt", "$le": "$ge", "$ge": "$le"}
+"""A comparison as it is with its operands the other way round."""
+
 _ZERO, _ONE = (Slice(None, 0, 1, "0"),), (Slice(None, 0, 1, "1"),)
 
 
@@ -55,12 +58,35 @@ def _result(cell: Cell) -> Sig | None:
         return None
     if kind.startswith("$reduce_") and not width_of(ports["A"]):
         return _ONE if kind == "$reduce_and" else _ZERO
+    if kind in _MIRRORED:
+        decided = _decided(cell)
+        return None if decided is None else _ONE if decided else _ZERO
     if kind == "$not" and width_of(ports["A"]) == 1:
         bit = constant(ports["A"])
         return None if bit is None else _ONE if bit == "0" else _ZERO
     if kind not in ("$and", "$or", "$eq") or max(map(width_of, (ports["A"], ports["B"]))) > 1:
         return None
     return _of_bits(kind, extended(ports["A"], 1, False), extended(ports["B"], 1, False))
+
+
+def _decided(cell: Cell) -> bool | None:
+    """Whether a comparison with a constant holds for all, True, or none, False, of the values."""
+    kind, a, b = cell.kind, cell.ports["A"], cell.ports["B"]
+    signed = bool(cell.number("A_SIGNED"))
+    if signed != bool(cell.number("B_SIGNED")) or not a or not b:
+        return None
+    if constant(a) is not None:
+        kind, a, b = _MIRRORED[kind], b, a
+    bits, width = constant(b), width_of(a)
+    if bits is None or constant(a) is not None or not set(bits) <= {"0", "1"}:
+        return None
+    bound = int(bits, 2) - (signed and bits[0] == "1") * (1 << len(bits))
+    low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+    if kind in ("$gt", "$le"):  # a > bound is not a <= bound
+        holds = False if high <= bound else True if low > bound else None
+        return holds if kind == "$gt" or holds is None else not holds
+    holds = False if low >= bound else True if high < bound else None
+    return holds if kind == "$lt" or holds is None else not holds
 
 
 def _of_bits(kind: str, a: Sig, b: Sig) -> Sig | None:
