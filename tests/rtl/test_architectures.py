@@ -314,8 +314,8 @@ def test_corners(architecture: Architecture) -> None:
         except AssertionError as error:
             raise AssertionError(name) from error
         except HwgenError as error:  # a wide digit, where only signs of sums are left
-            assert architecture == BitSerial(digit=3, stages=1), name
-            assert error.where == "digit", name
+            if architecture != BitSerial(digit=3, stages=1) or error.where != "digit":
+                raise
 
 
 @pytest.mark.parametrize("name", CORNERS)
