@@ -24,6 +24,10 @@ class Serial(Architecture):
     ----------
     macs
         Number of MACs, at most as many as the widest layer has neurons.
+    storage
+        ``latch``: words that stand still, which synthesis keeps in latches where the library has
+        smaller ones than flip-flops. ``flip-flop``: words that move on in rows of flip-flops.
+        ``auto``: the first.
     """
 
     name: ClassVar[str] = "serial"
@@ -31,6 +35,11 @@ class Serial(Architecture):
     sequenced: ClassVar[bool] = True
 
     macs: int = knob(1, "number of MACs.", least=1, unit="MAC")
+    storage: str = knob(
+        "auto",
+        "what keeps activations and accumulators.",
+        choices=("auto", "flip-flop", "latch"),
+    )
 
     def input_beats(self, network: Network) -> int:
         """One feature to a beat."""
@@ -52,7 +61,9 @@ class Serial(Architecture):
         from hwgen.rtl.serial.top import SerialTop
 
         layouts = self.input_layout(network), self.output_layout(network)
-        return SerialTop(network, *layouts, Schedule.of(network, self.macs))
+        return SerialTop(
+            network, *layouts, Schedule.of(network, self.macs), self.storage != "flip-flop"
+        )
 
     @classmethod
     def choices(cls, network: Network) -> Sequence[Architecture]:

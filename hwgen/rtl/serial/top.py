@@ -14,6 +14,7 @@ from hwgen.rtl.serial.neurons import Neurons, hull, widest_first
 from hwgen.rtl.serial.pace import paced
 from hwgen.rtl.serial.schedule import Schedule, lanes
 from hwgen.rtl.serial.sequencer import Sequencer
+from hwgen.rtl.serial.words import WordMemory
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
@@ -37,24 +38,29 @@ class SerialTop(Top):
         Its beats.
     schedule
         Of the network.
+    still
+        Whether words of its memories stand still.
     """
 
-    def __init__(self, network: Network, source: Layout, sink: Layout, schedule: Schedule):
+    def __init__(
+        self, network: Network, source: Layout, sink: Layout, schedule: Schedule, still: bool
+    ):
         self._argmax = network.output == "argmax"
         self._schedule = schedule
+        self._still = still
         self.interval = self._schedule.interval
         self.latency = self._schedule.latency(self._argmax)
         self.accept = self._schedule.phases[0].words
         self._names = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
         simplified = simplify(network)
-        if schedule.accumulating and not schedule.drains:
+        if schedule.accumulating and not schedule.drains and not still:
             simplified = widest_first(simplified)
         self._neurons = Neurons.of(simplified)
         self._input = shape_of(network.input.format.minimum, network.input.format.maximum)
         self._sources = [(network.input.format.minimum, network.input.format.maximum)]
         self._sources += [neurons.interval for neurons in self._neurons]
         self._layers = [
-            SerialLayer(neurons, index, schedule, self._argmax)
+            SerialLayer(neurons, index, schedule, self._argmax, self._elements(index))
             for index, neurons in enumerate(self._neurons)
         ]
         self._memories = self._lane_memories()
@@ -76,15 +82,37 @@ class SerialTop(Top):
         """See :func:`hwgen.rtl.serial.pace.paced`."""
         return paced(self._schedule, self._argmax, source, sink)
 
-    def _lane_memories(self) -> dict[int, LaneMemory]:
+    def _elements(self, index: int) -> list[list[int]]:
+        """What each lane of layer ``index`` takes: its inputs, or its neurons if it accumulates.
+
+        Where words stand still, lane p finds word w at place w P + p. An output of a layer stands
+        at the place of the turn in which it is handed on, one after its own.
+        """
+        schedule = self._schedule
+        accumulates = schedule.accumulating and index == 0
+        count = schedule.outputs[0] if accumulates else schedule.fan_in[index]
+        if not self._still or index < 2 * schedule.accumulating:
+            return [list(lane) for lane in lanes(count, schedule.macs) if lane]
+        first = 0 if index == 0 else count - 1
+        order = [(first + place) % count for place in range(count)]
+        return [order[lane :: schedule.macs] for lane in range(min(count, schedule.macs))]
+
+    def _lane_memories(self) -> dict[int, LaneMemory | WordMemory]:
         """The inputs of even layers stand in memory 0, those of odd layers in memory 1."""
-        memories = {}
+        memories: dict[int, LaneMemory | WordMemory] = {}
         for parity in (0, 1):
             readers = self._readers(parity)
             if readers:
-                width = max(shape_of(*self._sources[index]).width for index in readers)
+                widths = [shape_of(*self._sources[index]).width for index in readers]
                 depths = [self._schedule.fan_in[index] for index in readers]
-                memories[parity] = LaneMemory(width, depths, self._schedule.macs)
+                if not self._still:
+                    memories[parity] = LaneMemory(max(widths), depths, self._schedule.macs)
+                    continue
+                words = [
+                    max(w for w, depth in zip(widths, depths, strict=True) if place < depth)
+                    for place in range(max(depths))
+                ]
+                memories[parity] = WordMemory(words, self._schedule.macs, holds=True)
         return memories
 
     def _readers(self, parity: int) -> list[int]:
@@ -131,6 +159,7 @@ class SerialTop(Top):
             signed(max(part.weight_shape.width for part in self._layers)),
             max(widths[schedule.first_computing :], default=0),
             self._banks() if schedule.accumulating else (),
+            self._still and not schedule.drains,
         )
 
     def _banks(self) -> list[list[int]]:
@@ -167,7 +196,8 @@ class SerialTop(Top):
         if self._schedule.accumulating and index == 1:
             return [getattr(self._layers[0], f"y{i}") for i in range(self._layers[0].results)]
         memory, reader = self._memories[index % 2], self._readers(index % 2).index(index)
-        return [getattr(memory, f"o{reader}_{i}") for i in range(self._layers[index].lanes)]
+        of = "" if isinstance(memory, WordMemory) else f"{reader}_"
+        return [getattr(memory, f"o{of}{i}") for i in range(self._layers[index].lanes)]
 
     def _select_factors(self, m: Module, state: Sequencer, chain: MacChain) -> None:
         """Inputs, weights and biases of the current layer to the MACs."""
@@ -187,19 +217,22 @@ class SerialTop(Top):
             m.d.comb += getattr(chain, name).eq(_select(m, name, state.phase, values))
 
     def _store(self, m: Module, state: Sequencer) -> None:
-        """Memories take in what the stream and layers hand on, and rotate for their readers."""
+        """Memories take in what the stream and layers hand on, and give it to their readers."""
         for parity, memory in self._memories.items():
             sources: list[tuple[Value, Value]] = []
             readers = self._readers(parity)
             for reader, index in enumerate(readers):
-                phase = self._schedule.phase_of(index)
-                with m.If(state.phase == phase):
-                    m.d.comb += [memory.rotate.eq(state.advance), memory.reader.eq(reader)]
+                if isinstance(memory, LaneMemory):
+                    with m.If(state.phase == self._schedule.phase_of(index)):
+                        m.d.comb += [memory.rotate.eq(state.advance), memory.reader.eq(reader)]
                 if index > 0:
                     sources.append((state.result_of(index - 1), self._layers[index - 1].y0))
                 else:
                     sources.append((state.taking & state.advance, self.s_axis_tdata))
-            m.d.comb += memory.last.eq(state.last_word)
+            if isinstance(memory, WordMemory):
+                m.d.comb += [memory.place.eq(state.turn), memory.word.eq(state.word)]
+            else:
+                m.d.comb += memory.last.eq(state.last_word)
             for write, value in sources:
                 with m.If(write):
                     m.d.comb += [memory.write.eq(1), memory.i.eq(value)]
