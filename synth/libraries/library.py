@@ -210,8 +210,21 @@ class Cell:
         if not self.sequential:
             return frozenset()
         marked = {name for name in self.inputs if self.pins[name].clock}
-        text = self.state.expressions.get("clocked_on", "") if self.state else ""
+        said = self.state.expressions if self.state else {}
+        text = said.get("clocked_on") or said.get("enable", "")
         return frozenset(marked | set(logic.names(text) if text else ()))
+
+    @property
+    def clock(self) -> str:
+        """The one pin that clocks a flip-flop."""
+        (pin,) = self.clocks
+        return pin
+
+    @property
+    def rising(self) -> bool:
+        """Whether a flip-flop takes its data at a rising edge."""
+        text = self.state.expressions.get("clocked_on", "") if self.state else ""
+        return len(self.clocks) == 1 and logic.truth_table(text or "0", tuple(self.clocks)) == 0b10
 
     @cached_property
     def sequential(self) -> bool:
@@ -280,6 +293,17 @@ class ClockGate:
     cell: str
     enable: str
     clock: str
+    output: str
+    tied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Latch:
+    """A latch that is open while its enable is high, and its pins; ``tied`` must be held at 1."""
+
+    cell: str
+    data: str
+    enable: str
     output: str
     tied: tuple[str, ...] = ()
 
@@ -357,6 +381,12 @@ class CellLibrary:
         """The clock gate that mapping uses, if there is one."""
         return next(iter(self.clock_gates), None)
 
+    @cached_property
+    def latches(self) -> list[Latch]:
+        """Latches that are open at high and hand on what they store as it is, smallest first."""
+        cells = sorted(self.cells.values(), key=lambda c: (c.area, c.name))
+        return [found for cell in cells if (found := _latch(cell)) is not None]
+
     def mapped(self) -> list[Cell]:
         """Cells that mapping may use, without drives far beyond the smallest of their kin."""
         smallest: dict[tuple[object, ...], float] = {}
@@ -369,12 +399,39 @@ class CellLibrary:
         used = {cell.name for cell in self.mapped()}
         if self.clock_gate is not None:
             used.add(self.clock_gate.cell)
+        used |= {latch.cell for latch in self.latches[:1]}
         large = f"more than {LARGEST_DRIVE} times the smallest of its kind"
         return {
             cell.name: cell.left_alone or large
             for cell in self.cells.values()
             if cell.name not in used
         }
+
+
+def _latch(cell: Cell) -> Latch | None:
+    """``cell`` as a plain latch, if it is one: a clear or preset may be held off by pins at 1."""
+    if cell.odd or cell.dont_use or cell.state is None or cell.state.kind != "latch":
+        return None
+    state, said = cell.state.names[0], cell.state.expressions
+    pins = [said.get(key, "").strip("() ") for key in ("data_in", "enable")]
+    if len(cell.outputs) != 1 or not set(pins) <= set(cell.inputs):
+        return None
+    if (cell.pins[cell.outputs[0]].function or "").strip("() ") != state:
+        return None
+    tied = tuple(pin for pin in cell.inputs if pin not in pins)
+    held = dict.fromkeys(tied, True)
+    for key in ("clear", "preset"):
+        text = said.get(key)
+        if text and (set(logic.names(text)) - set(tied) or _value(text, held)):
+            return None
+    return Latch(cell.name, pins[0], pins[1], cell.outputs[0], tied)
+
+
+def _value(function: str, pins: Mapping[str, bool]) -> bool:
+    """A function of pins whose values are known."""
+    names = tuple(pins)
+    row = sum(pins[name] << i for i, name in enumerate(names))
+    return bool(logic.truth_table(function, names) >> row & 1)
 
 
 def by_name(cells: Iterable[Cell]) -> dict[str, Cell]:

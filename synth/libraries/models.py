@@ -13,10 +13,10 @@ NETLIST = "netlist"
 
 
 def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> str:
-    """Verilog-2005 of gates, flip-flops and clock gates (no delays, no timing checks).
+    """Verilog-2005 of gates, flip-flops, latches and clock gates (no delays, no timing checks).
 
-    Flip-flops start at random. An X would spread where silicon does not care: ``q & !q`` of an
-    unknown q is X, and mapping makes such gates of a synchronous reset.
+    Flip-flops and latches start at random. An X would spread where silicon does not care:
+    ``q & !q`` of an unknown q is X, and mapping makes such gates of a synchronous reset.
 
     Parameters
     ----------
@@ -26,6 +26,7 @@ def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> 
     if cells is None:
         gate = library.clock_gate
         cells = [c.name for c in library.mapped()] + ([gate.cell] if gate else [])
+        cells += [latch.cell for latch in library.latches[:2]]
     return "\n".join(_model(library.cells[name]) for name in sorted(set(cells)))
 
 
@@ -111,7 +112,7 @@ def _model(cell: Cell) -> str:
     if cell.clock_gate is not None:
         return "\n".join([*lines, *_clock_gate(cell), "endmodule", ""])
     if cell.state is not None:
-        lines += _flip_flop(cell)
+        lines += _latch(cell) if cell.state.kind == "latch" else _flip_flop(cell)
     for name in cell.outputs:
         lines.append(f"  assign {name} = {_expression(cell.pins[name].function or '1')};")
     return "\n".join([*lines, "endmodule", ""])
@@ -125,6 +126,25 @@ def _clock_gate(cell: Cell) -> list[str]:
         f"  reg {held};",
         f"  always @* if (!{clock}) {held} = {' | '.join(cell.enables)};",
         f"  assign {cell.outputs[0]} = {clock} & {held};",
+    ]
+
+
+def _latch(cell: Cell) -> list[str]:
+    if cell.state is None:
+        return []
+    keep, opposite = cell.state.names
+    text = {key: _expression(value) for key, value in cell.state.expressions.items()}
+    forced = [
+        f"if ({text[key]}) {keep} = {value}; else "
+        for key, value in (("clear", "1'b0"), ("preset", "1'b1"))
+        if key in text
+    ]
+    return [
+        f"  reg {keep};",
+        f"  wire {opposite} = ~{keep};",
+        "  always @*",
+        f"    {''.join(forced)}if ({text['enable']}) {keep} = {text['data_in']};",
+        *_start(keep),
     ]
 
 
@@ -148,7 +168,12 @@ def _flip_flop(cell: Cell) -> list[str]:
             choices.append(f"if ({wire}) {keep} <= {value}; else ")
     lines.append(f"  always @({' or '.join(edges)})")
     lines.append(f"    {''.join(choices)}{keep} <= {text['next_state']};")
-    return [*lines, "`ifdef __ICARUS__", f"  initial {keep} = $random;", "`endif"]
+    return [*lines, *_start(keep)]
+
+
+def _start(keep: str) -> list[str]:
+    """Registers start at random."""
+    return ["`ifdef __ICARUS__", f"  initial {keep} = $random;", "`endif"]
 
 
 def _free(name: str, cell: Cell) -> str:

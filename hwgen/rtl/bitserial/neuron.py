@@ -179,7 +179,8 @@ class Neuron:
         if rescale.multiplier != 1 << doublings or self.requantizer.adds:
             return 0
         low, high = (end + self.requantizer.offset for end in self.requantizer.accumulator)
-        return max(0, min(rescale.shift - doublings, shape_of(low, high).width - 1))
+        width: int = shape_of(low, high).width
+        return max(0, min(rescale.shift - doublings, width - 1))
 
     @property
     def sticky(self) -> bool:
