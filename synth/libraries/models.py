@@ -130,22 +130,26 @@ def _clock_gate(cell: Cell) -> list[str]:
 
 
 def _latch(cell: Cell) -> list[str]:
+    """A latch that takes part in a clock edge as flip-flops do.
+
+    What these hold when a clock opens it is what they held before the edge: it changes behind them.
+    """
     if cell.state is None:
         return []
     keep, opposite = cell.state.names
-    text = {key: _expression(value) for key, value in cell.state.expressions.items()}
-    forced = [
-        f"if ({text[key]}) {keep} = {value}; else "
-        for key, value in (("clear", "1'b0"), ("preset", "1'b1"))
-        if key in text
-    ]
-    return [
-        f"  reg {keep};",
-        f"  wire {opposite} = ~{keep};",
-        "  always @*",
-        f"    {''.join(forced)}if ({text['enable']}) {keep} = {text['data_in']};",
-        *_start(keep),
-    ]
+    values = {"clear": "1'b0", "preset": "1'b1", "enable": ""}
+    used = {"data_in": _free("data", cell)}
+    used |= {key: _free(key, cell) for key in values if key in cell.state.expressions}
+    lines = [f"  reg {keep};", f"  wire {opposite} = ~{keep};"]
+    for key, wire in used.items():
+        lines.append(f"  wire {wire} = {_expression(cell.state.expressions[key])};")
+    edges = " or ".join(f"posedge {wire} or negedge {wire}" for wire in used.values())
+    taken = " else ".join(
+        f"if ({used[key]}) {keep} <= {value or used['data_in']};"
+        for key, value in values.items()
+        if key in used
+    )
+    return [*lines, f"  always @({edges})", f"    {taken}", *_start(keep)]
 
 
 def _flip_flop(cell: Cell) -> list[str]:

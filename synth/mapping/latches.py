@@ -193,9 +193,9 @@ class _Work:
         outputs = (p["bits"] for p in self._module["ports"].values() if p["direction"] != "input")
         return any(net in bits for bits in outputs) or any(
             net in bits
-            for cell in self.cells.values()
-            for pin, bits in cell["connections"].items()
-            if cell["port_directions"][pin] != "output"
+            for name, cell in self.cells.items()
+            for bits in cell["connections"].values()
+            if name != label
         )
 
     def _low(self, net: Net) -> bool:
