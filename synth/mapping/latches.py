@@ -23,40 +23,39 @@ be there before the falling edge, and nothing else has to arrive within half a c
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from hwgen.synth.libraries.library import Cell, CellLibrary, Latch
+from hwgen.synth.mapping.cells import Cells, Module, last_net
 from hwgen.synth.mapping.netlist import Net
-
-Module = Mapping[str, Any]
-_LABEL = "$shared$"
+from hwgen.synth.mapping.strobes import in_rows
 
 
 def latched(module: Module, library: CellLibrary) -> dict[str, Any]:
     """``module``, mapped, with words in latches where that is smaller."""
-    work = _Work(module, library)
-    fresh = iter(range(1 + max(_bits(module), default=1), 1 << 62))
-    for labels in work.groups():
+    work = Cells(module, library)
+    fresh = count(1 + last_net(module))
+    found = False
+    for labels, clock in list(_groups(work)):
         kind = library.cells[work.cells[labels[0]]["type"]]
-        latch = work.latch(len(labels), kind)
+        latch = _latch(work, len(labels), kind)
         if latch is None:
             continue
-        first = work.cells[labels[0]]["connections"]
-        net = next(fresh)
-        clock = work.gated[first[kind.clock][0]]
-        shared = {**first, kind.clock: [clock], kind.outputs[0]: [net]}
+        found, net = True, next(fresh)
+        shared = {**work.cells[labels[0]]["connections"], kind.clock: [clock]}
         for label in labels:
             own = work.cells[label]["connections"]
-            work.cells[label] = _cell(
-                work.library.cells[latch.cell],
-                {
-                    latch.data: [net],
-                    latch.enable: own[kind.clock],
-                    latch.output: own[kind.outputs[0]],
-                    **{pin: [work.high or "1"] for pin in latch.tied},
-                },
-            )
-        work.cells[f"{_LABEL}{net}"] = _cell(kind, shared)
+            pins = {
+                latch.data: [net],
+                latch.enable: own[kind.clock],
+                latch.output: own[kind.outputs[0]],
+                **{pin: [work.high or "1"] for pin in latch.tied},
+            }
+            work.add(label, library.cells[latch.cell], pins)
+        work.add(f"$shared${net}", kind, {**shared, kind.outputs[0]: [net]})
+    if found:
+        in_rows(work, library.clock_gate, fresh)
     return {**module, "cells": work.cells}
 
 
@@ -64,174 +63,107 @@ def unlatched(netlist: Mapping[str, Any], library: CellLibrary) -> dict[str, Any
     """A mapped netlist, as of ``write_json``, with flip-flops again where :func:`latched` was.
 
     A latch is a flip-flop if what it stores comes, straight or through buffers, from a flip-flop
-    with the clock that its clock gate passes on. All others stay as they are.
+    with the clock that its clock gate passes on, or both of two, whose conjunction opens it. All
+    others stay as they are.
     """
     modules = {name: _unlatched(m, library) for name, m in netlist["modules"].items()}
     return {**netlist, "modules": modules}
 
 
 def _unlatched(module: Module, library: CellLibrary) -> Module:
-    work = _Work(module, library)
     known = {latch.cell: latch for latch in library.latches}
-    replaced: dict[str, dict[str, Any]] = {}
-    behind: set[Net] = set()
-    for label, cell in work.cells.items():
-        latch = known.get(cell["type"])
-        if latch is None or any(work.constant(cell, pin) != "1" for pin in latch.tied):
+    if not any(cell["type"] in known for cell in module["cells"].values()):
+        return module
+    work = Cells(module, library)
+    fresh = count(1 + last_net(module))
+    strobes: dict[Net, tuple[Net, Net] | None] = {}
+    data: set[Net] = set()
+    for label in [name for name, cell in work.cells.items() if cell["type"] in known]:
+        latch, nets = known[work.cells[label]["type"]], work.cells[label]["connections"]
+        if any(work.constant(nets[pin][0]) != 1 for pin in latch.tied):
             continue
-        nets = cell["connections"]
-        source = work.source(nets[latch.data][0])
-        enable = nets[latch.enable][0]
-        if source is None or work.clock_of(source) != work.gated.get(enable):
+        opens = nets[latch.enable][0]
+        if opens not in strobes:
+            strobes[opens] = _gated(work, opens, fresh)
+        found, source = strobes[opens], work.driver(nets[latch.data][0])
+        kind = work.kind(source) if source is not None else None
+        if found is None or source is None or kind is None or not _plain(kind):
             continue
-        kind = library.cells[work.cells[source]["type"]]
         own = work.cells[source]["connections"]
-        data = {kind.clock: [enable], kind.outputs[0]: nets[latch.output]}
-        replaced[label] = _cell(kind, {**own, **data})
-        behind.add(own[kind.outputs[0]][0])
-    work.cells.update(replaced)
-    work.drop(behind)
+        if own[kind.clock][0] == found[1]:
+            data.add(nets[latch.data][0])
+            pins = {kind.clock: [found[0]], kind.outputs[0]: nets[latch.output]}
+            work.add(label, kind, {**own, **pins})
+    for net in data:
+        work.drop(_back(work, net))
     return {**module, "cells": work.cells}
 
 
-class _Work:
-    """A mapped module that is looked at and changed.
-
-    Attributes
-    ----------
-    cells
-        A copy of its cells.
-    gated
-        The clock that a clock gate passes on, by what it drives.
-    high
-        A net that is always 1, if there is one.
-    """
-
-    def __init__(self, module: Module, library: CellLibrary):
-        self.library = library
-        self.cells: dict[str, Any] = dict(module["cells"])
-        self._module = module
-        gates = {gate.cell: gate for gate in library.clock_gates}
-        self.gated: dict[Net, Net] = {}
-        self._driver: dict[Net, str] = {}
-        for label, cell in self.cells.items():
-            kind, nets = library.cells.get(cell["type"]), cell["connections"]
-            for pin in kind.outputs if kind else ():
-                self._driver.update(dict.fromkeys(nets.get(pin, ()), label))
-            gate = gates.get(cell["type"])
-            if gate and all(self._low(nets[pin][0]) for pin in gate.tied):
-                self.gated[nets[gate.output][0]] = nets[gate.clock][0]
-        self.high = next((net for net in self._driver if self._table(net) == 1), None)
-
-    def groups(self) -> Iterator[list[str]]:
-        """Gated flip-flops of one type that store the same, but for their clock gates."""
-        found: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-        for label, cell in self.cells.items():
-            kind, nets = self.library.cells.get(cell["type"]), cell["connections"]
-            if kind is None or not kind.plain_flip_flop or len(kind.outputs) != 1:
-                continue
-            gate = nets[kind.clock][0]
-            if gate in self.gated and kind.rising:
-                rest = [(pin, *nets[pin]) for pin in kind.inputs if pin != kind.clock]
-                found[kind.name, self.gated[gate], *rest].append(label)
-        yield from found.values()
-
-    def latch(self, count: int, kind: Cell) -> Latch | None:
-        """The smallest latch, if ``count`` of it and a flip-flop are less than so many of these."""
-        for latch in self.library.latches:
-            if self.high is None and latch.tied:
-                continue
-            smaller = count * self.library.cells[latch.cell].area + kind.area < count * kind.area
-            return latch if smaller else None
-        return None
-
-    def source(self, net: Net) -> str | None:
-        """The flip-flop that drives a net, straight or through buffers."""
-        while (label := self._driver.get(net)) is not None:
-            kind = self.library.cells[self.cells[label]["type"]]
-            if kind.plain_flip_flop:
-                return label if kind.rising else None
-            if kind.tables != (0b10,) or len(kind.inputs) != 1:
-                return None
-            net = self.cells[label]["connections"][kind.inputs[0]][0]
-        return None
-
-    def clock_of(self, label: str) -> Net:
-        """The net that clocks a flip-flop."""
-        cell = self.cells[label]
-        net: Net = cell["connections"][self.library.cells[cell["type"]].clock][0]
-        return net
-
-    def constant(self, cell: Mapping[str, Any], pin: str) -> str:
-        """``0`` or ``1`` if a pin is always that, else nothing."""
-        net = cell["connections"][pin][0]
-        if isinstance(net, str):
-            return net
-        table = self._table(net)
-        return "" if table is None else str(table)
-
-    def drop(self, nets: set[Net]) -> None:
-        """Without what drives ``nets``, and with it what leads from there nowhere."""
-        for net in nets:
-            for label in [n for n in self._cone(net) if not self._read(n)]:
-                del self.cells[label]
-
-    def _cone(self, net: Net) -> list[str]:
-        """The buffers behind a net, the last first, and what drives it."""
-        found = [self._driver[net]] if self._driver[net] in self.cells else []
-        for cell in list(self.cells.values()):
-            kind = self.library.cells.get(cell["type"])
-            if kind is None or kind.tables != (0b10,) or len(kind.inputs) != 1:
-                continue
-            if cell["connections"][kind.inputs[0]] == [net]:
-                found = self._cone(cell["connections"][kind.outputs[0]][0]) + found
-        return found
-
-    def _read(self, label: str) -> bool:
-        kind = self.library.cells[self.cells[label]["type"]]
-        net = self.cells[label]["connections"][kind.outputs[0]][0]
-        outputs = (p["bits"] for p in self._module["ports"].values() if p["direction"] != "input")
-        return any(net in bits for bits in outputs) or any(
-            net in bits
-            for name, cell in self.cells.items()
-            for bits in cell["connections"].values()
-            if name != label
-        )
-
-    def _low(self, net: Net) -> bool:
-        return net == "0" or self._table(net) == 0
-
-    def _table(self, net: Net) -> int | None:
-        """What drives a net always, if that is a constant cell."""
-        label = self._driver.get(net)
-        kind = self.library.cells[self.cells[label]["type"]] if label else None
-        if kind is None or kind.inputs or kind.tables is None:
+def _gated(work: Cells, net: Net, fresh: "count[int]") -> tuple[Net, Net] | None:
+    """A net that a clock gate drives, which is as ``net``, and the clock that it passes on."""
+    known = {gate.cell: gate for gate in work.library.clock_gates}
+    gates = [work.driver(net)]
+    if net not in work.gates:
+        pair = work.conjunction(net)
+        if pair is None or not all(straight for _, straight in pair):
             return None
-        driven = self.cells[label]["connections"] if label else {}
-        return next(
-            table
-            for pin, table in zip(kind.outputs, kind.tables, strict=True)
-            if driven.get(pin) == [net]
-        )
+        gates = [work.driver(literal) for literal, _ in pair]
+    cells = [work.cells[label] for label in gates if label in work.gates.values()]
+    if len(cells) != len(gates):
+        return None
+    ports = [(known[cell["type"]], cell["connections"]) for cell in cells]
+    clocks = {nets[gate.clock][0] for gate, nets in ports}
+    if len(clocks) != 1:
+        return None
+    if len(cells) == 1:
+        return net, clocks.pop()
+    both, gated = work.library.gates(0b1000, 2)[0], next(fresh)
+    enables = dict(zip(both.inputs, ([nets[g.enable][0]] for g, nets in ports), strict=True))
+    enable = next(fresh)
+    work.add(f"$both${enable}", both, {**enables, both.outputs[0]: [enable]})
+    gate, nets = ports[0]
+    pins = {**nets, gate.enable: [enable], gate.output: [gated]}
+    work.add(f"$gate${gated}", work.library.cells[gate.cell], pins)
+    return gated, clocks.pop()
 
 
-def _cell(kind: Cell, nets: Mapping[str, list[Net]]) -> dict[str, Any]:
-    return {
-        "hide_name": 1,
-        "type": kind.name,
-        "parameters": {},
-        "attributes": {},
-        "port_directions": {
-            **dict.fromkeys(kind.inputs, "input"),
-            **dict.fromkeys(kind.outputs, "output"),
-        },
-        "connections": dict(nets),
-    }
+def _back(work: Cells, net: Net) -> Iterator[Net]:
+    """Nets from ``net`` back through buffers to a flip-flop's output."""
+    label: str | None = ""
+    while label is not None:
+        yield net
+        label = work.buffer(net)
+        if label is not None:
+            kind = work.kind(label)
+            net = work.cells[label]["connections"][kind.inputs[0]][0] if kind else net
 
 
-def _bits(module: Module) -> Iterator[int]:
-    for fields in (*module["ports"].values(), *module["netnames"].values()):
-        yield from (bit for bit in fields["bits"] if isinstance(bit, int))
-    for cell in module["cells"].values():
-        for bits in cell["connections"].values():
-            yield from (bit for bit in bits if isinstance(bit, int))
+def _groups(work: Cells) -> Iterator[tuple[list[str], Net]]:
+    """Gated flip-flops of one type that store the same, but for their clock gates; the clock."""
+    clocks = {gate.cell: gate.clock for gate in work.library.clock_gates}
+    found: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for label, cell in work.cells.items():
+        kind, nets = work.kind(label), cell["connections"]
+        if kind is None or not _plain(kind):
+            continue
+        gate = work.gates.get(nets[kind.clock][0])
+        if gate is not None:
+            passed = work.cells[gate]
+            clock = passed["connections"][clocks[passed["type"]]][0]
+            rest = [(pin, *nets[pin]) for pin in kind.inputs if pin != kind.clock]
+            found[clock, kind.name, *rest].append(label)
+    for (clock, *_), labels in found.items():
+        yield labels, clock
+
+
+def _plain(kind: Cell) -> bool:
+    return kind.plain_flip_flop and kind.rising and len(kind.outputs) == 1
+
+
+def _latch(work: Cells, many: int, kind: Cell) -> Latch | None:
+    """The smallest latch, if ``many`` of it and a flip-flop are smaller than so many of these."""
+    for latch in work.library.latches:
+        if work.high is not None or not latch.tied:
+            area = work.library.cells[latch.cell].area
+            return latch if many * area + kind.area < many * kind.area else None
+    return None
