@@ -131,7 +131,7 @@ class Cells:
                 return found
         inverter = self.library.gates(0b01, 1)[0]
         made = next(fresh)
-        pins = {inverter.inputs[0]: [net], inverter.outputs[0]: [made]}
+        pins: dict[str, list[Net]] = {inverter.inputs[0]: [net], inverter.outputs[0]: [made]}
         self.add(f"$inverse${made}", inverter, pins)
         return made
 

@@ -108,7 +108,7 @@ def _gated(work: Cells, net: Net, fresh: "count[int]") -> tuple[Net, Net] | None
         if pair is None or not all(straight for _, straight in pair):
             return None
         gates = [work.driver(literal) for literal, _ in pair]
-    cells = [work.cells[label] for label in gates if label in work.gates.values()]
+    cells = [work.cells[label] for label in gates if label and label in work.gates.values()]
     if len(cells) != len(gates):
         return None
     ports = [(known[cell["type"]], cell["connections"]) for cell in cells]

@@ -125,9 +125,9 @@ class SerialTop(Top):
         m = Module()
         state = Sequencer(m, self._schedule)
         chain = self._chain()
-        for name, part in zip(self._names, self._layers, strict=True):
+        for index, (name, part) in enumerate(zip(self._names, self._layers, strict=True)):
             m.submodules[name] = part
-            m.d.comb += [part.turn.eq(state.turn), part.word.eq(state.word)]
+            m.d.comb += [part.turn.eq(state.turn), part.word.eq(self._word(state, index))]
         m.submodules.macs = chain
         for parity, memory in self._memories.items():
             m.submodules[f"memory{parity}"] = memory
@@ -147,6 +147,18 @@ class SerialTop(Top):
         self._control(m, state, chain)
         state.run(m, abort=state.taking & (state.last_turn ^ self.s_axis_tlast))
         return m
+
+    def _word(self, state: Sequencer, index: int) -> Value:
+        """The word as layer ``index`` sees it: that of a layer that seldom computes stands still.
+
+        An accumulating layer looks at it while the next one reads.
+        """
+        schedule = self._schedule
+        phase = schedule.phase_of(index)
+        clocks = [one.turns * one.words for one in schedule.phases]
+        if index < schedule.first_computing or 2 * clocks[phase] > sum(clocks):
+            return state.word
+        return state.word & (state.phase == phase).replicate(len(state.word))
 
     def _chain(self) -> MacChain:
         """MACs for all layers."""
