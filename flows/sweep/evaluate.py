@@ -279,7 +279,8 @@ class _Work:
 
     def _design(self) -> RtlDesign:
         with _GENERATING:
-            return make_design(self.network, self.point.architecture, self.cache)
+            library = self.mapping["library"]
+            return make_design(self.network, self.point.architecture, self.cache, library)
 
 
 def _lasting(text: str) -> str:

@@ -387,6 +387,14 @@ class CellLibrary:
         cells = sorted(self.cells.values(), key=lambda c: (c.area, c.name))
         return [found for cell in cells if (found := _latch(cell)) is not None]
 
+    @cached_property
+    def latch_share(self) -> float | None:
+        """Area of the smallest latch over that of a flip-flop, where clock gates may open it."""
+        flip_flops = [cell.area for cell in self.mapped() if cell.plain_flip_flop and cell.rising]
+        if self.clock_gate is None or not self.latches or not flip_flops:
+            return None
+        return self.cells[self.latches[0].cell].area / min(flip_flops)
+
     def mapped(self) -> list[Cell]:
         """Cells that mapping may use, without drives far beyond the smallest of their kin."""
         smallest: dict[tuple[object, ...], float] = {}
