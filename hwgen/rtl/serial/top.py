@@ -149,14 +149,16 @@ class SerialTop(Top):
         return m
 
     def _word(self, state: Sequencer, index: int) -> Value:
-        """The word as layer ``index`` sees it: that of a layer that seldom computes stands still.
+        """The word as layer ``index`` sees it: to one that seldom computes it stands still.
 
-        An accumulating layer looks at it while the next one reads.
+        An accumulating layer looks at it while the next one reads. Where words do not stand still,
+        what this saves is not worth its gates.
         """
         schedule = self._schedule
         phase = schedule.phase_of(index)
         clocks = [one.turns * one.words for one in schedule.phases]
-        if index < schedule.first_computing or 2 * clocks[phase] > sum(clocks):
+        often = 2 * clocks[phase] > sum(clocks)
+        if not self._still or index < schedule.first_computing or often:
             return state.word
         return state.word & (state.phase == phase).replicate(len(state.word))
 
