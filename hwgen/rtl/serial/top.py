@@ -19,6 +19,9 @@ from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
 
+_SMALLEST_WORD = 3
+"""Bits from which on synthesis has a clock gate for a word."""
+
 
 class SerialTop(Top):
     """A whole network, serial; the top module.
@@ -91,7 +94,7 @@ class SerialTop(Top):
         schedule = self._schedule
         accumulates = schedule.accumulating and index == 0
         count = schedule.outputs[0] if accumulates else schedule.fan_in[index]
-        if not self._still or index < 2 * schedule.accumulating:
+        if index < 2 * schedule.accumulating or not self._stands(index % 2):
             return [list(lane) for lane in lanes(count, schedule.macs) if lane]
         first = 0 if index == 0 else count - 1
         order = [(first + place) % count for place in range(count)]
@@ -105,7 +108,7 @@ class SerialTop(Top):
             if readers:
                 widths = [shape_of(*self._sources[index]).width for index in readers]
                 depths = [self._schedule.fan_in[index] for index in readers]
-                if not self._still:
+                if not self._stands(parity):
                     memories[parity] = LaneMemory(max(widths), depths, self._schedule.macs)
                     continue
                 words = [
@@ -118,7 +121,12 @@ class SerialTop(Top):
     def _readers(self, parity: int) -> list[int]:
         """Layers that read memory ``parity``: not those that read the stream or the file."""
         first = 2 if self._schedule.accumulating else 0
-        return [i for i in range(first, len(self._layers)) if i % 2 == parity]
+        return [i for i in range(first, len(self._neurons)) if i % 2 == parity]
+
+    def _stands(self, parity: int) -> bool:
+        """Whether the words of memory ``parity`` stand still."""
+        widths = [shape_of(*self._sources[index]).width for index in self._readers(parity)]
+        return self._still and max(widths) >= _SMALLEST_WORD
 
     def elaborate(self, platform: object) -> Module:
         """Sequencer, layers, MACs, memories and the way out."""
