@@ -79,6 +79,8 @@ UNIT_AREAS = {
     ("rom", "sky130hd"): (41, 237.73),
     ("memory", "ihp-sg13g2"): (34, 1602.12),
     ("memory", "sky130hd"): (33, 658.13),
+    ("words", "ihp-sg13g2"): (292, 5500.66),
+    ("words", "sky130hd"): (280, 3110.48),
 }
 
 DIGITS = {
