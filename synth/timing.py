@@ -15,7 +15,8 @@ from typing import Any
 
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries import logic
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable
+from hwgen.synth.libraries.delays import Arc, DelayTable
+from hwgen.synth.libraries.library import Cell, CellLibrary
 from hwgen.synth.mapping.netlist import Flat, Instance, Net
 
 ASSUMPTIONS = (
