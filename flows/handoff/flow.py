@@ -23,6 +23,7 @@ from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary, SynthesisReport, synthesize
 from hwgen.synth.libraries.layout import for_layout
 from hwgen.synth.libraries.models import verilog_models
+from hwgen.synth.libraries.processes import Foundry
 
 Target = Literal["librelane", "tinytapeout"]
 
@@ -54,7 +55,7 @@ class Draft:
     to: Target
     network: Network
     manifest: Manifest
-    process: librelane.Process
+    foundry: Foundry
     netlist: bool
     verilog: Path
     models: tuple[Path, ...]
@@ -165,7 +166,7 @@ def hand_over(
         :func:`hwgen.flows.design.make_design` and :func:`hwgen.synth.synthesize`.
     """
     _check_options(to, clock, utilization, author, rtl and clock_gates)
-    process = librelane.find_process(library.name)
+    foundry = librelane.find_foundry(library.name)
     check_folder(output)
     with temporary_folder("handoff") as name:
         folder = Path(name)
@@ -186,12 +187,14 @@ def hand_over(
             to=to,
             network=network,
             manifest=manifest,
-            process=process,
+            foundry=foundry,
             netlist=not rtl,
             verilog=Path(manifest.verilog) if rtl else folder / "mapped" / "netlist.v",
             models=() if rtl else _models(cells, report, folder),
             synthesis=report.to_json(),
-            area=process.expected_area(report.area_um2, architecture) if rtl else report.area_um2,
+            area=foundry.expected_area(report.area_um2, architecture.sequenced)
+            if rtl
+            else report.area_um2,
             utilization=utilization or UTILIZATION[to],
             period=clock or default_period(report.critical_path_ns, manifest, to),
             author=author,
@@ -263,14 +266,14 @@ def _design(
 
 def _librelane(draft: Draft) -> Package:
     manifest, period = draft.manifest, draft.period
-    plan = librelane.Floorplan.of(draft.area, draft.utilization, manifest, draft.process)
+    plan = librelane.Floorplan.of(draft.area, draft.utilization, manifest, draft.foundry)
     notes = ["the pins, or the smallest core, decide the size, not the cells"]
     roomy = plan.utilization < round(draft.utilization, 1)
     return Package(
         verilog=f"{manifest.top}.v",
         files={
             "config.json": librelane.config_text(
-                manifest, draft.process, period, plan, netlist=draft.netlist
+                manifest, draft.foundry, period, plan, netlist=draft.netlist
             ),
             "constraints.sdc": constraints_text(manifest, period),
             "pin_order.cfg": librelane.pins_text(manifest),
@@ -282,7 +285,7 @@ def _librelane(draft: Draft) -> Package:
 
 def _tinytapeout(draft: Draft) -> Package:
     network, manifest, period = draft.network, draft.manifest, draft.period
-    tiles = tinytapeout.Tiles.of(draft.area, draft.utilization, draft.process)
+    tiles = tinytapeout.Tiles.of(draft.area, draft.utilization, draft.foundry)
     notes = []
     if period < tinytapeout.SHORTEST_CLOCK:
         notes.append(f"the pads allow {tinytapeout.SHORTEST_CLOCK:.1f} ns (66 MHz) at best")
@@ -294,7 +297,7 @@ def _tinytapeout(draft: Draft) -> Package:
             "info.yaml": tinytapeout.info_text(network, manifest, draft.author, period, tiles),
             "docs/info.md": tinytapeout.page_text(network, manifest, draft.verified),
             "src/config.json": tinytapeout.config_text(
-                draft.process, period, tiles, netlist=draft.netlist
+                draft.foundry, period, tiles, netlist=draft.netlist
             ),
         },
         figures={"utilization": tiles.fill, "die_um": list(tiles.size), "tiles": tiles.name},
@@ -322,7 +325,7 @@ def _report(draft: Draft, package: Package, checked: dict[str, Any] | None) -> d
         "arch": manifest.arch.to_json(),
         "form": "netlist" if draft.netlist else "rtl",
         **{key: synthesis[key] for key in kept},
-        "librelane_pdk": draft.process.pdk,
+        "librelane_pdk": draft.foundry.pdk,
         "expected_area_um2": draft.area,
         "clock_ns": draft.period,
         "latency_cycles": manifest.latency_cycles,

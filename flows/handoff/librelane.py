@@ -5,10 +5,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.interface import Port
 from hwgen.rtl.manifest import Manifest
 from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.processes import Foundry, foundries
 
 SOURCE = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
 """Modules are mapped one by one: flat, the default scripts of Yosys 0.70 do not come to an end."""
@@ -17,7 +17,7 @@ NETLIST = {"SYNTH_ELABORATE_ONLY": True}
 """Cells are taken as they are."""
 
 _PIN_PITCH = 1.4
-"""Micrometres from pin to pin that every process allows on every side."""
+"""Micrometres from pin to pin that every foundry allows on every side."""
 
 _SMALLEST_CORE = 50.0
 """Micrometres that a core's side must have to hold power straps."""
@@ -26,68 +26,20 @@ _ROWS, _SITES = 4, 12
 """LibreLane's margins between core and die, in heights and widths of a site."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Process:
-    """A cell library as LibreLane knows it.
-
-    Parameters
-    ----------
-    pdk, cells
-        ``PDK`` and ``STD_CELL_LIBRARY``.
-    site
-        Width and height of a placement site, um.
-    resynthesis
-        The cell area that LibreLane's synthesis needs over that of ours, of designs that do not
-        count cycles and of those that do (:attr:`Architecture.sequenced`): the most that was
-        measured with its script and without the cells that it leaves out.
-    """
-
-    pdk: str
-    cells: str
-    site: tuple[float, float]
-    resynthesis: tuple[float, float]
-
-    def expected_area(self, area: float, architecture: Architecture) -> float:
-        """Cell area after LibreLane's synthesis for ``area`` after ours, both um2."""
-        return round(area * self.resynthesis[architecture.sequenced], 1)
-
-
-PROCESSES = {
-    "ihp-sg13g2": Process(
-        pdk="ihp-sg13g2",
-        cells="sg13g2_stdcell",
-        site=(0.48, 3.78),
-        resynthesis=(1.32, 1.36),
-    ),
-    "sky130hd": Process(
-        pdk="sky130A",
-        cells="sky130_fd_sc_hd",
-        site=(0.46, 2.72),
-        resynthesis=(2.2, 1.67),
-    ),
-    "gf180mcu": Process(
-        pdk="gf180mcuD",
-        cells="gf180mcu_fd_sc_mcu7t5v0",
-        site=(0.56, 3.92),
-        resynthesis=(1.35, 1.35),
-    ),
-}
-"""By the name of our own library."""
-
-
-def find_process(library: str) -> Process:
-    """What LibreLane calls ``library``.
+def find_foundry(library: str) -> Foundry:
+    """What LibreLane knows of ``library``.
 
     Raises
     ------
     HwgenError
         LibreLane does not support it.
     """
-    if library not in PROCESSES:
+    known = foundries()
+    if library not in known:
         raise HwgenError(
-            "pdk", f"{library!r} cannot be made with LibreLane", f"one of {', '.join(PROCESSES)}"
+            "pdk", f"{library!r} cannot be made with LibreLane", f"one of {', '.join(known)}"
         )
-    return PROCESSES[library]
+    return known[library]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +62,14 @@ class Floorplan:
 
     @classmethod
     def of(
-        cls, area: float, utilization: float, manifest: Manifest, process: Process
+        cls, area: float, utilization: float, manifest: Manifest, foundry: Foundry
     ) -> "Floorplan":
         """A square core for ``area`` um2 of cells, ``utilization`` percent of it filled."""
         sides = [sum(port.width for port in ports) for ports in sides_of(manifest).values()]
         least = max(_SMALLEST_CORE, max(sides) * _PIN_PITCH)
         wanted = math.sqrt(100 * area / utilization)
         side = max(least, wanted)
-        width, height = process.site
+        width, height = foundry.site
         die = side + 2 * _SITES * width, side + 2 * _ROWS * height
         return cls(
             utilization=round(100 * area / side**2, 1),
@@ -143,7 +95,7 @@ def sides_of(manifest: Manifest) -> dict[str, list[Port]]:
 
 
 def config_text(
-    manifest: Manifest, process: Process, period: float, plan: Floorplan, *, netlist: bool
+    manifest: Manifest, foundry: Foundry, period: float, plan: Floorplan, *, netlist: bool
 ) -> str:
     """``config.json``; ``period`` in ns, ``netlist``: the Verilog is one of the process's cells."""
     clocked = any(port.name == "clk" for port in manifest.ports)
@@ -152,8 +104,8 @@ def config_text(
             "meta": {"version": 2, "flow": "Classic"},
             "DESIGN_NAME": manifest.top,
             "VERILOG_FILES": [f"dir::{manifest.top}.v"],
-            "PDK": process.pdk,
-            "STD_CELL_LIBRARY": process.cells,
+            "PDK": foundry.pdk,
+            "STD_CELL_LIBRARY": foundry.cells,
             "CLOCK_PORT": "clk" if clocked else None,
             "CLOCK_PERIOD": period,
             "PNR_SDC_FILE": "dir::constraints.sdc",

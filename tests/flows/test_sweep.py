@@ -185,7 +185,7 @@ def test_scheduler_with_two_workers_of_which_one_dies(
     assert len(rows(out)) == 5
     assert rows(out).items() <= rows(eight).items()
     refused = refusal(capsys, "sweep", file, "-o", tmp_path / "b", "--scheduler", address)
-    assert f"--scheduler {address}: no scheduler" in refused
+    assert f"--scheduler: no scheduler (OSError) at {address}, tcp" in refused
 
 
 def test_terminated_sweep_ends_in_one_line(tmp_path: Path) -> None:

@@ -645,7 +645,7 @@ def test_ten_million_weights(tmp_path: Path) -> None:
     with pytest.raises(
         HwgenError,
         match=r"large\.json: layers: 10,000,0\d\d weights, about 150 mm2 in a ROM or 3,000 mm2 "
-        r"hard-wired in a 130 nm process, at most 100,000 are taken \(--max-weights\)$",
+        r"hard-wired in a 130 nm process, at most 100,000 are taken \(max_weights\)$",
     ):
         load_network(path)
     assert time.monotonic() - start < 2
@@ -658,7 +658,7 @@ def test_weights_limit_is_exact(tmp_path: Path) -> None:
     refused(
         path,
         "layers: 10 weights, about 0 mm2 in a ROM or 0 mm2 hard-wired in a 130 nm process, "
-        "at most 9 are taken (--max-weights)",
+        "at most 9 are taken (max_weights)",
         max_weights=9,
     )
 
