@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from hwgen.rtl.interface import PORT_ORDER
@@ -170,7 +170,7 @@ class ModuleText:
 
     def _unread(self, wire: Wire) -> Iterator[Slice]:
         """Bits of ``wire`` that nothing reads."""
-        read = self._usage.bits.get(wire.name, {})
+        read: Mapping[int, int] = self._usage.bits.get(wire.name, {})
         start = None
         for bit in range(wire.width + 1):
             idle = bit < wire.width and not read.get(bit)
