@@ -12,6 +12,7 @@ from hwgen.flows.handoff.result import Handoff, Target
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.constraints import IO_SHARE, constraints_text
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.simulators import Simulator
 from hwgen.spec.network import Network
@@ -199,7 +200,7 @@ def default_period(critical_path: float, manifest: Manifest, to: Target) -> floa
     Tiny Tapeout's own.
     """
     combinational = all(port.name != "clk" for port in manifest.ports)
-    inside = 1 - librelane.IO_SHARE * (2 if combinational else 1)
+    inside = 1 - IO_SHARE * (2 if combinational else 1)
     period = math.ceil(round(10 * MARGIN * critical_path / inside, 6)) / 10
     return max(period, tinytapeout.DEFAULT_CLOCK if to == "tinytapeout" else 0.1)
 
@@ -234,7 +235,7 @@ def _librelane(draft: Draft) -> Package:
             "config.json": librelane.config_text(
                 manifest, draft.foundry, period, plan, netlist=draft.netlist
             ),
-            "constraints.sdc": librelane.constraints_text(manifest, period),
+            "constraints.sdc": constraints_text(manifest, period),
             "pin_order.cfg": librelane.pins_text(manifest),
         },
         utilization=plan.utilization,

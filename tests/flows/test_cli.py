@@ -233,6 +233,11 @@ def test_generate(capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path
     assert json.loads((out / "manifest.json").read_text()) == manifest
     text = Path(manifest["verilog"]).read_text()
     assert re.search(r"^module hwgen_tiny\b", text, re.MULTILINE)
+    constraints = (out / f"{manifest['top']}.sdc").read_text()
+    assert "set period [setting CLOCK_PERIOD 20]" in constraints
+    assert run(["generate", str(tiny), "-o", str(out), "--clock", "12.5"]) == 0
+    constraints = (out / f"{manifest['top']}.sdc").read_text()
+    assert "set period [setting CLOCK_PERIOD 12.5]" in constraints
     assert run(["generate", str(tiny), "-o", str(out)]) == 0
     assert "m_axis_tdata" in capsys.readouterr().out
 

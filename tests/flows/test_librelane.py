@@ -11,9 +11,10 @@ import pytest
 
 from benchmarks.librelane import pdk_root, synthesized
 from hwgen.flows.handoff.flow import default_period
-from hwgen.flows.handoff.librelane import Floorplan, constraints_text, pins_text
+from hwgen.flows.handoff.librelane import Floorplan, pins_text
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.constraints import constraints_text
 from hwgen.rtl.generate import generate
 from hwgen.rtl.interface import Port
 from hwgen.rtl.manifest import Manifest
