@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.netlist_sim import simulate as evaluate
 from hwgen.flows.cli.main import run
 from hwgen.flows.gates import Gates, make_gates
 from hwgen.flows.proof import decide, prove_design
@@ -36,7 +37,6 @@ from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.netlist import NetlistProof
 from hwgen.synth.prove.verdict import Verdict
 from tests.flows.test_cli import json_of, refusal
-from tests.netlist_sim import simulate as evaluate
 from tests.networks import dense, network, networks
 from tests.sim.test_activity import tiny
 from tests.sim.test_generated import ARCHITECTURES
