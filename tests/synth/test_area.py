@@ -115,7 +115,9 @@ def test_readme_figures(row: list[str], tmp_path: Path) -> None:
     manifest = generate(load_network(ROOT / "examples/digits.json"), DIGITS[name], tmp_path)
     library = open_library(pdk)
     verilog = Path(manifest.verilog)
-    report = synthesize(verilog, manifest.top, library=library, out_dir=tmp_path, cache=open_cache())
+    report = synthesize(
+        verilog, manifest.top, library=library, out_dir=tmp_path, cache=open_cache()
+    )
     measured = [
         report.cells,
         round(report.area_um2),
