@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 MAX_WEIGHTS = 100_000
-"""Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
+"""Default limit on the weights of a network; ``max_weights`` moves it."""
 
 
 class Network(Model):

@@ -6,46 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.flows.handoff.librelane import NETLIST, SOURCE, Process
+from hwgen.flows.handoff.librelane import NETLIST, SOURCE
 from hwgen.flows.handoff.tinytapeout.tile import OUTPUTS, PINS, PREFIX, RESET_CYCLES
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import module_name
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError, printable
-
-Sizes = dict[str, tuple[float, float]]
-
-_SKY: Sizes = {
-    "1x1": (161.00, 111.52),
-    "1x2": (161.00, 225.76),
-    "2x2": (334.88, 225.76),
-    "3x2": (508.76, 225.76),
-    "4x2": (682.64, 225.76),
-    "6x2": (1030.40, 225.76),
-    "8x2": (1378.16, 225.76),
-}
-_IHP: Sizes = {
-    "1x1": (202.08, 154.98),
-    "1x2": (202.08, 313.74),
-    "2x2": (419.52, 313.74),
-    "3x2": (636.96, 313.74),
-    "4x2": (854.40, 313.74),
-    "6x2": (1289.28, 313.74),
-    "8x2": (1724.16, 313.74),
-}
-_GF: Sizes = {
-    "1x1": (346.64, 160.72),
-    "1x2": (346.64, 325.36),
-    "2x2": (711.20, 325.36),
-    "3x2": (1075.76, 325.36),
-    "4x2": (1440.32, 325.36),
-    "3x4": (1075.76, 736.96),
-    "4x4": (1440.32, 736.96),
-}
-TILES = {"sky130A": _SKY, "ihp-sg13g2": _IHP, "gf180mcuD": _GF}
-"""Width and height in um, smallest first: ``tile_sizes.yaml`` of tt-support-tools, as far as the
-project templates of the shuttles offer them."""
+from hwgen.synth.libraries.processes import Foundry
 
 SHORTEST_CLOCK = 1e3 / 66
 """Clock period in ns that the chip's pads allow."""
@@ -79,7 +47,7 @@ class Tiles:
     fill: float
 
     @classmethod
-    def of(cls, area: float, utilization: float, process: Process) -> "Tiles":
+    def of(cls, area: float, utilization: float, foundry: Foundry) -> "Tiles":
         """The tiles for ``area`` um2 of cells, which fill at most ``utilization`` percent.
 
         Raises
@@ -87,10 +55,10 @@ class Tiles:
         HwgenError
             No tiles are large enough.
         """
-        width, height = process.site
+        width, height = foundry.site
         cells = 0.0
         name = ""
-        for name, size in TILES[process.pdk].items():
+        for name, size in foundry.tiles.items():
             core = (size[0] - 2 * _SITES * width) * (size[1] - 2 * _ROWS * height)
             cells = core * utilization / 100
             if area <= cells:
@@ -108,7 +76,7 @@ def top_module(network: Network, author: str) -> str:
     return PREFIX + "_".join(filter(None, parts))
 
 
-def config_text(process: Process, period: float, tiles: Tiles, *, netlist: bool) -> str:
+def config_text(foundry: Foundry, period: float, tiles: Tiles, *, netlist: bool) -> str:
     """``src/config.json``: what Tiny Tapeout prescribes, with our clock (ns) and density.
 
     ``netlist``: the Verilog is one of the process's cells.
@@ -139,7 +107,7 @@ def config_text(process: Process, period: float, tiles: Tiles, *, netlist: bool)
         "MAGIC_DEF_LABELS": False,
         "MAGIC_WRITE_LEF_PINONLY": True,
     }
-    if process.pdk == "sky130A":
+    if foundry.pdk == "sky130A":
         content["RT_MAX_LAYER"] = "met4"
     return json.dumps(content, indent=2) + "\n"
 
