@@ -111,7 +111,12 @@ def measured(results: Path, kinds: list[str]) -> list[Row]:
         for name, network in networks.items()
         for one in designs(network, kinds)
     ]
-    if os.environ.get("LAB"): every = [e for e in every if eval(os.environ["LAB"], {"name": e[1], "one": e[3], "arch": str(e[3])})]
+    if os.environ.get("LAB"):
+        every = [
+            e
+            for e in every
+            if eval(os.environ["LAB"], {"name": e[1], "one": e[3], "arch": str(e[3])})
+        ]
     for held, name, network, one in every:
         with tempfile.TemporaryDirectory(prefix="hwgen-estimates-") as folder:
             manifest = generate(network, one, Path(folder))
@@ -121,9 +126,13 @@ def measured(results: Path, kinds: list[str]) -> list[Row]:
                 report = synthesize(
                     Path(manifest.verilog), manifest.top, library=library, cache=cache, timeout=3600
                 )
-                known[key] = {"design": f"{name}, {one}", "area": report.area_um2,
-                              "path": report.critical_path_ns, "modules": report.area_by_module,
-                              "seq": report.sequential_area_um2}
+                known[key] = {
+                    "design": f"{name}, {one}",
+                    "area": report.area_um2,
+                    "path": report.critical_path_ns,
+                    "modules": report.area_by_module,
+                    "seq": report.sequential_area_um2,
+                }
                 print(known[key]["design"], round(report.area_um2), flush=True)
                 results.parent.mkdir(parents=True, exist_ok=True)
                 results.write_text(json.dumps(known, indent=1))

@@ -35,9 +35,7 @@ def parts(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> tuple[
     neurons = Neurons.of(network)
     rom = sum(_information(one.layer.codes) + _bias_bits(one) for one in neurons)
     storage = min(loading_cost(network), accumulating_cost(network, macs))
-    product = max(
-        one.layer.weight_value_bits * shape_of(*one.source).width for one in neurons
-    )
+    product = max(one.layer.weight_value_bits * shape_of(*one.source).width for one in neurons)
     widest = max(one.accumulator_width for one in neurons)
     return rom, storage, float(macs * product), float(macs * widest), 1.0
 
