@@ -1,23 +1,19 @@
 """The prices of area estimates: measured designs, what fits them, and how far off it is.
 
-    python -m benchmarks.estimates build/estimates.json            # measure what is missing, and fit
-    python -m benchmarks.estimates build/estimates.json --write    # and put the prices in their place
-    python -m benchmarks.estimates build/estimates.json serial     # one family alone
+    python -m benchmarks.estimates build/estimates.json          # measure what is missing, and fit
+    python -m benchmarks.estimates build/estimates.json --write  # and put the prices in their place
+    python -m benchmarks.estimates build/estimates.json serial   # one architecture alone
 
-Every design of every network below is mapped (ihp-sg13g2, recipe area), once for each Verilog. The
-prices of a family are those, none below 0, with the least squares of relative errors on the networks
-that are fitted; the errors on the others are what counts.
+Every design of every network below is mapped (ihp-sg13g2, recipe area), once for each Verilog; the
+file keeps what was. The prices of an architecture are those, none below 0, with the least squares
+of relative errors on the networks that are fitted; the errors on the others are what counts.
 """
 
 import argparse
-import hashlib
-import json
-import os
 import re
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
@@ -26,6 +22,7 @@ import hwgen.rtl.bitserial.estimate
 import hwgen.rtl.parallel.estimate
 import hwgen.rtl.serial.estimate
 from benchmarks.recipes import ROOT, random_network
+from benchmarks.results import Results, Row
 from hwgen.flows.cli.console import emit_table
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import families
@@ -36,8 +33,9 @@ from hwgen.rtl.serial import Serial
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network, load_network
-from hwgen.support.cache import open_cache
+from hwgen.support.cache import key_of, open_cache
 from hwgen.synth import open_library, synthesize
+from hwgen.synth.libraries.library import CellLibrary
 
 FITTED = {
     "digits": load_network(ROOT / "examples/digits.json"),
@@ -67,7 +65,6 @@ PARTS = {
     "serial": hwgen.rtl.serial.estimate,
 }
 KNOBS = {"parallel": ["pipeline"], "bit-serial": ["digit", "stages"], "serial": ["macs"]}
-Row = dict[str, Any]
 
 
 def main() -> None:
@@ -102,42 +99,32 @@ def designs(network: Network, kinds: list[str]) -> list[Architecture]:
 
 def measured(results: Path, kinds: list[str]) -> list[Row]:
     """The area of every design; what ``results`` has of the same Verilog is not mapped again."""
-    known = json.loads(results.read_text()) if results.exists() else {}
-    library, cache = open_library("ihp-sg13g2"), open_cache()
+    kept, library = Results(results), open_library("ihp-sg13g2")
     rows = []
-    every = [
-        (held, name, network, one)
-        for held, networks in ((False, FITTED), (True, HELD_OUT))
-        for name, network in networks.items()
-        for one in designs(network, kinds)
-    ]
-    if os.environ.get("LAB"):
-        every = [
-            e
-            for e in every
-            if eval(os.environ["LAB"], {"name": e[1], "one": e[3], "arch": str(e[3])})
-        ]
-    for held, name, network, one in every:
-        with tempfile.TemporaryDirectory(prefix="hwgen-estimates-") as folder:
-            manifest = generate(network, one, Path(folder))
-            text = Path(manifest.verilog).read_bytes()
-            key = hashlib.sha256(text).hexdigest()
-            if key not in known:
-                report = synthesize(
-                    Path(manifest.verilog), manifest.top, library=library, cache=cache, timeout=3600
-                )
-                known[key] = {
-                    "design": f"{name}, {one}",
-                    "area": report.area_um2,
-                    "path": report.critical_path_ns,
-                    "modules": report.area_by_module,
-                    "seq": report.sequential_area_um2,
-                }
-                print(known[key]["design"], round(report.area_um2), flush=True)
-                results.parent.mkdir(parents=True, exist_ok=True)
-                results.write_text(json.dumps(known, indent=1))
-        rows.append({"network": network, "held": held, "arch": one, **known[key], "name": name})
+    for held, networks in ((False, FITTED), (True, HELD_OUT)):
+        for name, network in networks.items():
+            for one in designs(network, kinds):
+                found = _measured(network, one, library, kept, f"{name}, {one}")
+                rows.append({**found, "name": name, "network": network, "held": held, "arch": one})
     return rows
+
+
+def _measured(
+    network: Network, one: Architecture, library: CellLibrary, kept: Results, title: str
+) -> Row:
+    with tempfile.TemporaryDirectory(prefix="hwgen-estimates-") as folder:
+        manifest = generate(network, one, Path(folder))
+        key = key_of(Path(manifest.verilog).read_text("utf-8"))
+        row = kept.get(key)
+        if row is None:
+            report = synthesize(
+                Path(manifest.verilog), manifest.top, library=library, cache=open_cache(),
+                timeout=3600,
+            )  # fmt: skip
+            row = {"design": title, "area": report.area_um2, "path": report.critical_path_ns}
+            kept.put(key, row)
+            print(title, round(report.area_um2), flush=True)
+    return row
 
 
 def parts_of(row: Row) -> Integers:

@@ -11,7 +11,6 @@ from pathlib import Path
 from benchmarks.recipes import ROOT, random_network
 from hwgen.spec.network import Network, load_network
 
-
 HERE = Path(__file__).parent
 
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from hwgen.rtl.adders.measure import graphs_of
 from hwgen.rtl.parallel.layer import ParallelLayer
-from hwgen.rtl.requantize import shape_of
-from hwgen.rtl.simplify import simplify
 from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
 from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer
@@ -46,7 +44,7 @@ def _moved(layers: Sequence[DenseLayer], source: Format) -> int:
 
 def _registers(layers: Sequence[DenseLayer], source: Format, pipeline: int) -> int:
     """Bits that registers hold, without those of an argmax."""
-    network = simplify(network_of(layers, source))
+    network = network_of(layers, source)
     ranges = [(source.minimum, source.maximum)] * network.input.features
     bits = 0
     for index in range(len(network.layers)):

@@ -62,7 +62,7 @@ class Parallel(Architecture):
         return Cycles(latency=latency, interval=1)
 
     def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
-        """With the registers of a pipeline."""
+        """With the registers of a pipeline; of any effort."""
         from hwgen.rtl.parallel.estimate import estimated_area
 
         return estimated_area(layers, source, self.pipeline)

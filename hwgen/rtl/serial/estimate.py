@@ -1,10 +1,9 @@
 """Cell area of a serial design, estimated from a network's integers.
 
 Information in the ROM (codes by their frequencies, and biases), bits of storage as
-:mod:`hwgen.rtl.serial.schedule` counts them, bit products of the multipliers, bits of the
-accumulators that they add to, and a constant, each at a price in um2 that was fitted to ``hwgen
-synth`` (ihp-sg13g2, recipe ``area``) by ``python -m benchmarks.estimates``; docs/plan.md has the
-errors.
+:mod:`hwgen.rtl.serial.schedule` counts them, bit products of the multipliers, and a constant, each
+at a price in um2 that was fitted to ``hwgen synth`` (ihp-sg13g2, recipe ``area``) by ``python -m
+benchmarks.estimates``; docs/plan.md has the errors.
 """
 
 from collections.abc import Sequence
@@ -14,13 +13,12 @@ import numpy as np
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.neurons import Neurons
 from hwgen.rtl.serial.schedule import accumulating_cost, loading_cost
-from hwgen.rtl.simplify import simplify
 from hwgen.rtl.widths import network_of
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import DenseLayer
 
-PRICES = (1.0, 65.4, 40.6, 33.0, 806.0)
+PRICES = (1.337, 56.85, 59.01, 3588.0)
 
 
 def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> float:
@@ -30,14 +28,13 @@ def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) 
 
 
 def parts(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> tuple[float, ...]:
-    """Bits of information in ROM, of storage, of products, of sums; one."""
-    network = simplify(network_of(layers, source))
+    """Bits of information in ROM, of storage, of products; one."""
+    network = network_of(layers, source)
     neurons = Neurons.of(network)
     rom = sum(_information(one.layer.codes) + _bias_bits(one) for one in neurons)
     storage = min(loading_cost(network), accumulating_cost(network, macs))
     product = max(one.layer.weight_value_bits * shape_of(*one.source).width for one in neurons)
-    widest = max(one.accumulator_width for one in neurons)
-    return rom, storage, float(macs * product), float(macs * widest), 1.0
+    return rom, storage, float(macs * product), 1.0
 
 
 def _information(codes: Integers) -> float:
