@@ -7,6 +7,8 @@ compared, and bits of registers, each at a price in um2 that was fitted to ``hwg
 
 from collections.abc import Sequence
 
+from amaranth.hdl import Fragment
+
 from hwgen.rtl.adders.measure import graphs_of
 from hwgen.rtl.parallel.layer import ParallelLayer
 from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
@@ -49,6 +51,7 @@ def _registers(layers: Sequence[DenseLayer], source: Format, pipeline: int) -> i
     bits = 0
     for index in range(len(network.layers)):
         layer = ParallelLayer(network, index, ranges, pipeline, "low")
+        Fragment.get(layer, None)  # Amaranth warns of what is made and not used
         bits += layer.register_bits
         ranges = layer.ranges
     return bits
