@@ -115,7 +115,8 @@ def test_example_of_the_docs() -> None:
 def test_schema_names_every_key() -> None:
     schema = json.loads(json_schema())
     assert set(schema["properties"]) == set(Network.model_fields)
-    assert set(schema["$defs"]) == {"DenseLayer", "InputFormat", "OutputFormat"}
+    kinds = {"DenseLayer", "Conv1d", "Conv2d", "MaxPool", "AveragePool", "GlobalAveragePool"}
+    assert set(schema["$defs"]) == {*kinds, "InputFormat", "OutputFormat"}
     for part in (schema, *schema["$defs"].values()):
         assert part["additionalProperties"] is False
 
@@ -199,8 +200,8 @@ def test_refusal_of_a_hostile_path_is_one_line(tmp_path: Path) -> None:
         ("5", "top level: found 5, must be an object"),
         ('{"a": 1, "a": 1}', "key 'a' stands twice, every key stands once"),
         ('{"a": {"b\\n": 1, "b\\n": 2}}', "key 'b\\n' stands twice, every key stands once"),
-        ("[" * 100_000, "nested too deep, a network file has four levels"),
-        ('{"a":' * 100_000, "nested too deep, a network file has four levels"),
+        ("[" * 100_000, "nested too deep, a network file has eight levels"),
+        ('{"a":' * 100_000, "nested too deep, a network file has eight levels"),
         (f'{{"a": {"9" * 5000}}}', "a number of thousands of digits, at most 64 bits"),
         ("{}", "format: missing, the key is required"),
     ],
@@ -222,9 +223,10 @@ def test_no_file(tmp_path: Path) -> None:
 
 ALLOWED_LAYER = (
     "kind, name, weights, weight_bits, weight_fraction_bits, weight_shift, codebook, "
-    "codebook_bits, bias, dropped_bits, activation, negative_shift, output, accumulator_bits, "
-    "accumulator_overflow"
+    "codebook_bits, bias, activation, negative_shift, output, accumulator_bits, "
+    "accumulator_overflow, dropped_bits"
 )
+KINDS = '"average_pool", "conv1d", "conv2d", "dense", "global_average_pool" or "max_pool"'
 L0, L1 = ("layers", 0), ("layers", 1)
 SCALED = rescale(4, False, 0)
 BOOK = {"weight_bits": 2, "codebook_bits": 4}
@@ -267,7 +269,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (changed("version", to=True), "version: found true, must be 1..2"),
     (changed("version", to=1.0), "version: found 1.0, must be 1..2"),
     (changed("output", to="softmax"), 'output: found "softmax", must be "values" or "argmax"'),
-    (changed(*L0, "kind", to="conv"), 'layers[0].kind: found "conv", must be "dense"'),
+    (changed(*L0, "kind", to="conv"), f'layers[0].kind: found "conv", must be {KINDS}'),
     (
         changed(*L0, "activation", to="gelu"),
         'layers[0].activation: found "gelu", must be "none", "relu", "leaky_relu", "hard_tanh", '
