@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 MAX_WEIGHTS = 100_000
-"""Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
+"""Default limit on the weights of a network; ``max_weights`` moves it."""
 
 AnyLayer = Annotated[
     DenseLayer | Conv1d | Conv2d | MaxPool | AveragePool | GlobalAveragePool,
