@@ -8,6 +8,7 @@ EXTRAS = {
     "matplotlib": "pictures",
     "onnx": "onnx",
     "coloquinte": "place",
+    "h5py": "keras",
     **dict.fromkeys(("torch", "brevitas", "onnxscript", "onnxoptimizer", "sklearn"), "train"),
     **dict.fromkeys(("distributed", "optuna", "pyarrow"), "sweep"),
 }
