@@ -1,4 +1,4 @@
-"""``hwgen import``: a quantized ONNX model becomes a network file."""
+"""``hwgen import``: a quantized model becomes a network file."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +9,8 @@ from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import emit_json, emit_line
 from hwgen.flows.cli.options import json_option, output_option
 from hwgen.flows.network_info import describe_network
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
+from hwgen.frontends.importing import import_file
+from hwgen.frontends.onnx.convert import Imported, ImportOptions, parse_format
 from hwgen.spec.network import MAX_WEIGHTS, save_network
 
 
@@ -58,7 +59,7 @@ def import_(
     max_weights: int,
     as_json: bool,
 ) -> None:
-    """Read MODEL, a QONNX or QDQ ONNX file, as a network that computes the same integers."""
+    """Read MODEL, an ONNX, QKeras or HGQ2 file, as a network that computes the same integers."""
     options = ImportOptions(
         name=name,
         snap_scales=snap_scales,
@@ -67,7 +68,7 @@ def import_(
         output=output_kind,
         max_weights=max_weights,
     )
-    imported = import_model(model, options)
+    imported = import_file(model, options)
     save_network(imported.network, output)
     if as_json:
         emit_json(_result(imported, output))

@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwgen import __version__
 from hwgen.flows.design import make_design
 from hwgen.flows.handoff import librelane
 from hwgen.flows.handoff.result import Handoff, Target
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
+from hwgen.flows.handoff.tinytapeout.folder import SPDX, VECTORS, folder_files
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.constraints import IO_SHARE, constraints_text
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.simulators import Simulator
+from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
@@ -75,7 +78,7 @@ class Package:
 
     ``files`` are texts by their path in the folder, ``verilog`` the path that the design goes to.
     ``utilization`` is in percent, ``die`` width and height in um, ``tiles`` their name if they are
-    Tiny Tapeout's.
+    Tiny Tapeout's; ``head`` stands above the Verilog.
     """
 
     verilog: str
@@ -84,6 +87,7 @@ class Package:
     die: tuple[float, float]
     tiles: str | None = None
     notes: tuple[str, ...] = ()
+    head: str = ""
 
 
 def hand_over(
@@ -165,7 +169,7 @@ def hand_over(
         verilog = draft.verilog.read_text("utf-8")
     result = _handoff(draft, package, checked, output)
     files = {
-        package.verilog: verilog,
+        package.verilog: package.head + verilog,
         "manifest.json": replace(manifest, verilog=str(output / package.verilog)).to_text(),
         **package.files,
         "handoff.json": json.dumps(result.to_json(), indent=2) + "\n",
@@ -247,6 +251,8 @@ def _librelane(draft: Draft) -> Package:
 def _tinytapeout(draft: Draft) -> Package:
     network, manifest, period = draft.network, draft.manifest, draft.period
     tiles = tinytapeout.Tiles.of(draft.area, draft.utilization, draft.foundry)
+    vectors = make_vectors(network, count=VECTORS, seed=0)
+    models = "".join(path.read_text("utf-8") for path in draft.models)
     notes = []
     if period < tinytapeout.SHORTEST_CLOCK:
         notes.append(f"the pads allow {tinytapeout.SHORTEST_CLOCK:.1f} ns (66 MHz) at best")
@@ -256,15 +262,17 @@ def _tinytapeout(draft: Draft) -> Package:
         verilog="src/project.v",
         files={
             "info.yaml": tinytapeout.info_text(network, manifest, draft.author, period, tiles),
-            "docs/info.md": tinytapeout.page_text(network, manifest, draft.verified),
+            "docs/info.md": tinytapeout.page_text(network, manifest, vectors, draft.verified),
             "src/config.json": tinytapeout.config_text(
                 draft.foundry, period, tiles, netlist=draft.netlist
             ),
+            **folder_files(manifest, vectors, models or None),
         },
         utilization=tiles.fill,
         die=tiles.size,
         tiles=tiles.name,
         notes=tuple(notes),
+        head=f"// {SPDX}\n// Made by hwgen {__version__} of network {network.sha256()}.\n",
     )
 
 
@@ -302,7 +310,6 @@ def _verify(draft: Draft, check: Check, progress: Progress) -> "SimulationResult
     """Hold the Verilog that is handed over to the golden model."""
     from hwgen.flows.handoff.tinytapeout.regression import run_tile
     from hwgen.sim.runner import run
-    from hwgen.sim.vectors import make_vectors
 
     progress("making vectors")
     result = (run if draft.to == "librelane" else run_tile)(

@@ -15,6 +15,7 @@ from hwgen.flows.handoff.tinytapeout.tile import tile_design
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import runner
+from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries.processes import foundries
@@ -321,7 +322,8 @@ def test_nameless_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
 def test_packing_in_words() -> None:
     text, manifest = tile_design(tiny(output="values"), Serial(), "tt_um_x")
-    page = tinytapeout.page_text(tiny(output="values"), manifest, True)
+    vectors = make_vectors(tiny(output="values"), count=4, seed=1)
+    page = tinytapeout.page_text(tiny(output="values"), manifest, vectors, True)
     assert "3 features of 4 bits, unsigned, each in a byte of its own; high bits left over" in page
     assert f"2 outputs of {manifest.output.element_bits} bits, signed, each in" in page
     assert "simulated against its integer model" in page

@@ -68,7 +68,8 @@ def test_example_of_the_docs() -> None:
 def test_schema_names_every_key() -> None:
     schema = json.loads(json_schema())
     assert set(schema["properties"]) == set(Network.model_fields)
-    assert set(schema["$defs"]) == {"DenseLayer", "InputFormat", "OutputFormat"}
+    kinds = {"DenseLayer", "Conv1d", "Conv2d", "MaxPool", "AveragePool", "GlobalAveragePool"}
+    assert set(schema["$defs"]) == {*kinds, "InputFormat", "OutputFormat"}
     for part in (schema, *schema["$defs"].values()):
         assert part["additionalProperties"] is False
 
@@ -152,8 +153,8 @@ def test_refusal_of_a_hostile_path_is_one_line(tmp_path: Path) -> None:
         ("5", "top level: found 5, must be an object"),
         ('{"a": 1, "a": 1}', "key 'a' stands twice, every key stands once"),
         ('{"a": {"b\\n": 1, "b\\n": 2}}', "key 'b\\n' stands twice, every key stands once"),
-        ("[" * 100_000, "nested too deep, a network file has four levels"),
-        ('{"a":' * 100_000, "nested too deep, a network file has four levels"),
+        ("[" * 100_000, "nested too deep, a network file has eight levels"),
+        ('{"a":' * 100_000, "nested too deep, a network file has eight levels"),
         (f'{{"a": {"9" * 5000}}}', "a number of thousands of digits, at most 64 bits"),
         ("{}", "format: missing, the key is required"),
     ],

@@ -1,5 +1,6 @@
 """Network files that are damaged, hostile or far too large."""
 
+import copy
 import json
 import os
 import re
@@ -62,10 +63,10 @@ def full() -> dict[str, Any]:
 
 
 def test_a_stray_value_anywhere_is_refused_in_one_line(tmp_path: Path) -> None:
-    refusals = 0
-    for way in places(full()):
+    refusals, whole = 0, full()
+    for way in places(whole):
         for value in STRAY_VALUES:
-            data: Any = [full()]
+            data: Any = [copy.deepcopy(whole)]
             *owners, last = (0, *way)
             owner = data
             for step in owners:
@@ -77,9 +78,10 @@ def test_a_stray_value_anywhere_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_stray_key_anywhere_is_refused_in_one_line(tmp_path: Path) -> None:
-    for way in places(full()):
+    whole = full()
+    for way in places(whole):
         for key in STRAY_KEYS:
-            data = full()
+            data = copy.deepcopy(whole)
             owner: Any = data
             for step in way:
                 owner = owner[step]

@@ -14,9 +14,10 @@ from tests.spec.files import changed, content, refused, refused_content, write
 
 ALLOWED_LAYER = (
     "kind, name, weights, weight_bits, weight_fraction_bits, weight_shift, codebook, "
-    "codebook_bits, bias, dropped_bits, activation, negative_shift, output, accumulator_bits, "
-    "accumulator_overflow"
+    "codebook_bits, bias, activation, negative_shift, output, accumulator_bits, "
+    "accumulator_overflow, dropped_bits"
 )
+KINDS = '"average_pool", "conv1d", "conv2d", "dense", "global_average_pool" or "max_pool"'
 L0, L1 = ("layers", 0), ("layers", 1)
 SCALED = rescale(4, False, 0)
 BOOK = {"weight_bits": 2, "codebook_bits": 4}
@@ -58,7 +59,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (changed("version", to=True), "version: found true, must be 1..2"),
     (changed("version", to=1.0), "version: found 1.0, must be 1..2"),
     (changed("output", to="softmax"), 'output: found "softmax", must be "values" or "argmax"'),
-    (changed(*L0, "kind", to="conv"), 'layers[0].kind: found "conv", must be "dense"'),
+    (changed(*L0, "kind", to="conv"), f'layers[0].kind: found "conv", must be {KINDS}'),
     (
         changed(*L0, "activation", to="gelu"),
         'layers[0].activation: found "gelu", must be "none", "relu", "leaky_relu", "hard_tanh", '

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwgen.flows.handoff.librelane import NETLIST, SOURCE
+from hwgen.flows.handoff.tinytapeout.folder import bytes_of
 from hwgen.flows.handoff.tinytapeout.tile import OUTPUTS, PINS, PREFIX, RESET_CYCLES
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import module_name
+from hwgen.sim.vectors import Vectors
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 from hwgen.support.errors import HwgenError, printable
 from hwgen.synth.libraries.processes import Foundry
 
@@ -164,6 +167,8 @@ of its vector. In the long run a vector takes {interval} clock cycles.
 - Input: {input}.
 - Output: {output}.
 
+A real value becomes a code so: {coding}.
+
 ## How to test
 
 1. Hold `rst_n` low for at least {reset} rising edges of `clk`, with `in_valid` low.
@@ -171,6 +176,16 @@ of its vector. In the long run a vector takes {interval} clock cycles.
    the next after a rising edge of `clk` at which `in_ready` was high.
 3. Raise `out_ready` and read `uo` at each rising edge of `clk` at which `out_valid` is high;
    `out_last` marks the last byte of a result.
+
+An example, in hexadecimal, the first byte first. The bytes of the codes
+{codes} are
+
+```
+{example_in}
+```
+
+and the answer is `{example_out}`, {answer}. `test/` holds more of them, and drives the tile with
+cocotb under the template's own Makefile.
 
 Inputs must change in step with `clk`, such as while it is low; `rst_n` may change at any time. No
 output depends on an input within the clock cycle.
@@ -188,8 +203,10 @@ _MEANING = {
 }
 
 
-def page_text(network: Network, manifest: Manifest, verified: bool) -> str:
-    """``docs/info.md``, a page of the chip's data sheet."""
+def page_text(network: Network, manifest: Manifest, vectors: Vectors, verified: bool) -> str:
+    """``docs/info.md``, a page of the chip's data sheet; its example is the last of ``vectors``."""
+    x, y = vectors.x[-1], vectors.expected[-1]
+    given, taken = bytes_of(manifest.input, x).hex(" "), bytes_of(manifest.output, y).hex(" ")
     rows = [
         f"| `uio[{PINS[name]}]` | {'out' if name in OUTPUTS else 'in'} | `{name}`: {meaning} |"
         for name, meaning in _MEANING.items()
@@ -208,7 +225,35 @@ def page_text(network: Network, manifest: Manifest, verified: bool) -> str:
         input=_packing(manifest.input, "feature", "ignored"),
         output=_packing(manifest.output, result, "0"),
         reset=RESET_CYCLES,
+        coding=_coding(manifest.formats["input"]),
+        codes=_cut(x.tolist()),
+        example_in="\n".join(given[i : i + 95] for i in range(0, len(given), 96)),
+        example_out=taken,
+        answer=_answer(network, y.tolist()),
     )
+
+
+def _coding(source: dict[str, Any]) -> str:
+    """How a real value becomes a code, in words."""
+    zero = f", plus {source['zero_point']}" if source["zero_point"] else ""
+    return (
+        f"divided by {source['step']:.12g}, rounded to the nearest integer (half to even){zero}, "
+        f"kept within {source['minimum']} and {source['maximum']}"
+    )
+
+
+def _answer(network: Network, result: list[int]) -> str:
+    """What the integers of a result mean, in words."""
+    if network.output != "argmax":
+        return f"which is {_cut(result)}"
+    label = network.labels[result[0]] if network.labels else ""
+    named = f" ({_escaped(printable(label, 40))})" if label not in ("", str(result[0])) else ""
+    return f"class {result[0]}{named}"
+
+
+def _cut(values: list[int]) -> str:
+    """``values`` as a list that a line can hold."""
+    return ", ".join(map(str, values[:24])) + (" ..." if len(values) > 24 else "")
 
 
 def _title(network: Network) -> str:
@@ -217,7 +262,8 @@ def _title(network: Network) -> str:
 
 def _description(network: Network, manifest: Manifest) -> str:
     sizes = [network.input.features, *(layer.outputs for layer in network.layers)]
-    bits = "/".join(str(bits) for bits in dict.fromkeys(x.weight_bits for x in network.layers))
+    weighted = [layer for layer in network.layers if isinstance(layer, Weighted)]
+    bits = "/".join(str(bits) for bits in dict.fromkeys(one.weight_bits for one in weighted))
     return (
         f"Neural network {'-'.join(map(str, sizes))} with {bits}-bit weights in hardware, "
         f"{manifest.arch}"

@@ -95,8 +95,12 @@ def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
         The file is unreadable or unsafe, or the model cannot be imported: then every node that is
         in the way is named, with its operator and the reason.
     """
-    path, options = Path(path), options or ImportOptions()
-    graph = expanded(load_model(path))
+    path = Path(path)
+    return import_graph(path, expanded(load_model(path)), options or ImportOptions())
+
+
+def import_graph(path: Path, graph: Graph, options: ImportOptions) -> Imported:
+    """What :func:`import_model` does, of a graph that was read from ``path``."""
     importer = _Importer(path, graph, options)
     state = importer.walk()
     if importer.report.problems or state is None:
@@ -304,7 +308,7 @@ class _Importer:
         content = {
             "format": "hwgen-network",
             "version": 2,
-            "name": self.options.name or _text(self.path.stem),
+            "name": self.options.name or text_name(self.path.stem),
             "input": {
                 "features": len(layers[0]["weights"][0]),
                 "bits": entry.format.bits,
@@ -313,15 +317,11 @@ class _Importer:
                 "scale": entry.real,
                 "zero_point": entry.zero_point,
             },
-            "layers": [{**layer, "name": _text(layer["name"])} for layer in layers],
+            "layers": [{**layer, "name": text_name(layer["name"])} for layer in layers],
             "output": output,
         }
-        try:
-            network = parse_network(content)
-        except HwgenError as error:
-            raise HwgenError(f"{self.path}: {error.where}", error.found, error.allowed) from None
         return Imported(
-            network=network,
+            network=network_of(self.path, content),
             notes=self.report.notes,
             scale=chain.scale,
             offset=chain.offset,
@@ -361,6 +361,14 @@ def _reorder(layer: dict[str, Any], order: Array) -> None:
                 part[key] = [part[key][neuron] for neuron in order]
 
 
-def _text(name: str) -> str:
+def network_of(path: Path, content: dict[str, Any]) -> Network:
+    """The network of a file's ``content``; refusals name ``path``, a model that was imported."""
+    try:
+        return parse_network(content)
+    except HwgenError as error:
+        raise HwgenError(f"{path}: {error.where}", error.found, error.allowed) from None
+
+
+def text_name(name: str) -> str:
     """A name that a network file can hold."""
     return printable(name.encode("utf-8", "replace").decode("utf-8"), 200)

@@ -1,8 +1,8 @@
 """Post-training quantization: a float network and some data become a network file's integers."""
 
-from hwgen.frontends.quantize.floatgraph import load_float_model
 from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel
 from hwgen.frontends.quantize.flow import Accuracy, Result, accuracy, quantize, run
+from hwgen.frontends.quantize.load import load_float_model
 from hwgen.frontends.quantize.settings import Settings, parse_format
 
 __all__ = [

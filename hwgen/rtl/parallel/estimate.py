@@ -13,18 +13,18 @@ from hwgen.rtl.adders.measure import graphs_of
 from hwgen.rtl.parallel.layer import ParallelLayer
 from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer
+from hwgen.spec.network import AnyLayer
 
 PRICES = (38.82, 13.8, 18.64, 53.0)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format, pipeline: int = 0) -> float:
+def estimated_area(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``."""
     found = parts(layers, source, pipeline)
     return sum(price * part for price, part in zip(PRICES, found, strict=True))
 
 
-def parts(layers: Sequence[DenseLayer], source: Format, pipeline: int = 0) -> tuple[int, ...]:
+def parts(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> tuple[int, ...]:
     """Full adders, half adders, bits of accumulators, bits of registers in a pipeline."""
     network = network_of(layers, source)
     figures = [shared for _, shared in graphs_of(network, "low")]
@@ -36,7 +36,7 @@ def parts(layers: Sequence[DenseLayer], source: Format, pipeline: int = 0) -> tu
     )
 
 
-def _moved(layers: Sequence[DenseLayer], source: Format) -> int:
+def _moved(layers: Sequence[AnyLayer], source: Format) -> int:
     moved = 0
     for layer in layers:
         moved += sum(accumulator_widths(layer, source))
@@ -44,7 +44,7 @@ def _moved(layers: Sequence[DenseLayer], source: Format) -> int:
     return moved
 
 
-def _registers(layers: Sequence[DenseLayer], source: Format, pipeline: int) -> int:
+def _registers(layers: Sequence[AnyLayer], source: Format, pipeline: int) -> int:
     """Bits that registers hold, without those of an argmax."""
     network = network_of(layers, source)
     ranges = [(source.minimum, source.maximum)] * network.input.features

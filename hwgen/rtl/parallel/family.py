@@ -8,7 +8,7 @@ from hwgen.rtl.adders.search import EFFORTS
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
@@ -61,7 +61,7 @@ class Parallel(Architecture):
         latency = None if self.pipeline else int(not self.bare)
         return Cycles(latency=latency, interval=1)
 
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """With the registers of a pipeline; of any effort."""
         from hwgen.rtl.parallel.estimate import estimated_area
 

@@ -16,18 +16,18 @@ from hwgen.rtl.serial.schedule import accumulating_cost, loading_cost
 from hwgen.rtl.widths import network_of
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer
+from hwgen.spec.network import AnyLayer
 
 PRICES = (1.337, 56.85, 59.01, 3588.0)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> float:
+def estimated_area(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``, with ``macs`` MACs."""
     found = parts(layers, source, macs)
     return sum(price * part for price, part in zip(PRICES, found, strict=True))
 
 
-def parts(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> tuple[float, ...]:
+def parts(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> tuple[float, ...]:
     """Bits of information in ROM, of storage, of products; one."""
     network = network_of(layers, source)
     neurons = Neurons.of(network)
