@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from hwgen.flows.api.network import load as hwgen_load
 from hwgen.flows.cli.main import hwgen, run
-from hwgen.flows.plan import Limits, Mapped, Plan, Point, candidates, front, plan, write_plan
+from hwgen.flows.plan import Plan, candidates, front, plan, write_plan
+from hwgen.flows.plan_points import Limits, Mapped, Point
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
@@ -54,7 +55,7 @@ def test_front() -> None:
 
 
 def test_candidates_state_their_cycles(tmp_path: Path) -> None:
-    points = candidates(NET)
+    points = candidates(NET, LIBRARY)
     assert {type(one.architecture) for one in points} >= {Parallel, BitSerial, Serial}
     for one in points:
         manifest = generate(NET, one.architecture, tmp_path)
