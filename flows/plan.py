@@ -84,7 +84,7 @@ class Plan:
                 one.interval,
                 one.latency,
                 round(one.estimate),
-                float(f"{one.estimated_pj:.2g}"),
+                _short(one.estimated_pj),
                 one.mapped and round(one.mapped.area),
                 one.path_ns,
                 one.mapped and one.mapped.energy_pj,
@@ -229,6 +229,12 @@ def cells_of(
         )
 
     return run
+
+
+def _short(figure: float) -> float:
+    """Two digits, and no decimals that say nothing."""
+    rounded = float(f"{figure:.2g}")
+    return rounded if rounded < 10 else int(rounded)
 
 
 def write_plan(plan: Plan, output: Path, progress: Progress = silent) -> None:
