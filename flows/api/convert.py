@@ -10,7 +10,8 @@ from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
 from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
-from hwgen.frontends.onnx.convert import ImportOptions, import_model, parse_format
+from hwgen.frontends.onnx.convert import import_model, parse_format
+from hwgen.frontends.onnx.finish import ImportOptions
 from hwgen.spec.network import MAX_WEIGHTS
 from hwgen.support.errors import HwgenError
 

@@ -10,7 +10,8 @@ from hwgen.flows.cli.console import emit_json, emit_line
 from hwgen.flows.cli.options import json_option, output_option
 from hwgen.flows.network_info import describe_network
 from hwgen.frontends.importing import import_file
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, parse_format
+from hwgen.frontends.onnx.convert import parse_format
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec.network import MAX_WEIGHTS, save_network
 
 

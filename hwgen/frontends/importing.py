@@ -4,7 +4,8 @@ from pathlib import Path
 
 from hwgen.frontends.keras import file as keras_file
 from hwgen.frontends.keras.convert import import_keras
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model
+from hwgen.frontends.onnx.convert import import_model
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 
 
 def import_file(path: Path, options: ImportOptions | None = None) -> Imported:
