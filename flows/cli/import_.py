@@ -30,6 +30,11 @@ from hwgen.spec.network import MAX_WEIGHTS, save_network
     help="Take a sigmoid or tanh whose table differs from the function for some sums.",
 )
 @click.option(
+    "--single-rounding",
+    is_flag=True,
+    help="Of TensorFlow Lite: round products once, not twice, which multiplications can do.",
+)
+@click.option(
     "--input-format",
     metavar="u4.4",
     help="Format of an input that the model does not quantize: u or s, bits, fraction bits.",
@@ -55,16 +60,18 @@ def import_(
     name: str | None,
     snap_scales: bool,
     round_tables: bool,
+    single_rounding: bool,
     input_format: str | None,
     output_kind: Literal["model", "argmax", "values"],
     max_weights: int,
     as_json: bool,
 ) -> None:
-    """Read MODEL, an ONNX, QKeras or HGQ2 file, as a network that computes the same integers."""
+    """Read MODEL, of ONNX, TensorFlow Lite, QKeras or HGQ2, as a network of the same integers."""
     options = ImportOptions(
         name=name,
         snap_scales=snap_scales,
         round_tables=round_tables,
+        single_rounding=single_rounding,
         input_format=None if input_format is None else parse_format(input_format),
         output=output_kind,
         max_weights=max_weights,

@@ -8,6 +8,7 @@ EXTRAS = {
     "matplotlib": "pictures",
     "onnx": "onnx",
     "h5py": "keras",
+    "tflite": "tflite",
     **dict.fromkeys(("torch", "brevitas", "onnxscript", "onnxoptimizer", "sklearn"), "train"),
     **dict.fromkeys(("distributed", "optuna", "pyarrow"), "sweep"),
 }

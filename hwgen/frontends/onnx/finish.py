@@ -27,6 +27,8 @@ class ImportOptions:
         Move scales that are no powers of two to the nearest one.
     round_tables
         Take a sigmoid or tanh whose table differs from the function for some sums.
+    single_rounding
+        Of TensorFlow Lite: products are rounded once, as kernels do that are built so.
     input_format
         Format of an input that the model does not quantize.
     output
@@ -38,6 +40,7 @@ class ImportOptions:
     name: str | None = None
     snap_scales: bool = False
     round_tables: bool = False
+    single_rounding: bool = False
     input_format: Format | None = None
     output: Literal["model", "argmax", "values"] = "model"
     max_weights: int = MAX_WEIGHTS
