@@ -7,6 +7,7 @@ from hwgen.support.errors import HwgenError
 EXTRAS = {
     "matplotlib": "pictures",
     "onnx": "onnx",
+    "coloquinte": "place",
     "h5py": "keras",
     "tflite": "tflite",
     **dict.fromkeys(("torch", "brevitas", "onnxscript", "onnxoptimizer", "sklearn"), "train"),
