@@ -93,19 +93,19 @@ class Network(spec.Network):
         rtl = make_design(self, architecture)
         return Design(network=self, architecture=architecture, rtl=rtl)
 
-    def export(self, to: str) -> str:
-        """The same integers elsewhere: a C header, or a numpy script.
+    def export(self, to: str) -> str | bytes:
+        """The same integers elsewhere: a C header, a numpy script, or an ONNX model.
 
         Parameters
         ----------
         to
             ``"c"``: one C99 header, without heap and floats, with a self-test. ``"numpy"``: a
-            script that a person can read.
+            script that a person can read. ``"onnx"``: a QONNX model, which onnxruntime runs, too.
 
         Returns
         -------
-        str
-            The text of the file.
+        str or bytes
+            The content of the file.
 
         Raises
         ------
