@@ -2,8 +2,8 @@
 
 from hwgen.rtl.requantize import requantizers
 from hwgen.spec.arithmetic import Interval
-from hwgen.spec.dense import MAX_WEIGHT_SHIFT
 from hwgen.spec.network import Network, parse_network
+from hwgen.spec.weighted import MAX_WEIGHT_SHIFT
 
 
 def simplify(network: Network) -> Network:
