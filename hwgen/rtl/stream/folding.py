@@ -1,7 +1,5 @@
 """Pooling whose windows share no position: what is known of a window, not what it has seen."""
 
-from collections.abc import Callable
-
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -26,6 +24,8 @@ class Folding(wiring.Component):
         The window, and how many stand side by side.
     requantizers
         Of the sum of each channel; None: the maximum is meant.
+    lefts
+        Left shift of each channel's sum.
 
     Members
     -------
@@ -48,8 +48,10 @@ class Folding(wiring.Component):
         window: Window,
         windows: int,
         requantizers: list[Requantizer] | None,
+        lefts: list[int],
     ):
         self._inputs, self._window, self._windows = ranges, window, windows
+        self._lefts = lefts
         self._requantizers = requantizers
         self.ranges = ranges if requantizers is None else [one.interval for one in requantizers]
         members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
@@ -106,6 +108,7 @@ class Folding(wiring.Component):
         if self._requantizers is None:
             return total
         requantizer = self._requantizers[channel]
+        total = total.shift_left(self._lefts[channel])
         return requantizer.build(m, f"y{channel}", total + requantizer.offset)
 
     def _folded(
@@ -137,12 +140,3 @@ class Folding(wiring.Component):
         if self._requantizers is not None:
             return a + b
         return Mux(b > a, b, a)
-
-
-def maximum(values: list[Value]) -> Value:
-    """The largest of ``values``, of one shape."""
-    pick: Callable[[Value, Value], Value] = lambda a, b: Mux(b > a, b, a)
-    while len(values) > 1:
-        pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
-        values = [pick(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    return values[0]
