@@ -269,7 +269,7 @@ def candidates(network: Network, scale: float = 1.0) -> list[Point]:
     layers, source = simplify(network).layers, network.input.format
     points = []
     for family in families().values():
-        for one in family.choices(network):
+        for one in family.choices(network) if family.takes(network) else ():
             cycles = one.cycles(network)
             points.append(
                 Point(
@@ -279,6 +279,9 @@ def candidates(network: Network, scale: float = 1.0) -> list[Point]:
                     estimate=scale * one.estimated_area(layers, source),
                 )
             )
+    if not points:
+        kinds = ", ".join(sorted({layer.kind for layer in network.layers}))
+        raise HwgenError("layers", f"kinds {kinds}", "no architecture has all of these")
     return sorted(points, key=lambda one: (one.interval, one.estimate))
 
 

@@ -74,6 +74,20 @@ class Convolution(Weighted, _Slides):
             weights = weights.astype(object)
         return weights << self.weight_shift
 
+    def reads(self, index: int) -> dict[int, int]:
+        """The values in its window, with their weights and shifts."""
+        output, places = index // math.prod(self.positions), math.prod(self.image)
+        channels = self.kernels.shape[1]
+        first = output // (self.output_channels // self.groups) * channels
+        rows = self.kernels[output].reshape(channels, -1).tolist()
+        seen = self.seen(index).tolist()
+        return {
+            (first + channel) * places + place: weight
+            for channel, weights in enumerate(rows)
+            for place, weight in zip(seen, weights, strict=True)
+            if place >= 0
+        }
+
     def output_formats(self) -> list[Format] | None:
         """The format of each output."""
         if self.output is None:
@@ -161,19 +175,10 @@ class Convolution(Weighted, _Slides):
 
         The biases that go with them are :attr:`output_biases`.
         """
-        seen = self.window.seen(self.image)
-        places = math.prod(self.image)
-        channels, own = self.input_shape[0] // self.groups, self.output_channels // self.groups
-        kernels = self.kernels.reshape(self.output_channels, channels, -1)
-        weights = np.zeros((self.output_channels, len(seen), self.input_shape[0], places), object)
-        for window, values in enumerate(seen):
-            there = np.flatnonzero(values >= 0)
-            for output in range(self.output_channels):
-                first = output // own * channels
-                weights[output, window, first : first + channels, values[there]] = kernels[output][
-                    :, there
-                ].T
-        matrix = weights.reshape(self.outputs, self.inputs)
+        matrix = np.zeros((self.outputs, self.inputs), object)
+        for index in range(self.outputs):
+            own = self.reads(index)
+            matrix[index, list(own)] = list(own.values())
         if alignment is not None and any(alignment):
             matrix = matrix << np.array(alignment, object)
         if max(map(abs, matrix.ravel().tolist())) < 1 << 62:
@@ -224,11 +229,8 @@ class Conv1d(Convolution, _Slides1d):
     def window(self) -> Window:
         """The window, of height 1."""
         before, behind = self.padding
-        return Window(
-            kernel=(1, *self.kernel),
-            stride=(1, self.stride),
-            padding=(0, before, 0, behind),
-        )
+        wide = self.kernel[0]
+        return Window(kernel=(1, wide), stride=(1, self.stride), padding=(0, before, 0, behind))
 
 
 class Conv2d(Convolution, _Slides2d):

@@ -60,6 +60,10 @@ class DenseLayer(Weighted):
         """Fraction bits of every neuron's accumulator."""
         return self.channel_fractions(input_fraction)
 
+    def reads(self, index: int) -> dict[int, int]:
+        """Every input, with its weight."""
+        return dict(enumerate(self.weight_values[index].tolist()))
+
     def rescales(self, input_fraction: int) -> list[Rescale]:
         """One for each neuron."""
         return rescales_of(

@@ -182,6 +182,10 @@ class Layer(Model):
             :attr:`Source.alignment`; None where all are 0.
         """
 
+    @abstractmethod
+    def reads(self, index: int) -> dict[int, int]:
+        """Inputs that output ``index`` depends on, with their weights; 1 where there are none."""
+
     @property
     @abstractmethod
     def wrap_bits(self) -> int | None:

@@ -170,6 +170,15 @@ class Windowed(Layer):
 
     # Values
 
+    def seen(self, index: int) -> Integers:
+        """Places on the map, row by row, that output ``index`` sees; -1 for padding."""
+        places: Integers = self._seen[index % math.prod(self.positions)]
+        return places
+
+    @cached_property
+    def _seen(self) -> Integers:
+        return self.window.seen(self.image)
+
     def spread(self, channels: Sequence[T]) -> list[T]:
         """For each output, what there is for each output channel."""
         count = math.prod(self.positions)

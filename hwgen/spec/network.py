@@ -30,6 +30,7 @@ from hwgen.support.messages import refusal
 
 __all__ = [
     "MAX_WEIGHTS",
+    "AnyLayer",
     "DenseLayer",
     "InputFormat",
     "Network",
@@ -109,6 +110,20 @@ class Network(Model):
             raise HwgenError(f"layers[{index - 1}].output", "null", "an output format is needed")
         said_by = f"the outputs of layers[{index - 1}]"
         return Source(count=len(found), own=found, said_by=said_by, shape=before.output_shape)
+
+    def dense(self, index: int) -> DenseLayer:
+        """Layer ``index``, which must be dense.
+
+        Raises
+        ------
+        HwgenError
+            It is of another kind.
+        """
+        layer = self.layers[index]
+        if not isinstance(layer, DenseLayer):
+            where = f"layers[{index}].kind"
+            raise HwgenError(where, f"found {layer.kind!r}", "dense layers alone are taken here")
+        return layer
 
     def input_format(self, index: int) -> Format:
         """Number format of the values that layer ``index`` reads, brought to one fraction."""

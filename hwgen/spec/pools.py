@@ -43,6 +43,11 @@ class Pool(Windowed):
         """There are none."""
         return 0
 
+    def reads(self, index: int) -> dict[int, int]:
+        """The values in its window."""
+        first = index // math.prod(self.positions) * math.prod(self.image)
+        return {first + int(place): 1 for place in self.seen(index) if place >= 0}
+
     @property
     def wrap_bits(self) -> int | None:
         """Nothing wraps."""
@@ -206,7 +211,7 @@ class Averaged(Pool):
 
     def terms(self, alignment: Sequence[int] | None = None) -> Terms:
         """The sums as one matrix product."""
-        seen, places = self.window.seen(self.image), math.prod(self.image)
+        seen, places = self._seen, math.prod(self.image)
         one = np.zeros((len(seen), places), np.int64)
         one[np.arange(len(seen))[:, None], seen] = 1
         matrix = np.kron(np.eye(self.output_channels, dtype=np.int64), one)

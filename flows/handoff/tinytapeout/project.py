@@ -12,6 +12,7 @@ from hwgen.rtl.interface import Layout
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import module_name
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 from hwgen.support.errors import HwgenError, printable
 
 Sizes = dict[str, tuple[float, float]]
@@ -249,7 +250,8 @@ def _title(network: Network) -> str:
 
 def _description(network: Network, manifest: Manifest) -> str:
     sizes = [network.input.features, *(layer.outputs for layer in network.layers)]
-    bits = "/".join(str(bits) for bits in dict.fromkeys(x.weight_bits for x in network.layers))
+    weighted = [layer for layer in network.layers if isinstance(layer, Weighted)]
+    bits = "/".join(str(bits) for bits in dict.fromkeys(one.weight_bits for one in weighted))
     return (
         f"Neural network {'-'.join(map(str, sizes))} with {bits}-bit weights in hardware, "
         f"{manifest.arch}"

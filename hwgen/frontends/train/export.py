@@ -134,7 +134,7 @@ def check(network: Network, model: nn.Module, x: Floats) -> int:
 
 
 def _integers(model: nn.Module, x: Floats, network: Network) -> Integers:
-    last = network.layers[-1]
+    last = network.dense(len(network.layers) - 1)
     fraction = last.weight_fraction_bits
     scale = max(fraction) if isinstance(fraction, list | tuple) else fraction
     scale += network.input_format(len(network.layers) - 1).fraction_bits

@@ -59,10 +59,10 @@ def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
     source = network.input.format
     ranges: list[Interval] = [(source.minimum, source.maximum)] * network.input.features
     found = []
-    for index, layer in enumerate(network.layers):
+    for index in range(len(network.layers)):
         neurons = [neuron.interval for neuron in requantizers(network, index, ranges)]
         live = [j for j, (low, high) in enumerate(neurons) if low != high]
-        terms = layer.terms(network.source(index).alignment)
+        terms = network.dense(index).terms(network.source(index).alignment)
         highs = [
             max(1, unsigned_high((ranges[i][0] >> dropped, ranges[i][1] >> dropped)))
             for i, dropped in zip(terms.index, terms.dropped, strict=True)

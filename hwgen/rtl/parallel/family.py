@@ -9,7 +9,7 @@ from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.parallel.estimate import estimated_area
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
@@ -62,6 +62,6 @@ class Parallel(Architecture):
         latency = None if self.pipeline else int(not self.bare)
         return Cycles(latency=latency, interval=1)
 
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """Without registers of a pipeline and without a handshake."""
         return estimated_area(layers, source)

@@ -42,7 +42,7 @@ class ParallelLayer(wiring.Component):
     def __init__(
         self, network: Network, index: int, ranges: list[Interval], pipeline: int, effort: str
     ):
-        self._layer = network.layers[index]
+        self._layer = network.dense(index)
         self._inputs = ranges
         self._pipeline, self._effort = pipeline, effort
         self._terms = self._layer.terms(network.source(index).alignment)

@@ -9,26 +9,26 @@ stored (docs/architectures.md).
 
 from collections.abc import Sequence
 
-from hwgen.rtl.widths import accumulator_widths, handed_on
+from hwgen.rtl.widths import accumulator_widths, dense, handed_on
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer
+from hwgen.spec.network import AnyLayer
 
 PRICES = (0.974, 65.4, 40.6, 806.0)
 FURTHER = (33.0, 62.0)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> float:
+def estimated_area(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``, with ``macs`` MACs."""
     found = parts(layers, source)
     one = sum(price * part for price, part in zip(PRICES, found, strict=True))
     return one + (macs - 1) * (FURTHER[0] * found[2] + FURTHER[1] * _widest(layers, source))
 
 
-def parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
+def parts(layers: Sequence[AnyLayer], source: Format) -> tuple[float, ...]:
     """Bits of ROM, bits of storage, bit products of the multiplier, one."""
     rom = multiplier = 0.0
     memories, widths = [], []
-    for layer in layers:
+    for layer in dense(layers):
         widths.append(accumulator_widths(layer, source))
         rom += layer.codes.size * layer.weight_bits + layer.outputs * max(widths[-1])
         multiplier = max(multiplier, layer.weight_value_bits * source.bits)
@@ -37,7 +37,7 @@ def parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
     return rom, _storage(memories, widths), multiplier, 1.0
 
 
-def _widest(layers: Sequence[DenseLayer], source: Format) -> int:
+def _widest(layers: Sequence[AnyLayer], source: Format) -> int:
     """Bits of the widest accumulator."""
     widths = []
     for layer in layers:
