@@ -215,5 +215,6 @@ def _masked(factor: Value, mask: Value | None) -> Value:
     """``factor`` without the bits that are dropped; ``mask`` has those: it is 0 where none are."""
     if mask is None:
         return factor
-    kept = factor & ~mask[: len(factor)]
+    dropped = Cat(mask, Const(0, max(0, len(factor) - len(mask))))[: len(factor)]
+    kept = factor.as_unsigned() & ~dropped
     return kept.as_signed() if factor.shape().signed else kept

@@ -33,6 +33,9 @@ class Stream(Architecture):
     name: ClassVar[str] = "stream"
     summary: ClassVar[str] = "a position of a map per clock, line buffers, hard-wired windows"
     sequenced: ClassVar[bool] = True
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"dense", "conv1d", "conv2d", "max_pool", "average_pool", "global_average_pool"}
+    )
 
     registers: bool = knob(False, "a register behind each layer: shorter paths.")
     effort: str = knob(

@@ -159,7 +159,8 @@ def _table(beats: Beats, values: list[bool]) -> dict[int, bool]:
 def _folding(
     window: Window, positions: tuple[int, int], image: tuple[int, int], reads: Beats
 ) -> dict[str, Table]:
-    (high, wide), (down, right) = window.kernel, window.stride
+    high, wide = window.kernel
+    down, right = map(max, window.kernel, window.stride)  # a lone window may say less
     lone = positions[1] == 1
     always: dict[str, dict[int, bool]] = {
         "fold": dict.fromkeys(range(reads.frame), False),
@@ -167,9 +168,7 @@ def _folding(
     }
     tables: dict[str, dict[int, bool]] = {"first": {}, "top": {}, **always}
     for position, clock in enumerate(reads.clocks):
-        (y, row), (x, column) = (
-            divmod(place, step) for place, step in zip(divmod(position, image[1]), (down, right), strict=True)
-        )
+        (y, row), (x, column) = map(divmod, divmod(position, image[1]), (down, right))
         if row >= high or column >= wide or y >= positions[0] or x >= positions[1]:
             continue
         at = clock % reads.frame
