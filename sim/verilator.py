@@ -23,16 +23,6 @@ from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import clean_environment, run_group
 
-LINT_WAIVERS = {
-    "DECLFILENAME: ": "one file holds every module of a design",
-    "PROCASSINIT: ": "every register has its reset value as its initial value too",
-    "UNSIGNED: .*: Comparison is constant": "an output that is always 0 takes part in an argmax",
-    "UNUSEDSIGNAL: ": "padding of tdata, and wires that the Verilog writer leaves behind",
-    "WIDTHEXPAND: ": "the Verilog writer leaves extending of operands to the language",
-    "WIDTHTRUNC: .*: Logical operator LOGNOT ": "a counter is compared with 0 by negating it",
-}
-"""Patterns of lint warnings that are waived for generated Verilog, each with its reason."""
-
 _LARGE = 200_000
 """Bytes of Verilog from which a design is compiled unoptimized: it computes much in few cycles."""
 
@@ -162,7 +152,7 @@ def build(
 
 
 def lint(verilog: Path, top: str) -> list[str]:
-    """What ``--lint-only -Wall`` says of ``verilog`` beyond :data:`LINT_WAIVERS`; empty if clean.
+    """What ``--lint-only -Wall`` says of ``verilog``; empty if clean.
 
     Raises
     ------
@@ -180,8 +170,7 @@ def lint(verilog: Path, top: str) -> list[str]:
     said = re.findall(r"^%(?!Error: Exiting).*", run.stderr, re.MULTILINE)
     if run.returncode and not said:
         return [f"verilator exited with {run.returncode}"]
-    waived = re.compile("%Warning-(" + "|".join(LINT_WAIVERS) + ")")
-    return [line for line in said if not waived.match(line)]
+    return said
 
 
 def _link(link: Path, target: Path | None) -> Path | None:

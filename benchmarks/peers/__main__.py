@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.netlist_sim import simulate
 from benchmarks.peers.networks import networks
 from hwgen.flows.cli.console import emit_table
 from hwgen.rtl.generate import generate
@@ -34,7 +35,6 @@ from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.report import measure_netlist
-from tests.netlist_sim import simulate
 
 PEERS = ("da4ml", "alkaid")
 Format = tuple[bool, int, int]

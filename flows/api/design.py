@@ -7,7 +7,8 @@ from secrets import randbelow
 
 from hwgen.flows.api.samples import Samples, samples_of
 from hwgen.flows.api.text import DesignText
-from hwgen.flows.handoff.flow import Check, Handoff, Target, hand_over
+from hwgen.flows.handoff.flow import Check, hand_over
+from hwgen.flows.handoff.result import Handoff, Target
 from hwgen.flows.power import Conditions, PowerReport, estimate_power
 from hwgen.flows.proof import ProofReport, prove_design
 from hwgen.flows.synthesis import DesignReport, SynthesisOptions, synthesize_design

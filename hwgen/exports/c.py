@@ -152,7 +152,7 @@ def _rescale(one: Rescale, name: str) -> Iterator[str]:
     """``static int64_t NAME(int64_t acc)``."""
     formula = _Formula("acc")
     one.activation.describe(formula, one)
-    if one.thresholds is not None:
+    if one.thresholds:
         yield from array("int64_t", f"{name}_thresholds", one.thresholds)
     if one.table is not None:
         yield from array("int64_t", f"{name}_table", one.table.entries)
@@ -160,9 +160,12 @@ def _rescale(one: Rescale, name: str) -> Iterator[str]:
     if one.thresholds is not None and one.target is not None:
         yield from (f"  {line}" for line in formula.lines)
         yield f"  int64_t y = {literal(one.target.minimum)};"
-        yield "  uint32_t i;"
-        yield f"  for (i = 0; i < {len(one.thresholds)}u; i++)"
-        yield f"    y += {formula.value} >= {name}_thresholds[i];"
+        if one.thresholds:
+            yield "  uint32_t i;"
+            yield f"  for (i = 0; i < {len(one.thresholds)}u; i++)"
+            yield f"    y += {formula.value} >= {name}_thresholds[i];"
+        else:  # no step is ever reached
+            yield f"  (void){formula.value};"
         yield "  return y;"
     else:
         _round(formula, one)

@@ -67,5 +67,5 @@ def _too_many(weights: int, max_weights: int) -> tuple[str, str]:
     return (
         f"{weights:,} weights, about {least:,.0f} mm2 in a ROM or {most:,.0f} mm2 hard-wired "
         "in a 130 nm process",
-        f"at most {max_weights:,} are taken (--max-weights)",
+        f"at most {max_weights:,} are taken (max_weights)",
     )

@@ -67,9 +67,12 @@ class Window:
         """``maps`` [..., height, width] with the padding, which holds ``value``."""
         if not any(self.padding):
             return maps
-        top, left, bottom, right = self.padding
-        around = [(0, 0)] * (maps.ndim - 2) + [(top, bottom), (left, right)]
-        return np.pad(maps, around, constant_values=value)
+        high, wide = maps.shape[-2:]
+        rows, columns = self.padded((high, wide))
+        padded = np.full((*maps.shape[:-2], rows, columns), value, maps.dtype)
+        top, left = self.padding[:2]
+        padded[..., top : top + high, left : left + wide] = maps
+        return padded
 
     def views(self, padded: Integers) -> Iterator[tuple[int, int, Integers]]:
         """Row and column in the window, and what all windows see there [..., rows, columns]."""

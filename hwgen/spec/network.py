@@ -7,7 +7,7 @@ built in Python, and is validated just the same.
 import hashlib
 import json
 import math
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 MAX_WEIGHTS = 100_000
-"""Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
+"""Default limit on the weights of a network; ``max_weights`` moves it."""
 
 AnyLayer = Annotated[
     DenseLayer | Conv1d | Conv2d | MaxPool | AveragePool | GlobalAveragePool,
@@ -188,11 +188,16 @@ class Network(Model):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache
+def _schema() -> dict[str, Any]:
+    return Network.model_json_schema()
+
+
 def json_schema() -> str:
     """The JSON Schema of the network file, as published in docs/network.schema.json."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Network.model_json_schema(),
+        **_schema(),
     }
     return json.dumps(schema, indent=2) + "\n"
 
@@ -210,7 +215,7 @@ def load_network(path: Path, max_weights: int = MAX_WEIGHTS) -> Network:
         check_size(content, max_weights)
         return Network.model_validate(content)
     except ValidationError as error:
-        raise refusal(error, Network.model_json_schema(), f"{path}: ") from None
+        raise refusal(error, _schema(), f"{path}: ") from None
     except HwgenError as error:
         raise HwgenError(f"{path}: {error.where}", error.found, error.allowed) from None
 
@@ -225,7 +230,7 @@ def parse_network(content: dict[str, Any]) -> Network:
     try:
         return Network.model_validate(content)
     except ValidationError as error:
-        raise refusal(error, Network.model_json_schema()) from None
+        raise refusal(error, _schema()) from None
 
 
 def _check_shape(given: InputFormat) -> None:

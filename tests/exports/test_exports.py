@@ -14,6 +14,7 @@ from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network, load_network
 from hwgen.support.errors import HwgenError
+from tests.convnets import random_network
 from tests.networks import dense, network, networks, rescale
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -129,3 +130,26 @@ def test_unknown() -> None:
     net = network([dense([[1]])])
     with pytest.raises(HwgenError, match=r"^to: found 'rust', one of c, numpy$"):
         export(net, "rust")
+
+
+def _windowed(seed: int) -> Network:
+    """A random network with maps that both exports take."""
+    rng = np.random.default_rng(seed)
+    while True:
+        net = random_network(rng)
+        if max(net.widest) <= _BITS and len(net.layers) > 1:
+            return net
+
+
+def test_numpy_on_maps() -> None:
+    for seed in range(40):
+        net = _windowed(seed)
+        x = codes(net, 20)
+        assert np.array_equal(by_numpy(net, x), expected(net, x))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_c_on_maps(seed: int, tmp_path: Path) -> None:
+    net = _windowed(100 + seed)
+    x = codes(net, 200)
+    assert np.array_equal(by_c(net, x, tmp_path), expected(net, x))

@@ -115,7 +115,7 @@ def parse_format(text: str) -> Format:
     match = _INPUT_FORMAT.fullmatch(text)
     if match is None or not (1 <= int(match[2]) <= 16 or int(match[2]) == 32):
         raise HwgenError(
-            "--input-format", f"found {text!r}", "u or s, bits 1..16 or 32, a dot, fraction bits"
+            "input_format", f"found {text!r}", "u or s, bits 1..16 or 32, a dot, fraction bits"
         )
     return Format(bits=int(match[2]), signed=match[1] == "s", fraction_bits=int(match[3]))
 
@@ -223,7 +223,7 @@ class _Importer:
         if given is None:
             return state
         if state.type != "FLOAT":
-            raise HwgenError("--input-format", "given", f"the model's input is {state.type}")
+            raise HwgenError("input_format", "given", f"the model's input is {state.type}")
         return _quantized_input(state, given)
 
     def _supported(self, node: Node, computed: bool) -> bool:
@@ -241,7 +241,7 @@ class _Importer:
             sizes = [self._constants[name].value.size for name in node.inputs if name]
             self._elements -= max(sizes, default=0)
             if self._elements < 0:
-                raise Refused("too many constants to compute (--max-weights)")
+                raise Refused("too many constants to compute (max_weights)")
             result = fold(node, self._constants, self._quantizers)
         except Refused as refused:
             self.report.problem(node, str(refused))
@@ -299,7 +299,7 @@ class _Importer:
         _reorder(layers[-1], end.order.ravel())
         weights = sum(len(layer["weights"]) * len(layer["weights"][0]) for layer in layers)
         if weights > self.options.max_weights:
-            limit = f"at most {self.options.max_weights:,} are taken (--max-weights)"
+            limit = f"at most {self.options.max_weights:,} are taken (max_weights)"
             raise HwgenError(str(self.path), f"{weights:,} weights", limit)
         content = {
             "format": "hwgen-network",
@@ -341,7 +341,7 @@ class _Importer:
 
 def _quantized_input(state: Real, given: Format) -> Codes:
     """The input as the user says that it is quantized."""
-    node = Node(op="--input-format", domain="", name=str(given), inputs=(), outputs=())
+    node = Node(op="input_format", domain="", name=str(given), inputs=(), outputs=())
     return Codes(
         order=state.order,
         source=state,
