@@ -97,7 +97,8 @@ class Block(nn.Module):
         said, top = self.said, (1 << self.said.bits) - 1
         _, fraction = codes_of(self.weight, said.weight_bits)
         norm = self.norm
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         spread = torch.sqrt(norm.running_var + norm.eps)
         found = []
         for channel in range(said.channels):
@@ -243,15 +244,14 @@ def train(
     torch.manual_seed(seed)
     data, target = torch.tensor(x, dtype=torch.float32), torch.tensor(y)
     optimizer = torch.optim.AdamW(stack.parameters(), lr=4e-3, weight_decay=1e-4)
-    size = 64
+    size = 128
+    moved = _moves(data, stack.shape) if shift else data[None]
     steps = epochs * -(-len(data) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=steps)
     stack.train()
     for _ in range(epochs):
         for own in torch.randperm(len(data)).split(size):
-            batch = data[own]
-            if shift:
-                batch = _shifted(batch.reshape(-1, *stack.shape)).flatten(1)
+            batch = moved[torch.randint(len(moved), (len(own),)), own]
             loss = functional.cross_entropy(stack(batch), target[own], label_smoothing=0.05)
             if decay:
                 loss = loss + decay * sum(b.weight.abs().mean() for b in stack.blocks)
@@ -262,14 +262,14 @@ def train(
     stack.eval()
 
 
-def _shifted(images: torch.Tensor) -> torch.Tensor:
-    """Each image moved by at most a pixel; a third of them in each direction stay."""
-    moved = functional.pad(images, (1, 1, 1, 1))
-    places = torch.randint(0, 3, (len(images), 2))
-    high, wide = images.shape[-2:]
-    return torch.stack(
-        [image[:, a : a + high, b : b + wide] for image, (a, b) in zip(moved, places, strict=True)]
-    )
+def _moves(data: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Images moved by a pixel or not, in each direction [9, samples, features]."""
+    images = functional.pad(data.reshape(-1, *shape), (1, 1, 1, 1))
+    high, wide = shape[-2:]
+    moved = [
+        images[:, :, a : a + high, b : b + wide].flatten(1) for a in range(3) for b in range(3)
+    ]
+    return torch.stack(moved)
 
 
 def accuracy(stack: Stack, x: Any, y: Any) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -76,10 +76,9 @@ class Accumulating(wiring.Component):
     @property
     def bits(self) -> int:
         """Bits that are stored: accumulators, and channels that wait."""
-        return sum(self._width(j) for j in self._live) + sum(
-            (self._steps - 1) * shape_of(*self._lane_range(lane)).width
-            for lane in range(self._lanes)
-        )
+        sums = sum(self._width(j) for j in self._live)
+        lanes = [shape_of(*self._lane_range(lane)).width for lane in range(self._lanes)]
+        return sums + (self._steps - 1) * sum(map(int, lanes))
 
     @property
     def _live(self) -> list[int]:
@@ -149,40 +148,19 @@ class Accumulating(wiring.Component):
 
         None where it is always 0. A lane without a channel reads 0.
         """
-        positions = len(self._codes) // self._steps
         ends = [int(value) for row in content for value in row]
         width = signed_width(min(ends), max(ends))
-        rows: list[list[int]] = []
-        places: dict[tuple[int, int], int] = {}
-        for j in self._live:
-            for lane in range(self._lanes):
-                row = []
-                for place in range(len(self._codes)):
-                    position, step = divmod(place, self._steps)
-                    channel = self._channel(lane, step)
-                    row.append(
-                        0 if channel is None else int(content[j][channel * positions + position])
-                    )
-                if any(row):
-                    places[j, lane] = len(rows)
-                    rows.append(row)
-        bits = distinguishing(self._codes, len(self.count))
-        entries = [0] * (1 << len(bits))
-        mask = (1 << width) - 1
-        for place, code in enumerate(self._codes):
-            word = sum((row[place] & mask) << (i * width) for i, row in enumerate(rows))
-            entries[sum((code >> bit & 1) << i for i, bit in enumerate(bits))] = word
-        if not rows:
-            return [[None] * self._lanes for _ in self.ranges]
-        word: Value
-        if len(bits):
-            index = Cat(self.count[bit] for bit in bits)
-            found = lookup(m, name, index, entries, unsigned(width * len(rows)))
-        else:
-            found = Const(entries[0], width * len(rows))
+        rows = {
+            (j, lane): row
+            for j in self._live
+            for lane in range(self._lanes)
+            if any(row := self._row(content[j], lane))
+        }
+        found = self._rom(m, name, list(rows.values()), width)
+        places = {place: i * width for i, place in enumerate(rows)}
         return [
             [
-                found[places[j, lane] * width : (places[j, lane] + 1) * width].as_signed()
+                found[places[j, lane] : places[j, lane] + width].as_signed()
                 if (j, lane) in places
                 else None
                 for lane in range(self._lanes)
@@ -190,11 +168,33 @@ class Accumulating(wiring.Component):
             for j in range(len(self.ranges))
         ]
 
+    def _row(self, content: Sequence[int], lane: int) -> list[int]:
+        """What a lane of a neuron reads of ``content`` [inputs], step by step."""
+        positions, row = len(self._codes) // self._steps, []
+        for place in range(len(self._codes)):
+            position, step = divmod(place, self._steps)
+            channel = self._channel(lane, step)
+            row.append(0 if channel is None else int(content[channel * positions + position]))
+        return row
+
+    def _rom(self, m: Module, name: str, rows: list[list[int]], width: int) -> Value:
+        """A value of each of ``rows``, of ``width`` bits, side by side, by the frame's counter."""
+        bits = distinguishing(self._codes, len(self.count))
+        entries, mask = [0] * (1 << len(bits)), (1 << width) - 1
+        for place, code in enumerate(self._codes):
+            word = sum((row[place] & mask) << (i * width) for i, row in enumerate(rows))
+            entries[sum((code >> bit & 1) << i for i, bit in enumerate(bits))] = word
+        if not bits or not rows:
+            return Const(entries[0], width * len(rows))
+        index = Cat(self.count[bit] for bit in bits)
+        return lookup(m, name, index, entries, unsigned(width * len(rows)))
+
     def _width(self, j: int) -> int:
         """Bits of an accumulator."""
         requantizer = self._sums.requantizers[j]
         low, high = (end + requantizer.offset for end in requantizer.accumulator)
-        return shape_of(low, high).width if self._sums.wrap_bits is None else self._sums.wrap_bits
+        width = int(shape_of(low, high).width)
+        return width if self._sums.wrap_bits is None else self._sums.wrap_bits
 
     def _neuron(self, m: Module, j: int, products: list[Value]) -> Value:
         """An accumulator, and its output."""

@@ -4,8 +4,8 @@ A frame is the beats of an input. All that a design does happens in clocks of a 
 its first beat while nothing waits; what goes on past its end happens while the next one enters.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hwgen.spec.maps import Window
 from hwgen.support.errors import HwgenError
@@ -69,7 +69,7 @@ def windows(reads: Beats, window: Window, image: tuple[int, int], where: str) ->
         More windows than beats: about ``where``.
     """
     found = corners(window, image)
-    rising = all(a < b for a, b in zip(found, found[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(found))
     if not rising or found[-1] - found[0] >= len(reads):
         rows, columns = window.positions(image)
         raise HwgenError(
@@ -78,17 +78,3 @@ def windows(reads: Beats, window: Window, image: tuple[int, int], where: str) ->
             "a beat is needed for each of them: less padding or larger strides",
         )
     return Beats(frame=reads.frame, clocks=tuple(reads.clock(corner) for corner in found))
-
-
-def tiles(reads: Beats, window: Window, image: tuple[int, int]) -> Beats:
-    """When windows that share no position, and have no padding, have seen their last one."""
-    return Beats(
-        frame=reads.frame, clocks=tuple(reads.clock(corner) for corner in corners(window, image))
-    )
-
-
-def cared(beats: Beats, values: Sequence[bool]) -> dict[int, bool]:
-    """A value for each position, by the clock of the frame."""
-    return {
-        clock % beats.frame: value for clock, value in zip(beats.clocks, values, strict=True)
-    }

@@ -150,7 +150,7 @@ class Control(wiring.Component):
         def any_of(name: str, clocks: tuple[int, ...]) -> Value:
             found: Value = Const(0, 1)
             for age, own in enumerate(real):
-                table = {n: False for n in range(frame)}
+                table = dict.fromkeys(range(frame), False)
                 table |= {clock % frame: True for clock in clocks if clock // frame == age}
                 if True in table.values():
                     found = found | self._decoded(m, f"{name}{age}", table) & own

@@ -11,8 +11,9 @@ from hwgen.rtl.knobs import knob
 from hwgen.rtl.stream.estimate import estimated_area
 from hwgen.rtl.stream.schedule import Schedule
 from hwgen.spec.formats import Format
-from hwgen.spec.layer import Layer
-from hwgen.spec.network import Network
+from hwgen.spec.maps import Windowed
+from hwgen.spec.network import AnyLayer, Network
+from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
@@ -77,7 +78,13 @@ class Stream(Architecture):
 
     @classmethod
     def choices(cls, network: Network) -> Sequence[Architecture]:
-        """Without registers between layers, where a map comes in."""
+        """Without registers between layers, where a layer slides over the map that comes in."""
+        if not isinstance(network.layers[0], Windowed):
+            return []
+        try:
+            Schedule.of(network, False)
+        except HwgenError:
+            return []
         return [cls()]
 
     def cycles(self, network: Network) -> Cycles:
@@ -85,6 +92,6 @@ class Stream(Architecture):
         schedule = Schedule.of(network, self.registers)
         return Cycles(latency=schedule.latency, interval=schedule.frame)
 
-    def estimated_area(self, layers: Sequence[Layer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """Without registers between layers."""
         return estimated_area(layers, source)

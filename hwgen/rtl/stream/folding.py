@@ -72,11 +72,14 @@ class Folding(wiring.Component):
     def bits(self) -> int:
         """Bits that are stored."""
         high, wide = self._window.kernel
-        row = sum(self._shape(own, wide).width for own in self._inputs)
         if not self.lined:
-            return sum(self._shape(own, high * wide).width for own in self._inputs)
-        line = sum(self._shape(own, (high - 1) * wide).width for own in self._inputs)
-        return (row if wide > 1 else 0) + self._windows * line
+            return self._width(high * wide)
+        row = self._width(wide) if wide > 1 else 0
+        return row + self._windows * self._width((high - 1) * wide)
+
+    def _width(self, positions: int) -> int:
+        """Bits of what so many positions come to, of all channels."""
+        return sum(int(self._shape(own, positions).width) for own in self._inputs)
 
     def _shape(self, own: Interval, positions: int) -> Shape:
         """Of what so many positions of a channel come to."""

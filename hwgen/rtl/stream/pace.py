@@ -2,7 +2,8 @@
 
 from hwgen.rtl.stream.schedule import Schedule
 
-_FRAMES = 6
+_FRAMES = 24
+"""Frames after which each takes as long as the one before."""
 
 
 def paced(schedule: Schedule, source: int, sink: int) -> int:
@@ -12,9 +13,9 @@ def paced(schedule: Schedule, source: int, sink: int) -> int:
     ``sink`` apart.
     """
     frame = schedule.frame
-    emits = {
-        clock + n * frame for n in range(_FRAMES) for clock in schedule.results
-    }
+    if len(schedule.results) == 1:
+        return max(frame * source, frame, sink)
+    emits = {clock + n * frame for n in range(_FRAMES) for clock in schedule.results}
     now = taken = given = 0
     ended: list[int] = []
     for clock in range(_FRAMES * frame):

@@ -1,12 +1,10 @@
 """What each layer of a stream does in which clocks of a frame; no hardware is made."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwgen.rtl.digits import digit_counts
-from hwgen.rtl.stream.beats import Beats, corners, windows
-from hwgen.spec.conv import Convolution
+from hwgen.rtl.stream.beats import Beats, windows
 from hwgen.spec.dense import DenseLayer
 from hwgen.spec.maps import Window, Windowed
 from hwgen.spec.network import Network

@@ -12,6 +12,7 @@ from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.conv import Convolution
 from hwgen.spec.dense import DenseLayer
 from hwgen.spec.formats import signed_width
+from hwgen.spec.maps import Windowed
 from hwgen.spec.network import Network
 from hwgen.spec.terms import Terms
 from hwgen.support.errors import HwgenError
@@ -78,6 +79,8 @@ def window_sums(network: Network, index: int, ranges: Sequence[Interval]) -> Sum
     Of a window whose values lie in ``ranges``: channel by channel, row by row.
     """
     layer, source = network.layers[index], network.source(index)
+    if not isinstance(layer, Windowed):
+        raise HwgenError(f"layers[{index}].kind", f"found {layer.kind!r}", "no window slides")
     channels = layer.input_shape[0]
     lefts = channels_of(source.alignment, channels)
     size = layer.window.size

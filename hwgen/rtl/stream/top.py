@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Shape, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.adders.words import packed_width, unpack
+from hwgen.rtl.adders.words import unpack
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
-from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.stream.accumulating import Accumulating
 from hwgen.rtl.stream.control import Control, Counted
 from hwgen.rtl.stream.folding import Folding

@@ -92,7 +92,7 @@ class LineBuffer(wiring.Component):
             )
             for row, column in self._places
         }
-        parts = []
+        parts: list[Value] = []
         for channel in range(len(self._inputs)):
             for row, column in self._places:
                 shape = shape_of(*self.ranges[len(parts)])
