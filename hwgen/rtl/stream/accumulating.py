@@ -6,10 +6,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.wired import Sums
 from hwgen.rtl.adders.words import packed_width, unpack
 from hwgen.rtl.requantize import lookup, shape_of
 from hwgen.rtl.stream.decode import distinguishing
-from hwgen.rtl.stream.sums import Products, Sums
+from hwgen.rtl.stream.sums import Products
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from hwgen.rtl.adders.wired import Sums
 from hwgen.rtl.requantize import Requantizer
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.conv import Convolution
@@ -18,28 +19,6 @@ from hwgen.spec.terms import Terms
 from hwgen.support.errors import HwgenError
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sums:
-    """Sums of products, and what stands behind each.
-
-    Parameters
-    ----------
-    terms
-        The products.
-    biases
-        One for each sum.
-    wrap_bits
-        Width at which sums wrap; None where they do not.
-    requantizers
-        One for each sum.
-    """
-
-    terms: Terms
-    biases: list[int]
-    wrap_bits: int | None
-    requantizers: list[Requantizer]
 
 
 @dataclass(frozen=True, kw_only=True)

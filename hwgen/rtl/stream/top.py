@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
+from hwgen.rtl.adders.wired import WiredSums
 from hwgen.rtl.adders.words import unpack
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.stream.accumulating import Accumulating
 from hwgen.rtl.stream.control import Control, Counted
 from hwgen.rtl.stream.folding import Folding
+from hwgen.rtl.stream.maxima import Maxima
 from hwgen.rtl.stream.pace import paced
 from hwgen.rtl.stream.schedule import Schedule, Stage
 from hwgen.rtl.stream.sums import Products, channels_of, vector_sums, window_sums
 from hwgen.rtl.stream.window import LineBuffer
-from hwgen.rtl.stream.wired import Maxima, Wired
 from hwgen.rtl.top import Top
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.arithmetic import Interval
@@ -41,7 +42,7 @@ class Part:
     """
 
     name: str
-    module: LineBuffer | Folding | Accumulating | Wired | Maxima
+    module: LineBuffer | Folding | Accumulating | WiredSums | Maxima
     layer: int
     controls: list[str]
 
@@ -110,7 +111,7 @@ class StreamTop(Top):
         """Add the modules of a layer that reads channels in ``ranges``; returns those it gives."""
         network, layer = self._network, self._network.layers[index]
         name, tables = layer_module(index, layer.name), list(stage.tables)
-        module: LineBuffer | Folding | Accumulating | Wired | Maxima
+        module: LineBuffer | Folding | Accumulating | WiredSums | Maxima
         if stage.style == "sums":
             sums = vector_sums(network, index, [one for one in ranges for _ in stage.reads.clocks])
             module = Accumulating(
@@ -126,7 +127,7 @@ class StreamTop(Top):
                 self._counted.width,
             )
         elif stage.style == "wired":
-            module = Wired(vector_sums(network, index, ranges), ranges, self._effort)
+            module = WiredSums(vector_sums(network, index, ranges), ranges, 0, self._effort)
         elif not isinstance(layer, Windowed):
             raise TypeError(layer.kind)
         elif stage.style == "fold":
@@ -139,7 +140,7 @@ class StreamTop(Top):
             if isinstance(layer, MaxPool):
                 module = Maxima(ranges, layer.window.size)
             else:
-                module = Wired(window_sums(network, index, ranges), ranges, self._effort)
+                module = WiredSums(window_sums(network, index, ranges), ranges, 0, self._effort)
         self._parts.append(Part(name, module, index, tables))
         return module.ranges
 

@@ -1,41 +1,12 @@
-"""Layers of a stream without registers: hard-wired sums, and maxima of windows."""
-
-from dataclasses import dataclass
+"""Maxima of windows."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.adders.words import packed_width, unpack
-from hwgen.rtl.parallel.layer import ParallelLayer
 from hwgen.rtl.requantize import shape_of
-from hwgen.rtl.stream.sums import Sums
 from hwgen.spec.arithmetic import Interval
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """What :class:`ParallelLayer` asks of a layer of a network."""
-
-    bias: list[int]
-    wrap_bits: int | None
-
-
-class Wired(ParallelLayer):
-    """Sums in one shared adder graph, and their requantizers. Combinational.
-
-    As a layer of the parallel architecture, but for sums that are not of a network's dense layer.
-    """
-
-    def __init__(self, sums: Sums, ranges: list[Interval], effort: str):
-        self._layer = _Numbers(sums.biases, sums.wrap_bits)  # type: ignore[assignment]
-        self._inputs = ranges
-        self._pipeline, self._effort = 0, effort
-        self._terms = sums.terms
-        self._requantizers = sums.requantizers
-        self.ranges = [requantizer.interval for requantizer in self._requantizers]
-        members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
-        wiring.Component.__init__(self, members)
 
 
 class Maxima(wiring.Component):
