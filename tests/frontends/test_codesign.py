@@ -21,6 +21,7 @@ from hwgen.frontends.codesign.silicon import (
     neuron_area,
     reduced,
 )
+from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.codesign.trials import Neuron, Trials
 from hwgen.spec import golden
 from hwgen.support.errors import HwgenError
@@ -39,7 +40,7 @@ def random_network(seed: int, sizes: tuple[int, ...] = (6, 5, 4, 3)) -> IntegerN
                 None if last else rng.integers(1, 5, outputs),
             )
         )
-    return IntegerNetwork(layers, 4)
+    return IntegerNetwork(layers, Taps.of(sizes[0], 4))
 
 
 def random_codes(seed: int, samples: int = 200, features: int = 6, classes: int = 3) -> Codes:
@@ -285,7 +286,7 @@ class TestPolish:
 
     def test_moves_are_in_the_order_of_their_promise(self) -> None:
         codes = random_codes(2)
-        moves = weight_moves(Trials(random_network(2), codes.x, codes.y), 1e-4)
+        moves = weight_moves(Trials(random_network(2), codes.x, codes.y), 1e-4, 500)
         expected = [move.expected for move in moves]
         assert expected == sorted(expected)
         assert expected[0] < 0

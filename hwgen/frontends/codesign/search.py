@@ -17,6 +17,7 @@ from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
 from hwgen.frontends.codesign.population import Member, Population, population_of, train
 from hwgen.frontends.codesign.settings import Settings
+from hwgen.frontends.codesign.taps import Taps
 
 Say = Callable[[str], None]
 
@@ -84,7 +85,7 @@ def search(
     """
     top = (1 << settings.input_bits) - 1
     noise = settings.jitter * (top + 1)
-    samples = jittered(samples, noise, settings.jittered, top, settings.seed)
+    polished_for = jittered(samples, noise, settings.jittered, top, settings.seed)
     found: list[Candidate] = []
     ladder = settings.ladder()
     members = [
@@ -93,17 +94,18 @@ def search(
         for smoothing in settings.smoothings
         for price in ladder
     ]
-    population = Population(members, samples.x.shape[1], classes, settings.seed)
+    taps = Taps.of(samples.x.shape[1], settings.input_bits)
+    population = Population(members, taps, classes, settings.seed)
     for number in range(settings.rounds + 1):
         _trained(settings, population, number, samples, clock, memory, say)
         tasks = {
             f"round {number}, network {index}": Polishing(
                 start=Candidate(
-                    network=population.network(index, settings.input_bits),
+                    network=population.network(index).reading(settings.drops),
                     price=member.price,
                     smoothing=member.smoothing,
                 ),
-                samples=samples,
+                samples=polished_for,
                 validation=validation,
                 sweeps=settings.sweeps,
                 tried=settings.tried,
@@ -131,10 +133,11 @@ def _trained(
 ) -> None:
     """Train the population of a round, as far as its share of the time goes."""
     name = f"training {number}"
-    training = replace(settings.first, steps=settings.steps)
+    noise = settings.jitter * (1 << settings.input_bits)
+    training = replace(settings.first, steps=settings.steps, noise=noise)
     if number:
         steps = settings.later_steps
-        training = replace(training, steps=steps, rate=2e-3, width_rate=3e-3, rise=0.01)
+        training = replace(training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01)
     own = clock.left(_TRAINING_SHARE)
 
     def watch(step: int, state: Callable[[], Any]) -> None:
@@ -150,7 +153,6 @@ def _trained(
             samples.x,
             samples.y,
             training,
-            input_bits=settings.input_bits,
             seed=settings.seed + 1000 * number,
             watch=watch,
             begin=memory.get(name),
