@@ -205,7 +205,7 @@ def _begin(population: Population, member: int, network: IntegerNetwork) -> None
                 population.heats[member] = math.log(4.0)
             else:
                 own = layer.shifts + layer.bits
-                half = np.where(layer.shifts > 0, np.exp2(layer.shifts - 1.0), 0)
+                half = np.exp2(layer.shifts - 1.0) - 0.5
             reals = np.ldexp(layer.weights.astype(float), fractions[None] - own[:, None])
             finest = np.vectorize(lambda w: _fraction(np.array([w])) if w else 99)(reals)
             usual = np.minimum(finest.min(axis=1, keepdims=True), 6)
@@ -249,11 +249,11 @@ def integers(
         own = [max(_fraction(row), int(b)) for row, b in zip(reals, bits[k], strict=True)]
         found = np.array(own)
         shifts = found - bits[k]
-        half = np.where(shifts > 0, np.exp2(shifts - 1.0), 0)
+        half = np.exp2(shifts - 1.0)  # floor(x + half) rounds, of any shift
         layers.append(
             IntegerLayer(
                 _ints(np.ldexp(reals, found[:, None])),
-                _ints(np.floor(np.ldexp(bias, found) + half + 0.5)),
+                _ints(np.floor(np.ldexp(bias, found) + half)),
                 shifts,
                 bits[k].copy(),
             )
