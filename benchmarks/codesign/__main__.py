@@ -119,36 +119,41 @@ def peer(
     seconds = 60 * options.minutes
     words = [options.python, script, folder / "task.npz", folder, seed, options.hidden, seconds]
     subprocess.run([str(word) for word in words], check=True)
-    return [
-        (one["validation"], *mapped(Path(one["folder"]), one["outputs"], task, bits))
-        for one in json.loads((folder / "points.json").read_text())
-    ]
+    points = json.loads((folder / "points.json").read_text())
+    return [mapped(point, task, bits) for point in points]
 
 
-def mapped(folder: Path, outputs: list[list[int]], task: Task, bits: int) -> tuple[float, float]:
-    """Test accuracy of a peer's netlist, and its area by our recipe."""
-    library = open_library(None, ())
+def mapped(point: dict[str, Any], task: Task, bits: int) -> Point:
+    """A peer's netlist by our recipe; it must say what the peer's model said."""
+    folder, library = Path(point["folder"]), open_library(None, ())
     sources = sorted((folder / "src").glob("*.v")) + sorted((folder / "src/static").glob("*.v"))
     names = [str(path.relative_to(folder)) for path in sources if path.name not in UNUSED]
     run_yosys(FLATTEN.format(sources=" ".join(names)), folder, timeout=600)
     report = synthesize(
         folder / "design.v", "peer", library=library, out_dir=folder / "mapped", cache=open_cache()
     )
-    sums = simulated(folder / "mapped" / "netlist.json", library, task.test.x, outputs, bits)
-    return float((sums.argmax(axis=1) == task.test.y).mean()), report.area_um2
+    right = [
+        float((simulated(folder, library, part.x, point, bits).argmax(axis=1) == part.y).mean())
+        for part in (task.validation, task.test)
+    ]
+    if right[0] != point["validation"]:
+        raise SystemExit(f"{folder}: the model is right in {point['validation']}, cells {right[0]}")
+    return right[0], right[1], report.area_um2
 
 
-def simulated(netlist: Path, library: Any, codes: Any, outputs: list[list[int]], bits: int) -> Any:
+def simulated(folder: Path, library: Any, codes: Any, point: dict[str, Any], bits: int) -> Any:
     """Sums [samples, classes] that a peer's netlist computes."""
-    inputs = {
-        f"model_inp[{i * bits + b}]": sum(int(v >> b & 1) << k for k, v in enumerate(codes[:, i]))
-        for i in range(codes.shape[1])
-        for b in range(bits)
-    }
-    found = simulate(netlist, library, inputs, len(codes))
-    sums = np.zeros((len(codes), len(outputs)))
+    words, start = {}, 0
+    for i, (_, width, lowest) in enumerate(point["inputs"]):
+        for b in range(width):
+            place = bits + lowest + b
+            word = sum(int(v >> place & 1) << k for k, v in enumerate(codes[:, i]))
+            words[f"model_inp[{start + b}]"] = word
+        start += width
+    found = simulate(folder / "mapped" / "netlist.json", library, words, len(codes))
+    sums = np.zeros((len(codes), len(point["outputs"])))
     start = 0
-    for j, (signed, width, lowest) in enumerate(outputs):
+    for j, (signed, width, lowest) in enumerate(point["outputs"]):
         for b in range(width):
             word = found[f"model_out[{start + b}]"]
             weight = 2.0 ** (b + lowest) * (-1 if signed and b == width - 1 else 1)

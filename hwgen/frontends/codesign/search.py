@@ -137,7 +137,9 @@ def _trained(
     training = replace(settings.first, steps=settings.steps, noise=noise)
     if number:
         steps = settings.later_steps
-        training = replace(training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01)
+        training = replace(
+            training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01
+        )
     own = clock.left(_TRAINING_SHARE)
 
     def watch(step: int, state: Callable[[], Any]) -> None:
