@@ -4,8 +4,9 @@
 
 ``task.npz`` holds codes ``x``, ``xv`` and classes ``y``, ``yv``, and ``bits``. Trains as HGQ2's
 documentation shows: one run, the weight of the cost rising, every point that no other beats kept by
-validation samples, and ranges of values traced over all training samples before it is written. Writes ``folder/point-N/src/*.v`` and ``folder/points.json``: of every point its
-validation accuracy, EBOPs, and signed, bits and lowest bit's exponent of each input and output.
+validation samples, and ranges of values traced over all training samples before it is written.
+Writes ``folder/point-N/src/*.v`` and ``folder/points.json``: of every point its validation
+accuracy, EBOPs, and signed, bits and lowest bit's exponent of each input and output.
 """
 
 import json

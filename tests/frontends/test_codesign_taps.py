@@ -112,9 +112,11 @@ def test_polishing_leaves_bits_out_and_is_exact() -> None:
 def test_verilog_has_the_bits_of_the_taps(tmp_path: Path) -> None:
     network = tapped(3)
     made = generate(to_network(network, "some", None, "values"), Parallel(bare=True), tmp_path)
-    widths = re.findall(r"^  wire (?:\[(\d+):0\] )?x_2_\d+;", Path(made.verilog).read_text(), re.M)
+    wires = re.findall(r"^  wire (?:\[(\d+):0\] )?x_2_(\d+);", Path(made.verilog).read_text(), re.M)
     used = (network.layers[0].weights != 0).any(axis=0)
-    assert [int(top or 0) + 1 for top in widths] == network.taps.fractions[used].tolist()
+    bits = network.taps.fractions[used].tolist()
+    assert len(wires) > 8
+    assert all(int(top or 0) + 1 == bits[int(tap)] for top, tap in wires)
 
 
 def test_population_reads_what_its_candidates_read() -> None:
@@ -128,7 +130,7 @@ def test_population_reads_what_its_candidates_read() -> None:
     decided = network.logits(codes.x).argmax(axis=0)
     assert (again.logits(codes.x).argmax(axis=0) == decided).mean() > 0.97
     with torch.no_grad():
-        population.weights[0] += 1
+        population.weights[0] += 16
     absent, left_out = network.layers[0].weights == 0, network.taps.drops > 0
     grown = population.network(0).layers[0].weights
     assert not grown[absent & left_out].any()

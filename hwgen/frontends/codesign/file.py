@@ -1,8 +1,8 @@
 """Network files of integer networks.
 
 Hidden outputs keep the input's fraction bits, so that ``weight_fraction_bits`` of a neuron is its
-rescale shift; a first layer ``taps`` leaves low bits of inputs out. Version 1 where one output width says it all, else version 2 with a width for each
-neuron.
+rescale shift; a first layer ``taps`` leaves low bits of inputs out. Version 1 where one output
+width says it all, else version 2 with a width for each neuron.
 """
 
 from typing import Any, Literal

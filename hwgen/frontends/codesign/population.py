@@ -175,8 +175,8 @@ class Population:
 def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
     """A population that begins with ``candidates`` as they are, to train them further.
 
-    Inputs without low bits are read by those neurons alone that read them already: where all may, the
-    thresholds among them learn samples by heart.
+    Inputs without low bits are read by those neurons alone that read them already: where all may,
+    the thresholds among them learn samples by heart.
     """
     networks = [one.network for one in candidates]
     members = [

@@ -1,8 +1,8 @@
 """Inputs with and without their lowest bits.
 
-A neuron that needs an input only coarsely reads fewer of its bits: fewer adders, and the low columns
-of its sum, which the rescale throws away, are never built. To leave bits out is to shift right,
-which is wires. So a network reads *taps*: input ``source`` shifted right by ``drop``.
+A neuron that needs an input only coarsely reads fewer of its bits: fewer adders, and the low
+columns of its sum, which the rescale throws away, are never built. To leave bits out is to shift
+right, which is wires. So a network reads *taps*: input ``source`` shifted right by ``drop``.
 """
 
 from dataclasses import dataclass
