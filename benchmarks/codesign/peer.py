@@ -29,12 +29,12 @@ POINTS = 10
 
 
 class Front(keras.callbacks.Callback):
-    """The best validation accuracy for every size, as weights; stops when the time is over."""
+    """The best validation accuracy for every size, as weights; stops in time."""
 
     def __init__(self, seconds: float, epochs: int):
         super().__init__()
         self.kept: list[tuple[float, float, list[np.ndarray]]] = []
-        self._end = time.monotonic() + seconds
+        self._end = time.process_time() + seconds
         self._epochs = epochs
 
     def on_epoch_end(self, epoch, logs=None):
@@ -43,7 +43,7 @@ class Front(keras.callbacks.Callback):
         if not any(s <= size and r >= right for s, r, _ in self.kept):
             self.kept = [one for one in self.kept if one[0] < size or one[1] > right]
             self.kept.append((size, right, self.model.get_weights()))
-        if time.monotonic() > self._end:
+        if time.process_time() > self._end:
             self.model.stop_training = True
 
 
@@ -51,10 +51,10 @@ class Rising(BetaScheduler):
     """The weight of the cost by the share of the time that is gone."""
 
     def __init__(self, seconds: float):
-        self._start, self._seconds = time.monotonic(), seconds
+        self._start, self._seconds = time.process_time(), seconds
         schedule = PieceWiseSchedule([(0, FIRST, "log"), (1000, LAST, "constant")])
         super().__init__(
-            lambda _: schedule(1000 * (time.monotonic() - self._start) / self._seconds)
+            lambda _: schedule(1000 * (time.process_time() - self._start) / self._seconds)
         )
 
 

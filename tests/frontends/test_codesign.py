@@ -362,7 +362,7 @@ class TestSettings:
         [
             ({"hidden": ((4,), (4, 4))}, r"hidden: \[1, 2\] layers, all need the same number"),
             ({"hidden": ((0,),)}, "hidden: a layer without neurons, at least 1 neuron"),
-            ({"cheap": 1.0}, r"prices: 1.0 to 0.00035, 0 < lowest <= highest"),
+            ({"cheap": 1.0}, r"prices: 1.0 to 0.0004, 0 < lowest <= highest"),
             ({"jitter": 1.0}, "jitter: found 1.0, 0 to below 1"),
             ({"smoothings": ()}, r"smoothings: found \(\), shares of 0 to below 1"),
             ({"input_bits": 9}, "input_bits: found 9, 1 to 8"),

@@ -79,16 +79,16 @@ class Settings:
     """
 
     hidden: tuple[tuple[int, ...], ...] = ((24,),)
-    cheap: float = 1.5e-5
-    dear: float = 3.5e-4
+    cheap: float = 1.2e-5
+    dear: float = 4e-4
     prices: int = 8
     rounds: int = 3
     kept: int = 1
     sweeps: int = 8
     tried: int = 300
     input_bits: int = 4
-    drops: tuple[int, ...] = (0, 1, 2)
-    smoothings: tuple[float, ...] = (0.02, 0.1)
+    drops: tuple[int, ...] = (0, 1, 2, 3)
+    smoothings: tuple[float, ...] = (0.05,)
     jitter: float = 0.04
     jittered: int = 14_000
     steps: int = 5000
