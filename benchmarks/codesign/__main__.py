@@ -118,7 +118,7 @@ def searched(data: str, settings: Settings, folder: Path) -> dict[str, Any]:
         data,
         folder,
         settings=settings,
-        options=Options(architecture=architecture, sums=True, minutes=600, vectors=0, points=10),
+        options=Options(architecture=architecture, sums=True, minutes=600, vectors=0, points=8),
         progress=watch,
     )
     points = [(one.validation, one.test, one.area_um2) for one in front.points]

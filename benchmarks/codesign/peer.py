@@ -25,7 +25,7 @@ from hgq.utils import trace_minmax
 from hgq.utils.sugar import BetaScheduler, FreeEBOPs, PieceWiseSchedule
 
 FIRST, LAST = 1e-6, 3e-4
-POINTS = 10
+POINTS = 8
 
 
 class Front(keras.callbacks.Callback):

@@ -120,24 +120,6 @@ def test_verilog_has_the_bits_of_the_taps(tmp_path: Path) -> None:
     assert widths <= Counter(network.taps.fractions[used].tolist())
 
 
-def test_population_reads_what_its_candidates_read() -> None:
-    torch = pytest.importorskip("torch")
-    from hwgen.frontends.codesign.candidates import Candidate
-    from hwgen.frontends.codesign.population import population_of
-
-    network, codes = tapped(5), random_codes(5, 500)
-    population = population_of([Candidate(network=network, price=1e-4)], 0)
-    again = population.network(0)
-    decided = network.logits(codes.x).argmax(axis=0)
-    assert (again.logits(codes.x).argmax(axis=0) == decided).mean() > 0.97
-    with torch.no_grad():
-        population.weights[0] += 16
-    absent, left_out = network.layers[0].weights == 0, network.taps.drops > 0
-    grown = population.network(0).layers[0].weights
-    assert not grown[absent & left_out].any()
-    assert grown[absent & ~left_out].all()
-
-
 @pytest.mark.parametrize("drops", [(1, 2), (0, -1)])
 def test_drops_out_of_range(drops: tuple[int, ...]) -> None:
     with pytest.raises(HwgenError, match=r"drops: found \(.*\), 0 among numbers from 0"):

@@ -125,7 +125,7 @@ def plain(found: list[Candidate]) -> list[Any]:
 
 def test_search_goes_on_where_it_was(tmp_path: Any) -> None:
     whole = run(Nothing())
-    assert len(whole) == 4
+    assert len(whole) == 6
     store, said = Store(tmp_path), []
 
     class Killed(Exception):

@@ -81,7 +81,6 @@ class Population:
             own = torch.tensor([[member.hidden[k]] for member in self.members])
             self.masks.append((torch.arange(width)[None] < own).float())
         self.masks.append(torch.ones(count, classes))
-        self.open = torch.ones(count, sizes[0], sizes[1])
         pairs = list(itertools.pairwise(sizes))
         gain = [1.0 if k < depth else 2.0 for k in range(len(pairs))]
         self.weights = [
@@ -99,8 +98,7 @@ class Population:
             tensor.requires_grad_(True)
 
     def _mask(self, k: int) -> Tensor:
-        mask = self.masks[k][:, :, None] * self.masks[k + 1][:, None]
-        return mask if k else mask * self.open
+        return self.masks[k][:, :, None] * self.masks[k + 1][:, None]
 
     def _tensors(self) -> list[Tensor]:
         return [*self.weights, *self.biases, *self.fractions, *self.bits, self.heats]
@@ -173,11 +171,7 @@ class Population:
 
 
 def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
-    """A population that begins with ``candidates`` as they are, to train them further.
-
-    Inputs without low bits are read by those neurons alone that read them already: where all may,
-    the thresholds among them learn samples by heart.
-    """
+    """A population that begins with ``candidates`` as they are, to train them further."""
     networks = [one.network for one in candidates]
     members = [
         Member(
@@ -194,9 +188,7 @@ def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
 
 
 def _begin(population: Population, member: int, network: IntegerNetwork) -> None:
-    first, fractions = network.layers[0].weights, network.taps.fractions
-    read = torch.tensor((first != 0) | (network.taps.drops == 0)).float().T
-    population.open[member, :, : read.shape[1]] = read
+    fractions = network.taps.fractions
     with torch.no_grad():
         for k, layer in enumerate(network.layers):
             if layer.shifts is None or layer.bits is None:
@@ -305,7 +297,7 @@ def train(
     begin
         Such a state.
     """
-    view = _View(population.taps, codes, training.noise)
+    noisy = _Noisy(population.taps, codes, training.noise)
     classes = torch.tensor(y)
     prices = torch.tensor([member.price for member in population.members])
     optimizer = population.optimizer(training)
@@ -323,7 +315,7 @@ def train(
             group["lr"] = group["base"] * max(0.01, (1 + math.cos(math.pi * late)) / 2)
         rows = torch.randint(len(codes), (len(prices), training.batch), generator=generator)
         risen = 10 ** (2 * min(1.0, done / training.rise) - 2) if done > 0.03 else 0.0
-        loss = _loss(population, view(rows, generator), classes[rows])
+        loss = _loss(population, noisy(rows, generator), classes[rows])
         loss = (loss + prices * risen * population.costs()).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -340,22 +332,21 @@ def train(
         )
 
 
-class _View:
-    """Taps of samples, with noise of ``noise`` codes, another each time."""
+class _Noisy:
+    """Samples with noise of ``noise`` codes, another each time."""
 
     def __init__(self, taps: Taps, codes: Integers, noise: float):
-        self._codes = torch.tensor(codes, dtype=torch.float32)
+        self._codes = torch.tensor(taps.read(codes), dtype=torch.float32)
+        self._tops, scale = torch.tensor(taps.tops), np.exp2(-taps.fractions)
+        self._scale = torch.tensor(scale, dtype=torch.float32)
         self._moving = noise * (self._codes.std(dim=0) > 0)
-        self._sources, self._drops = torch.tensor(taps.sources), torch.tensor(taps.drops)
-        self._scale = torch.exp2(-torch.tensor(taps.fractions)).float()
-        self._top = (1 << taps.bits) - 1
 
     def __call__(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Taps [*rows, taps]."""
-        x = self._codes[rows]
-        noise = self._moving * torch.randn(x.shape, generator=generator)
-        codes = torch.round(x + noise).clamp(0, self._top).int()
-        return (codes[..., self._sources] >> self._drops) * self._scale
+        """Inputs [*rows, taps]."""
+        codes = self._codes[rows]
+        noise = self._moving * torch.randn(codes.shape, generator=generator)
+        codes = torch.round(codes + noise).clamp(min=torch.tensor(0), max=self._tops)
+        return codes * self._scale
 
 
 def _loss(population: Population, x: Tensor, y: Tensor) -> Tensor:

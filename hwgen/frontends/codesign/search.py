@@ -2,7 +2,8 @@
 
 Every price on the ladder asks for one point of the front. After each round all networks found so
 far are looked at from every price, by ``loss + price * area`` of the training samples, and the best
-few for each price go on: so a network moves along the ladder to where it is worth most.
+few for each price go on: so a network moves along the ladder to where it is worth most. In the end
+those are polished once more, now free to leave low bits of inputs out.
 """
 
 import multiprocessing
@@ -96,15 +97,11 @@ def search(
     ]
     taps = Taps.of(samples.x.shape[1], settings.input_bits)
     population = Population(members, taps, classes, settings.seed)
-    for number in range(settings.rounds + 1):
-        _trained(settings, population, number, samples, clock, memory, say)
+
+    def improve(number: int, starts: list[Candidate]) -> None:
         tasks = {
             f"round {number}, network {index}": Polishing(
-                start=Candidate(
-                    network=population.network(index).reading(settings.drops),
-                    price=member.price,
-                    smoothing=member.smoothing,
-                ),
+                start=start,
                 samples=polished_for,
                 validation=validation,
                 sweeps=settings.sweeps,
@@ -112,14 +109,29 @@ def search(
                 seed=(settings.seed, number, index),
                 until=clock.until,
             )
-            for index, member in enumerate(population.members)
+            for index, start in enumerate(starts)
         }
-        found += _all(tasks, jobs, clock, memory, say)
+        found.extend(_all(tasks, jobs, clock, memory, say))
+
+    for number in range(settings.rounds + 1):
+        _trained(settings, population, number, samples, clock, memory, say)
+        improve(number, _members(population))
+        chosen = survivors(found, ladder, settings.kept)
         if number == settings.rounds or clock.cut:
             break
-        chosen = survivors(found, ladder, settings.kept)
         population = population_of(chosen, settings.seed + number + 1)
+    if max(settings.drops) and not clock.cut:
+        tapped = [replace(one, network=one.network.reading(settings.drops)) for one in chosen]
+        improve(settings.rounds + 1, tapped)
     return found
+
+
+def _members(population: Population) -> list[Candidate]:
+    """The members of a population in integers."""
+    return [
+        Candidate(network=population.network(index), price=member.price, smoothing=member.smoothing)
+        for index, member in enumerate(population.members)
+    ]
 
 
 def _trained(

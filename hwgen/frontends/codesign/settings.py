@@ -55,7 +55,7 @@ class Settings:
     input_bits
         Width of the unsigned inputs.
     drops
-        How many low bits of an input single neurons may leave out.
+        How many low bits of an input single neurons may leave out, in the end.
     smoothings
         Shares of every label that are spread over all classes; one network each of every topology
         and price. More is better for few samples, and validation samples decide.
@@ -93,7 +93,7 @@ class Settings:
     jittered: int = 14_000
     steps: int = 5000
     later_steps: int = 1200
-    later_rate: float = 5e-3
+    later_rate: float = 3e-3
     seed: int = 0
     first: Training = field(default_factory=Training)
 
