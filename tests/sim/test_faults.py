@@ -93,6 +93,7 @@ def test_first_mismatch(parallel: Simulation) -> None:
         "phase": "full speed",
         "input": [15, 15, 15, 15],
         "vector": 1,
+        "cycle": 7,
         "expected": [30, 30, 0],
         "got": [31, 30, 0],
     }
