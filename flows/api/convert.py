@@ -10,7 +10,9 @@ from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
 from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
-from hwgen.frontends.onnx.convert import ImportOptions, import_model, parse_format
+from hwgen.frontends.onnx.convert import import_model, parse_format
+from hwgen.frontends.onnx.finish import ImportOptions
+from hwgen.frontends.tflite.convert import import_tflite
 from hwgen.spec.network import MAX_WEIGHTS
 from hwgen.support.errors import HwgenError
 
@@ -194,3 +196,45 @@ def from_onnx(
         max_weights=max_weights,
     )
     return Network.of(import_model(Path(path), options).network)
+
+
+def from_tflite(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    single_rounding: bool = False,
+    output: Literal["auto", "argmax", "values"] = "auto",
+    max_weights: int = MAX_WEIGHTS,
+) -> Network:
+    """A network from a TensorFlow Lite file of 8-bit integers, as it is.
+
+    Parameters
+    ----------
+    path
+        A ``.tflite`` file of fully connected layers.
+    name
+        The network's; None: the file's.
+    single_rounding
+        Round products once, not twice: multiplications do that, and take less area than thresholds.
+    output
+        ``"auto"``: as the model has it.
+    max_weights
+        Larger networks are refused.
+
+    Returns
+    -------
+    Network
+        That computes the integers of TensorFlow Lite's reference kernels.
+
+    Raises
+    ------
+    HwgenError
+        Float or dynamic-range models, operators that cannot be had.
+    """
+    options = ImportOptions(
+        name=name,
+        single_rounding=single_rounding,
+        output="model" if output == "auto" else output,
+        max_weights=max_weights,
+    )
+    return Network.of(import_tflite(Path(path), options).network)

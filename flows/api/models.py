@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from hwgen.flows.api.samples import array_of
+from hwgen.frontends.importing import load_float_model
 from hwgen.frontends.keras.floats import keras_model
-from hwgen.frontends.quantize import FloatModel, load_float_model
+from hwgen.frontends.quantize import FloatModel
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.quantize.steps import (
     Activated,

@@ -10,7 +10,8 @@ from hwgen.flows.cli.console import emit_json, emit_line
 from hwgen.flows.cli.options import json_option, output_option
 from hwgen.flows.network_info import describe_network
 from hwgen.frontends.importing import import_file
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, parse_format
+from hwgen.frontends.onnx.convert import parse_format
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec.network import MAX_WEIGHTS, save_network
 
 
@@ -27,6 +28,11 @@ from hwgen.spec.network import MAX_WEIGHTS, save_network
     "--round-tables",
     is_flag=True,
     help="Take a sigmoid or tanh whose table differs from the function for some sums.",
+)
+@click.option(
+    "--single-rounding",
+    is_flag=True,
+    help="Of TensorFlow Lite: round products once, not twice, which multiplications can do.",
 )
 @click.option(
     "--input-format",
@@ -54,16 +60,18 @@ def import_(
     name: str | None,
     snap_scales: bool,
     round_tables: bool,
+    single_rounding: bool,
     input_format: str | None,
     output_kind: Literal["model", "argmax", "values"],
     max_weights: int,
     as_json: bool,
 ) -> None:
-    """Read MODEL, an ONNX, QKeras or HGQ2 file, as a network that computes the same integers."""
+    """Read MODEL, of ONNX, TensorFlow Lite, QKeras or HGQ2, as a network of the same integers."""
     options = ImportOptions(
         name=name,
         snap_scales=snap_scales,
         round_tables=round_tables,
+        single_rounding=single_rounding,
         input_format=None if input_format is None else parse_format(input_format),
         output=output_kind,
         max_weights=max_weights,

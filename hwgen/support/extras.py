@@ -9,6 +9,7 @@ EXTRAS = {
     "onnx": "onnx",
     "coloquinte": "place",
     "h5py": "keras",
+    "tflite": "tflite",
     **dict.fromkeys(("torch", "brevitas", "onnxscript", "onnxoptimizer", "sklearn"), "train"),
     **dict.fromkeys(("distributed", "optuna", "pyarrow"), "sweep"),
 }

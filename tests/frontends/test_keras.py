@@ -12,10 +12,9 @@ import pytest
 
 import hwgen
 from hwgen.flows.cli.main import run
-from hwgen.frontends.importing import import_file
+from hwgen.frontends.importing import import_file, load_float_model
 from hwgen.frontends.keras.file import load_layers
-from hwgen.frontends.onnx.convert import Imported, ImportOptions
-from hwgen.frontends.quantize import load_float_model
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
 from hwgen.spec.formats import Format
 from hwgen.support.errors import HwgenError

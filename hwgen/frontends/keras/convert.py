@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from hwgen.frontends.keras.file import load_layers
 from hwgen.frontends.keras.hgq import import_hgq, is_hgq
 from hwgen.frontends.keras.qkeras import graph_of, is_qkeras
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_graph
+from hwgen.frontends.onnx.convert import import_graph
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.support.errors import HwgenError
 
 T = TypeVar("T")

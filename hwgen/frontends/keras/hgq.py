@@ -15,7 +15,7 @@ from hwgen.frontends.keras.compiler import Compiler, Dense, Relu, Step
 from hwgen.frontends.keras.file import Array, StoredLayer
 from hwgen.frontends.keras.fixedpoint import Quantizer, quantizer
 from hwgen.frontends.keras.formats import Code, Lane
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, network_of, text_name
+from hwgen.frontends.onnx.finish import Imported, ImportOptions, network_of, text_name
 from hwgen.frontends.onnx.problems import Report
 from hwgen.spec.formats import Format, signed_width
 from hwgen.support.errors import HwgenError

@@ -2,7 +2,6 @@
 
 from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel
 from hwgen.frontends.quantize.flow import Accuracy, Result, accuracy, quantize, run
-from hwgen.frontends.quantize.load import load_float_model
 from hwgen.frontends.quantize.settings import Settings, parse_format
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "Result",
     "Settings",
     "accuracy",
-    "load_float_model",
     "parse_format",
     "quantize",
     "run",
