@@ -117,9 +117,10 @@ def test_mismatch(
 
 
 def test_refused(net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "folder.vcd").mkdir()
     for name, said in (
         ("wave.txt", "--wave: found 'wave.txt', a name ending in .fst or .vcd"),
-        ("", f"{tmp_path}"),
+        ("folder.vcd", "folder.vcd: is a folder, the name of a file is needed"),
     ):
         assert run(["verify", str(net), "--wave", str(tmp_path / name)]) == 1
         line = capsys.readouterr().err.splitlines()[-1]
