@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.netlist_sim import simulate
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.codesign import Front, Options, codesign
 from hwgen.flows.codesign.samples import Task, load_task
@@ -34,7 +35,6 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.support.cache import open_cache
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping.yosys import run_yosys
-from tests.netlist_sim import simulate
 
 FLATTEN = """\
 read_verilog {sources}

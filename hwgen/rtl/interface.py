@@ -7,6 +7,13 @@ from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import index_width
 from hwgen.spec.network import Network
 
+PORT_ORDER = (
+    *("clk", "rst"),
+    *("s_axis_tdata", "s_axis_tvalid", "s_axis_tready", "s_axis_tlast"),
+    *("m_axis_tdata", "m_axis_tvalid", "m_axis_tready", "m_axis_tlast"),
+)
+"""Ports in the order in which modules have them; others follow, inputs first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:

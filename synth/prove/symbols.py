@@ -1,4 +1,22 @@
-"""The reference run on numbers instead of values, and what is said to be equal to it."""
+"""The reference run on numbers instead of values, and what is said to be equal to it.
+
+Two layers of one neuron each, as an example: ``y = clip(relu(3 x) >> 1, 0, 7)`` and ``z = 5 y``,
+with ``x`` unsigned of 3 bits::
+
+    reference   3 x is the word A, new inputs that stand for  3 x0 + 6 x1 + 12 x2        in 0..21
+                y is a function of A's bits. On samples it is 0..7, so a new number N of 0..7
+                takes its place, with the obligation that y is never outside 0..7 (1).
+                z = 5 y is from here on the word  5 n0 + 10 n1 + 20 n2  of N's bits.
+    design      adds  x + (x << 1): the same combination, so the same word A, bit for bit. It
+                cuts and clips with other gates. What its bits look like on the samples is what
+                those of y look like: they are renamed to N's bits, each with the obligation
+                that it equals the bit of y (2). N + (N << 2) comes to the word z: nothing left.
+
+Obligations (1) and (2) speak of A alone, one number in 0..21: :meth:`Words.grounded` makes them
+functions of it, and the decider proves them for all of it. Proved, the renaming was allowed, and
+the design is right for every input. A pair that samples told apart by chance only too late comes
+back as an example, one lane of the next run.
+"""
 
 import random
 from collections.abc import Hashable, Mapping, Sequence

@@ -17,7 +17,7 @@ from hwgen.synth import CellLibrary, open_library
 from hwgen.synth.libraries.library import Cell, Pin
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.power import average_power, default_wire, leakage_energy, switching
-from tests.flows.test_cli import json_of, refusal
+from tests.commands import json_of, refusal
 from tests.sim.test_vectors import network
 from tests.synth.test_timing import FF, INV, LIBRARY, NAND, RING, design, module, pin, port
 

@@ -1,4 +1,8 @@
-"""Constant parts of a graph, computed while it is read; sizes are checked beforehand."""
+"""Constant parts of a graph, computed while it is read; sizes are checked beforehand.
+
+Not by ``onnx.reference``: it does not know QONNX's operators, does not bound what an operator may
+take of memory, and would lose the integer codes that stand behind a constant.
+"""
 
 import math
 from collections.abc import Callable

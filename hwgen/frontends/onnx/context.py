@@ -49,7 +49,7 @@ class Context:
         """A layer that hands on ``codes``, for an activation of its own."""
         size = codes.order.size
         if size * size > self.max_weights:
-            raise Refused(f"needs a layer of its own, of {size * size:,} weights (--max-weights)")
+            raise Refused(f"needs a layer of its own, of {size * size:,} weights (max_weights)")
         by = Quantizer(scale=np.ones(()), zero_point=np.zeros(()), low=-2, high=1, bits=2)
         eye = np.eye(size, dtype=np.int64)
         weights = Constant(

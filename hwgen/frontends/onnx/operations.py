@@ -177,7 +177,7 @@ class Operations:
             raise Refused(f"weights of shape {list(weights.value.shape)}")
         if weights.value.size > self.at.max_weights:
             raise Refused(
-                f"{weights.value.size:,} weights, at most {self.at.max_weights:,} (--max-weights)"
+                f"{weights.value.size:,} weights, at most {self.at.max_weights:,} (max_weights)"
             )
         if node.attributes.get("transA", 0):
             raise Refused("transA")

@@ -7,7 +7,6 @@ from hwgen.rtl.adders.addergraph import AdderGraph, Term, adder_graph
 from hwgen.rtl.adders.digits import signed_digits
 from hwgen.rtl.adders.sharing import added_up
 from hwgen.rtl.requantize import requantizers
-from hwgen.rtl.simplify import simplify
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.network import Network
 
@@ -53,16 +52,15 @@ def measured(graph: AdderGraph, highs: Sequence[int]) -> Figures:
 def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
     """Of each layer: the figures of plain signed digits, and of the graph that goes into hardware.
 
-    The layers are those of the simplified network.
+    Hardware is made of the simplified network.
     """
-    network = simplify(network)
     source = network.input.format
     ranges: list[Interval] = [(source.minimum, source.maximum)] * network.input.features
     found = []
-    for index, layer in enumerate(network.layers):
+    for index in range(len(network.layers)):
         neurons = [neuron.interval for neuron in requantizers(network, index, ranges)]
         live = [j for j, (low, high) in enumerate(neurons) if low != high]
-        terms = layer.terms(network.source(index).alignment)
+        terms = network.dense(index).terms(network.source(index).alignment)
         highs = [
             max(1, unsigned_high((ranges[i][0] >> dropped, ranges[i][1] >> dropped)))
             for i, dropped in zip(terms.index, terms.dropped, strict=True)

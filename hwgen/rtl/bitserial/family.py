@@ -11,7 +11,7 @@ from hwgen.rtl.knobs import knob
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.formats import Format, signed_width
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
 from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class BitSerial(Architecture):
         """
         from hwgen.rtl.bitserial.neuron import neurons
 
+        super().check(network)
         if self.digit <= _SAFE_DIGIT:
             return
         simplified = simplify(network)
@@ -108,6 +109,6 @@ class BitSerial(Architecture):
         schedule = Schedule.of(simplify(network), self.digit, self.stages)
         return Cycles(latency=schedule.latency, interval=schedule.frame)
 
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """With all of its knobs."""
         return estimated_area(layers, source, self.digit, self.stages)

@@ -2,11 +2,12 @@
 
 from functools import cached_property
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.adders.addergraph import adder_graph
+from hwgen.rtl.adders.signs import Output, with_signs
 from hwgen.rtl.adders.words import Stages, Word, packed_width, term_of, total_of, unpack
 from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
@@ -42,7 +43,7 @@ class ParallelLayer(wiring.Component):
     def __init__(
         self, network: Network, index: int, ranges: list[Interval], pipeline: int, effort: str
     ):
-        self._layer = network.layers[index]
+        self._layer = network.dense(index)
         self._inputs = ranges
         self._pipeline, self._effort = pipeline, effort
         self._terms = self._layer.terms(network.source(index).alignment)
@@ -56,13 +57,18 @@ class ParallelLayer(wiring.Component):
         """Pipeline stages, each with a register at its end."""
         return self._built[1]
 
+    @property
+    def register_bits(self) -> int:
+        """Bits that its registers hold."""
+        return self._built[2]
+
     def elaborate(self, platform: object) -> Module:
         """The adder graph, and one requantizer for each neuron."""
         return self._built[0]
 
     @cached_property
-    def _built(self) -> tuple[Module, int]:
-        """The module, and how many stages it came to."""
+    def _built(self) -> tuple[Module, int, int]:
+        """The module, how many stages it came to, and bits of registers."""
         m = Module()
         stages = Stages(m, self.enable if self._pipeline else Const(1))
         values = unpack(self.x, self._inputs)
@@ -73,12 +79,19 @@ class ParallelLayer(wiring.Component):
         live = [j for j, (low, high) in enumerate(self.ranges) if low != high]
         weights = self._terms.weights[live]
         graph = adder_graph(weights, [max(1, word.high) for word in words], self._effort)
-        for terms in graph.adders:
+        chosen = with_signs(
+            graph,
+            [max(1, word.high) for word in words],
+            [word.offset for word in words],
+            [self._output(j) for j in live],
+            self._effort,
+        )
+        for terms in chosen.graph.adders:
             parts = [term_of(words, term) for term in terms]
             words.append(total_of(m, stages, f"shared{len(words)}", parts, self._pipeline))
         outputs: dict[int, tuple[Value, int]] = {
-            j: self._neuron(m, stages, j, [term_of(words, t) for t in terms])
-            for j, terms in zip(live, graph.sums, strict=True)
+            j: self._neuron(m, stages, j, [term_of(words, t) for t in terms], negated)
+            for j, terms, negated in zip(live, chosen.graph.sums, chosen.negated, strict=True)
         }
         last = max((stage for _, stage in outputs.values()), default=0) + (
             1 if self._pipeline else 0
@@ -88,7 +101,7 @@ class ParallelLayer(wiring.Component):
             for j, (low, _) in enumerate(self.ranges)
         ]
         m.d.comb += self.y.eq(Cat(results))
-        return m, last
+        return m, last, stages.bits
 
     def _input(self, m: Module, i: int, value: Value, dropped: int) -> Word:
         """Input ``i`` without its low ``dropped`` bits."""
@@ -105,15 +118,25 @@ class ParallelLayer(wiring.Component):
         bottom = -(1 << (width - 1))
         return Word(value=word, high=high - bottom, offset=bottom)
 
-    def _neuron(self, m: Module, stages: Stages, j: int, terms: list[Word]) -> tuple[Value, int]:
-        """Output ``j`` and the pipeline stage in which it is there."""
-        requantizer = self._requantizers[j]
-        total = total_of(m, stages, f"sum{j}", terms, self._pipeline)
-        constant = self._layer.bias[j] + total.offset + requantizer.offset
-        bits = self._layer.wrap_bits
+    def _shape(self, j: int) -> Shape:
+        """Of the accumulator of output ``j``, with what its requantizer wants added."""
+        requantizer, bits = self._requantizers[j], self._layer.wrap_bits
         low, high = (end + requantizer.offset for end in requantizer.accumulator)
-        shape = shape_of(low, high)
-        width = shape.width if bits is None else bits
+        return shape_of(low, high) if bits is None else signed(bits)
+
+    def _output(self, j: int) -> Output:
+        """What is added to the sum of output ``j``."""
+        constant = self._layer.bias[j] + self._requantizers[j].offset
+        return Output(constant=constant, width=self._shape(j).width)
+
+    def _neuron(
+        self, m: Module, stages: Stages, j: int, terms: list[Word], negated: bool
+    ) -> tuple[Value, int]:
+        """Output ``j``, of which ``terms`` may make the negative, and its pipeline stage."""
+        requantizer, shape, width = self._requantizers[j], self._shape(j), self._shape(j).width
+        total = total_of(m, stages, f"sum{j}", terms, self._pipeline)
+        added = self._output(j).constant
+        constant = total.offset - added - 1 if negated else total.offset + added
         level = total.level
         if constant % (1 << width):
             if level + 1 > self._pipeline > 0:
@@ -121,7 +144,8 @@ class ParallelLayer(wiring.Component):
             level = total.level + 1
         accumulator = Signal(width, name=f"accumulator{j}")
         m.d.comb += accumulator.eq(total.value + Const(constant % (1 << width), width))
-        value: Value = accumulator.as_signed() if shape.signed or bits is not None else accumulator
+        whole = ~accumulator if negated else accumulator
+        value: Value = whole.as_signed() if shape.signed else whole
         stage = total.stage
         if requantizer.levels and level + requantizer.levels > self._pipeline > 0:
             value, stage = stages.delay(value, stage, stage + 1), stage + 1

@@ -9,6 +9,9 @@ With ``pipeline`` N there are at most N adder levels between registers, and a re
 layer; an argmax counts a comparison as a level. With 0 everything is combinational.
 """
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
@@ -45,6 +48,9 @@ class ParallelTop(Top):
     """
 
     interval = 1
+    parts: ClassVar[Mapping[str, str]] = {
+        "argmax": "Index of the largest output, the lowest of equals."
+    }
 
     def __init__(
         self,
