@@ -41,7 +41,17 @@ from hwgen.synth.report import measure_netlist
 
 PEERS = ("da4ml", "alkaid")
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-_OWN = ("adders", "parallel/layer.py", "parallel/top.py", "requantize.py", "simplify.py", "verilog")
+_OWN = (
+    *(
+        f"adders/{name}.py"
+        for name in ("addergraph", "digits", "search", "sharing", "signs", "words")
+    ),
+    "parallel/layer.py",
+    "parallel/top.py",
+    "requantize.py",
+    "simplify.py",
+    "verilog",
+)
 """What decides our Verilog."""
 Format = tuple[bool, int, int]
 """Of an output: signed, its bits, the weight of its lowest bit."""

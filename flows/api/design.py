@@ -43,6 +43,7 @@ class Design(DesignText):
         pdk: str | None = None,
         liberty: Files = (),
         recipe: str = "area",
+        wave: str | Path | None = None,
         progress: Progress = silent,
     ) -> Verification:
         """Simulate the design and compare it with the golden model, value for value.
@@ -63,6 +64,9 @@ class Design(DesignText):
         gates
             Simulate the netlist of library cells instead, made with ``pdk`` or ``liberty`` and
             ``recipe`` as of :meth:`synth`.
+        wave
+            Where the waveform goes of the first vector that is wrong, run alone, else of vector 0:
+            ``.fst`` or ``.vcd``, the signals named as in the Verilog.
         progress
             Called with a line whenever something new begins.
 
@@ -93,6 +97,7 @@ class Design(DesignText):
             simulator=simulator,
             seed=seed,
             cells=cells,
+            wave=None if wave is None else Path(wave),
             progress=progress,
         )
 

@@ -148,7 +148,7 @@ def _raise_again_in(seconds: float, interrupt: Interrupted) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line with ``arguments``; the exit code."""
-    STATE.reset()
+    STATE.reset(arguments)
     as_json = "--json" in arguments
     try:
         hwgen.main(arguments, prog_name="hwgen", standalone_mode=False)
