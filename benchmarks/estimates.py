@@ -5,8 +5,9 @@
     python -m benchmarks.estimates build/estimates.json serial --anew  # after a change of serial
 
 Every design of every network below is mapped (ihp-sg13g2, recipe area) and kept in the file; a run
-goes on where another stopped. ``--known`` fits what is there. The prices of an architecture are those, none below 0, with the least squares
-of relative errors on the networks that are fitted; the errors on the others are what counts.
+goes on where another stopped. ``--known`` fits what is there. The prices of an architecture are
+those, none below 0, with the least squares of relative errors on the networks that are fitted; the
+errors on the others are what counts.
 """
 
 import argparse
