@@ -54,6 +54,17 @@ def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
 
     Hardware is made of the simplified network.
     """
+    return [
+        (
+            measured(plain_graph(weights), highs),
+            measured(adder_graph(weights, highs, effort), highs),
+        )
+        for weights, highs in products_of(network)
+    ]
+
+
+def products_of(network: Network) -> list[tuple[Integers, list[int]]]:
+    """Of each layer: weights of its live outputs, and the largest value of each input's word."""
     source = network.input.format
     ranges: list[Interval] = [(source.minimum, source.maximum)] * network.input.features
     found = []
@@ -65,10 +76,7 @@ def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
             max(1, unsigned_high((ranges[i][0] >> dropped, ranges[i][1] >> dropped)))
             for i, dropped in zip(terms.index, terms.dropped, strict=True)
         ]
-        weights = terms.weights[live]
-        both = plain_graph(weights), adder_graph(weights, highs, effort)
-        before, after = (measured(graph, highs) for graph in both)
-        found.append((before, after))
+        found.append((terms.weights[live], highs))
         ranges = neurons
     return found
 
