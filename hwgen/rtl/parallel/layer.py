@@ -11,10 +11,12 @@ from hwgen.rtl.adders.words import Stages, Word, packed_width, term_of, total_of
 from hwgen.rtl.requantize import requantizers, shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
+from hwgen.spec.pools import MaxPool
+from hwgen.support.errors import HwgenError
 
 
 class ParallelLayer(wiring.Component):
-    """A layer with hard-wired weights.
+    """A layer with hard-wired weights; one that slides over a map has those of each window.
 
     Latency ``self.stages`` cycles (0 with ``pipeline`` 0); interval 1.
 
@@ -42,10 +44,13 @@ class ParallelLayer(wiring.Component):
     def __init__(
         self, network: Network, index: int, ranges: list[Interval], pipeline: int, effort: str
     ):
-        self._layer = network.dense(index)
+        layer = network.layers[index]
+        if isinstance(layer, MaxPool):
+            raise HwgenError(f"layers[{index}].kind", f"found {layer.kind!r}", "sums are needed")
+        self._biases, self._wrap_bits = layer.output_biases, layer.wrap_bits
         self._inputs = ranges
         self._pipeline, self._effort = pipeline, effort
-        self._terms = self._layer.terms(network.source(index).alignment)
+        self._terms = layer.terms(network.source(index).alignment)
         self._requantizers = requantizers(network, index, ranges)
         self.ranges = [requantizer.interval for requantizer in self._requantizers]
         members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
@@ -109,8 +114,8 @@ class ParallelLayer(wiring.Component):
         """Output ``j`` and the pipeline stage in which it is there."""
         requantizer = self._requantizers[j]
         total = total_of(m, stages, f"sum{j}", terms, self._pipeline)
-        constant = self._layer.bias[j] + total.offset + requantizer.offset
-        bits = self._layer.wrap_bits
+        constant = self._biases[j] + total.offset + requantizer.offset
+        bits = self._wrap_bits
         low, high = (end + requantizer.offset for end in requantizer.accumulator)
         shape = shape_of(low, high)
         width = shape.width if bits is None else bits
