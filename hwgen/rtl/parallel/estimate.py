@@ -17,6 +17,8 @@ from hwgen.spec.weighted import Weighted
 from hwgen.support.errors import HwgenError
 
 PRICES = (23.6, 22.2)
+WINDOWED = 0.5
+"""What a bit that is added in a window counts for: neighbours share many sums."""
 
 KINDS = frozenset({"dense", "conv1d", "conv2d", "max_pool", "average_pool", "global_average_pool"})
 
@@ -33,7 +35,8 @@ def parts(layers: Sequence[AnyLayer], source: Format) -> tuple[float, ...]:
     """Bits added, bits of accumulators."""
     added = moved = 0.0
     for layer in layers:
-        added += additions(layer) * source.bits
+        share = 1 if layer.kind == "dense" else WINDOWED
+        added += share * additions(layer) * source.bits
         if not isinstance(layer, MaxPool):
             moved += max(accumulator_widths(layer, source)) * layer.outputs
         source = handed_on(layer, source)
