@@ -144,7 +144,8 @@ async def _collect(
     finally:
         out = stream.results()
         expected = [stream.job.expected[vector] for vector in vectors]
-        compare(phase, stream.job.output, vectors, expected, [o.beats for o in out])
+        cycles = [o.first // PERIOD for o in out]
+        compare(phase, stream.job.output, vectors, expected, [o.beats for o in out], cycles)
     return out
 
 

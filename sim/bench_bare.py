@@ -35,7 +35,8 @@ async def bare(phase: Phase, dut: Any, job: Job) -> None:
         if edge >= job.latency:
             got.append([_known(dut, edge - job.latency)])
         dut.x.value = job.x[min(edge + 1, count - 1)][0]
-    compare(phase, job.output, everything, job.expected, got)
+    edges = [vector + job.latency for vector in everything]
+    compare(phase, job.output, everything, job.expected, got, edges)
 
 
 def _known(dut: Any, vector: int) -> int:

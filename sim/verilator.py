@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from hwgen.sim.trace import TraceFormat
+from hwgen.sim.trace import TraceFormat, WaveFormat
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import clean_environment, run_group
@@ -105,12 +105,13 @@ def build(
     log: Path,
     deadline: Callable[[], float],
     traced: str | None = None,
+    wave: WaveFormat | None = None,
 ) -> None:
     """Compile ``sources`` into the executable ``folder/top``.
 
     ``deadline()`` is how many seconds are left. With ``traced`` it can write a trace of what the
-    sources do not exempt. The objects of Verilator's run-time library, which
-    are the same for every design, are kept in the user's cache.
+    sources do not exempt, with ``wave`` all signals in that format. The objects of Verilator's
+    run-time library, which are the same for every design, are kept in the user's cache.
 
     Raises
     ------
@@ -118,6 +119,10 @@ def build(
         A tool is missing, or the build failed; names the log.
     """
     compiler, make, found = tool("g++", "c++", "clang++"), tool("make"), find()
+    if wave == "fst" and not _compiles(compiler, "lz4.h"):
+        raise HwgenError(
+            "wave", "verilator needs lz4's headers for .fst", "liblz4-dev, a .vcd, or icarus"
+        )
     root = _link(folder / "root", found.root)
     # make cannot cope with spaces in paths, so everything is reached from inside the folder.
     shutil.copyfile(_MAIN, folder / "main.cpp")
@@ -132,6 +137,8 @@ def build(
     ]
     if traced is not None:
         verilate.append(f"--trace-{trace_format()}")
+    if wave is not None:
+        verilate.append(f"--trace-{wave}")
     size = sum(source.stat().st_size for source in sources)
     if size < _HUGE:
         verilate += ["--output-split", "0"]
@@ -149,6 +156,11 @@ def build(
     _step(command, "the C++ compiler", folder, env, log, deadline())
     if key and not cached:
         _keep_runtime(folder, cache, key)
+
+
+def _compiles(compiler: str, header: str) -> bool:
+    command = [compiler, "-E", "-include", header, "-x", "c++", os.devnull]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def lint(verilog: Path, top: str) -> list[str]:

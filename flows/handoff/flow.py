@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,16 @@ from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
-from hwgen.support.progress import Progress, silent
+from hwgen.support.progress import Progress, silent, under
 from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary, SynthesisReport, synthesize
 from hwgen.synth.libraries.layout import for_layout
 from hwgen.synth.libraries.models import verilog_models
 from hwgen.synth.libraries.processes import Foundry
+from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.prove.decide import Decider
+from hwgen.synth.prove.netlist import NetlistProof
+from hwgen.synth.prove.verdict import Verdict
 
 if TYPE_CHECKING:
     from hwgen.sim.result import SimulationResult
@@ -34,6 +39,9 @@ if TYPE_CHECKING:
 
 UTILIZATION: dict[Target, float] = {"librelane": 50.0, "tinytapeout": 65.0}
 """Percent of the core that cells may fill before layout adds its own, by default."""
+
+PROOF_SECONDS = 300.0
+"""For the proof that a netlist does what its source does."""
 
 MARGIN = 1.5
 """Default clock period over our critical path: wires, buffers, clock skew, slower corners."""
@@ -166,8 +174,11 @@ def hand_over(
         )
         package = (_librelane if to == "librelane" else _tinytapeout)(draft)
         checked = None if check is None else _verify(draft, check, progress)
+        proved = None
+        if check is not None and draft.netlist:
+            proved = _prove(draft, folder / "mapped" / "netlist.json", cells, progress)
         verilog = draft.verilog.read_text("utf-8")
-    result = _handoff(draft, package, checked, output)
+    result = _handoff(draft, package, checked, proved, output)
     files = {
         package.verilog: package.head + verilog,
         "manifest.json": replace(manifest, verilog=str(output / package.verilog)).to_text(),
@@ -277,7 +288,11 @@ def _tinytapeout(draft: Draft) -> Package:
 
 
 def _handoff(
-    draft: Draft, package: Package, checked: "SimulationResult | None", output: Path
+    draft: Draft,
+    package: Package,
+    checked: "SimulationResult | None",
+    proved: Verdict | None,
+    output: Path,
 ) -> Handoff:
     notes = []
     if checked is None:
@@ -301,9 +316,26 @@ def _handoff(
         die_um=package.die,
         tiles=package.tiles,
         verified=checked,
+        proved=proved,
         notes=(*notes, *package.notes),
         files=tuple(sorted([package.verilog, *package.files, "manifest.json", "handoff.json"])),
     )
+
+
+def _prove(draft: Draft, netlist: Path, library: CellLibrary, progress: Progress) -> Verdict:
+    """That the netlist does what the source does, at every clock edge, for all inputs."""
+    proof = NetlistProof(
+        manifest=draft.manifest,
+        netlist={"modules": Netlist.read(netlist, draft.manifest.top).modules},
+        library=library,
+        styles=["ripple", "prefix"],
+        vectors=[],
+    )
+    verdict = proof.run(Decider(time.monotonic() + PROOF_SECONDS), under(progress, "proof"))
+    if verdict.status != "proved":
+        found = f"netlist = RTL is {verdict.status} ({verdict.limit})"
+        raise HwgenError("handoff", found, "nothing was written")
+    return verdict
 
 
 def _verify(draft: Draft, check: Check, progress: Progress) -> "SimulationResult":

@@ -8,6 +8,7 @@ from hwgen.flows.results import html_line
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.result import SimulationResult
 from hwgen.synth import SynthesisReport
+from hwgen.synth.prove.verdict import Verdict
 
 Target = Literal["librelane", "tinytapeout"]
 
@@ -15,8 +16,9 @@ _OF_SYNTHESIS = (
     *("pdk", "corner", "area_um2", "gate_equivalents", "cells"),
     *("critical_path_ns", "nets_over", "recipe", "tool"),
 )
+_OF_PROOF = ("status", "method", "seconds")
 _OF_REGRESSION = ("passed", "vectors", "mismatches", "cycles", "simulator", "seed", "seconds")
-"""Keys of the reports of both that ``handoff.json`` takes over."""
+"""Keys of the reports that ``handoff.json`` takes over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Handoff:
         Percent of the core that cells fill; width and height, um; Tiny Tapeout's tiles, or None.
     verified
         The regression of what is handed over; None where it was not asked for.
+    proved
+        That the netlist does what its source does, for all inputs; None where it was not asked for.
     notes
         What should be known besides, in lines.
     files
@@ -63,6 +67,7 @@ class Handoff:
     die_um: tuple[float, float]
     tiles: str | None
     verified: SimulationResult | None
+    proved: Verdict | None
     notes: tuple[str, ...]
     files: tuple[str, ...]
 
@@ -85,6 +90,7 @@ class Handoff:
             "die_um": list(self.die_um),
             **({} if self.tiles is None else {"tiles": self.tiles}),
             "verified": checked and {key: checked[key] for key in _OF_REGRESSION},
+            "proved": self.proved and {key: getattr(self.proved, key) for key in _OF_PROOF},
             "notes": list(self.notes),
             "files": list(self.files),
             "network_sha256": manifest.network_sha256,
@@ -107,6 +113,7 @@ class Handoff:
             f"clock {self.clock_ns:g} ns, critical path {report.critical_path_ns:.2f} ns; "
             f"latency {manifest.latency_cycles:,}, interval {manifest.interval_cycles:,} cycles",
             *([verified] if verified else []),
+            *(["proved: netlist = RTL for all inputs"] if self.proved else []),
             *(f"note: {note}" for note in self.notes),
             f"everything in {self.folder}",
         ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hwgen.spec.formats import Format, common, signed_width
 from hwgen.spec.layer import Layer
-from hwgen.spec.network import AnyLayer, DenseLayer
+from hwgen.spec.network import AnyLayer, DenseLayer, InputFormat, Network
 
 
 def dense(layers: Sequence[AnyLayer]) -> list[DenseLayer]:
@@ -22,3 +22,16 @@ def handed_on(layer: Layer, source: Format) -> Format:
     """The format that the next layer reads."""
     formats = layer.output_formats()
     return source if formats is None else common(formats)
+
+
+def network_of(layers: Sequence[AnyLayer], source: Format) -> Network:
+    """A network of checked layers, the first of which reads inputs of the format ``source``."""
+    numbers = InputFormat.model_construct(
+        features=layers[0].inputs,
+        bits=source.bits,
+        signed=source.signed,
+        fraction_bits=source.fraction_bits,
+    )
+    return Network.model_construct(
+        name="estimate", input=numbers, layers=list(layers), output="values", labels=None
+    )

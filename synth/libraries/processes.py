@@ -21,9 +21,18 @@ class _Record(BaseModel):
 
 
 class Wire(_Record):
-    """What the wire to a driven pin weighs, in fF, and where the figure is from."""
+    """What a wire weighs, and where the figures are from.
+
+    Attributes
+    ----------
+    femtofarad
+        fF of the wire to a driven pin, where nothing is known of the layout.
+    per_um
+        fF of a micrometre; None where it is not known.
+    """
 
     femtofarad: Annotated[float, Field(ge=0)]
+    per_um: Annotated[float, Field(gt=0)] | None = None
     source: str
 
 
@@ -40,8 +49,8 @@ class Foundry(_Record):
         The library's own name, LibreLane's ``STD_CELL_LIBRARY``.
     liberty
         Pattern of the file of the corner that is carried.
-    site
-        Width and height of a placement site, um.
+    site, site_name
+        Width and height of a placement site, um, and what the library's LEF calls it.
     resynthesis
         The cell area that LibreLane's synthesis needs over that of ours, of designs that do not
         count cycles and of those that do (``Architecture.sequenced``): the most that was measured
@@ -60,6 +69,7 @@ class Foundry(_Record):
     cells: str
     liberty: str
     site: tuple[Positive, Positive]
+    site_name: str
     resynthesis: tuple[Positive, Positive]
     tiles: dict[str, tuple[Positive, Positive]]
     excluded: tuple[str, ...]

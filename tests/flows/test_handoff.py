@@ -19,6 +19,7 @@ from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries.processes import foundries
+from hwgen.synth.mapping.netlist import Netlist
 from tests.networks import dense, network, rescale
 
 LIBRARIES = {
@@ -179,6 +180,31 @@ def test_verified(
     assert (checked["passed"], checked["mismatches"], checked["vectors"]) == (True, 0, 12)
     assert (checked["seed"], checked["simulator"].split()[0]) == (5, simulator)
     assert "not verified" not in result["notes"]
+    assert result["proved"]["status"] == "proved"
+
+
+def test_netlist_of_another_gate_is_not_written(
+    capsys: pytest.CaptureFixture[str],
+    net: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = Netlist.read
+
+    def faulty(path: Path, top: str) -> Netlist:
+        data = json.loads(path.read_text("utf-8"))
+        gates = [c for m in data["modules"].values() for c in m["cells"].values()]
+        next(c for c in gates if c["type"] == "sg13g2_nand2_1")["type"] = "sg13g2_nor2_1"
+        path.write_text(json.dumps(data), "utf-8")
+        return read(path, top)
+
+    monkeypatch.setattr("hwgen.flows.handoff.flow.Netlist.read", faulty)
+    out = tmp_path / "out"
+    line = refusal(capsys, net, "--to", "librelane", "-o", out, "--vectors", 5)
+    assert re.match(
+        r"handoff: netlist = RTL is (refuted|undecided) \(.*, nothing was written", line
+    )
+    assert not out.exists()
 
 
 def test_wrong_design_is_not_written(

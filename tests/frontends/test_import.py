@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from hwgen.flows.cli.main import run
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
+from hwgen.frontends.onnx.convert import import_model, parse_format
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from hwgen.spec.network import load_network

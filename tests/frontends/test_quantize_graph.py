@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwgen.frontends.importing import load_float_model
 from hwgen.frontends.onnx.file import Graph, Node, Tensor
-from hwgen.frontends.quantize import load_float_model
 from hwgen.frontends.quantize.floatgraph import float_model
 from hwgen.support.errors import HwgenError
 

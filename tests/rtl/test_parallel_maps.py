@@ -76,8 +76,8 @@ def refused(net: Network, architecture: Architecture) -> str:
 def test_too_many_windows_are_refused() -> None:
     net = mapped([3, 32, 32], conv(np.full((8, 3, 5, 5), 5).tolist(), padding=[2] * 4))
     assert refused(net, Parallel()) == (
-        "layers[0]: 1,228,800 additions with every window unrolled, about 60.5 mm2, "
-        "at most 60,000; other architectures use a window many times"
+        "layers[0]: 1,228,800 additions with every window unrolled, about 59.0 mm2, "
+        "at most 30,000; other architectures use a window many times"
     )
 
 

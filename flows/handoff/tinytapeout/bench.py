@@ -239,7 +239,8 @@ class Exchange:
             job = self.board.job
             expected = [job.expected[vector] for vector in self.vectors]
             came = [result.beats for result in self.results]
-            compare(phase, job.output, self.vectors, expected, came)
+            cycles = [result.first for result in self.results]
+            compare(phase, job.output, self.vectors, expected, came, cycles)
 
     def _stuck(self, patience: int) -> str:
         pins = self.board.dut.uio_out.value

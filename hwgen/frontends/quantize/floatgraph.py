@@ -24,7 +24,7 @@ _PASSED = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", 
 _ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 
 
-def load_float_model(path: Path) -> FloatModel:
+def load_onnx(path: Path) -> FloatModel:
     """Read a float ONNX model.
 
     Raises
@@ -37,7 +37,7 @@ def load_float_model(path: Path) -> FloatModel:
 
 
 def float_model(graph: Graph, where: str = "model") -> FloatModel:
-    """The dense layers of a graph; see :func:`load_float_model`."""
+    """The dense layers of a graph; see :func:`load_onnx`."""
     if len(graph.inputs) != 1:
         raise HwgenError(where, f"{len(graph.inputs)} inputs", "a graph with one is needed")
     walk = _Walk(graph)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model
+from hwgen.frontends.onnx.convert import import_model
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.train.layers import Quantized
 from hwgen.spec import golden

@@ -7,7 +7,6 @@ from hwgen.rtl.adders.addergraph import AdderGraph, Term, adder_graph
 from hwgen.rtl.adders.digits import signed_digits
 from hwgen.rtl.adders.sharing import added_up
 from hwgen.rtl.requantize import requantizers
-from hwgen.rtl.simplify import simplify
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.network import Network
 from hwgen.spec.pools import MaxPool
@@ -59,9 +58,8 @@ def measured(graph: AdderGraph, highs: Sequence[int]) -> Figures:
 def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
     """Of each layer: the figures of plain signed digits, and of the graph that goes into hardware.
 
-    The layers are those of the simplified network.
+    Hardware is made of the simplified network.
     """
-    network = simplify(network)
     source = network.input.format
     ranges: list[Interval] = [(source.minimum, source.maximum)] * network.input.features
     found = []

@@ -33,6 +33,11 @@ class Stages:
         The module that the registers go to.
     enable
         Their common clock enable.
+
+    Attributes
+    ----------
+    bits
+        How many they hold, so far.
     """
 
     def __init__(self, m: Module, enable: Value):
@@ -40,6 +45,7 @@ class Stages:
         self._enable = enable
         self._delayed: dict[tuple[int, int], Value] = {}
         self._keep: list[Value] = []
+        self.bits = 0
 
     def delay(self, value: Value, now: int, stage: int) -> Value:
         """``value``, there in stage ``now``, as it is in ``stage >= now``."""
@@ -53,6 +59,7 @@ class Stages:
             )
             with self._m.If(self._enable):
                 self._m.d.sync += register.eq(before)
+            self.bits += len(register)
             self._delayed[key] = register
             self._keep.append(value)  # so that its id is not given to another
         return self._delayed[key]

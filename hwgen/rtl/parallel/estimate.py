@@ -1,67 +1,70 @@
 """Cell area of a parallel design, estimated from a network's integers.
 
-Bits that are added (nonzero signed digits of the weights times the width of their inputs), and bits
-of accumulators, which are rescaled or compared, each at a price in um2 that was fitted to ``hwgen
-synth`` (ihp-sg13g2, recipe ``area``); docs/quantize.md has the errors. Windows count once for each
-of their positions; a bit that is compared in max pooling counts like one that is added.
+What its adder graphs come to before any search, bits of accumulators, which are rescaled or
+compared, and bits of registers, each at a price in um2 that was fitted to ``hwgen synth``
+(ihp-sg13g2, recipe ``area``) by ``python -m benchmarks.estimates``; docs/plan.md has the errors.
 """
 
 from collections.abc import Sequence
 
-from hwgen.rtl.digits import digit_counts
-from hwgen.rtl.widths import accumulator_widths, handed_on
+from amaranth.hdl import Fragment
+
+from hwgen.rtl.adders.measure import graphs_of
+from hwgen.rtl.parallel.top import part_of
+from hwgen.rtl.parallel.windows import additions
+from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
 from hwgen.spec.formats import Format
-from hwgen.spec.network import AnyLayer, Network
+from hwgen.spec.network import AnyLayer
 from hwgen.spec.pools import MaxPool
-from hwgen.spec.weighted import Weighted
-from hwgen.support.errors import HwgenError
 
-PRICES = (23.6, 22.2)
-WINDOWED = 0.5
-"""What a bit that is added in a window counts for: neighbours share many sums."""
-
-KINDS = frozenset({"dense", "conv1d", "conv2d", "max_pool", "average_pool", "global_average_pool"})
-
-MOST_ADDITIONS = 60_000
-"""Additions and comparisons of windows, once for each position, that are taken: 1 to 2 mm2."""
+PRICES = (38.82, 13.8, 18.64, 53.0)
 
 
-def estimated_area(layers: Sequence[AnyLayer], source: Format) -> float:
+def estimated_area(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``."""
-    return sum(price * part for price, part in zip(PRICES, parts(layers, source), strict=True))
+    found = parts(layers, source, pipeline)
+    return sum(price * part for price, part in zip(PRICES, found, strict=True))
 
 
-def parts(layers: Sequence[AnyLayer], source: Format) -> tuple[float, ...]:
-    """Bits added, bits of accumulators."""
-    added = moved = 0.0
+def parts(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> tuple[int, ...]:
+    """Full adders, half adders, bits of accumulators, bits of registers in a pipeline."""
+    network = network_of(layers, source)
+    figures = [shared for _, shared in graphs_of(network, "low")]
+    return (
+        sum(one.full_adders for one in figures) + _compared(layers, source),
+        sum(one.half_adders for one in figures),
+        _moved(layers, source),
+        _registers(layers, source, pipeline) if pipeline else 0,
+    )
+
+
+def _compared(layers: Sequence[AnyLayer], source: Format) -> int:
+    """Bits that max pooling compares."""
+    compared = 0
     for layer in layers:
-        share = 1 if layer.kind == "dense" else WINDOWED
-        added += share * additions(layer) * source.bits
-        if not isinstance(layer, MaxPool):
-            moved += max(accumulator_widths(layer, source)) * layer.outputs
+        if isinstance(layer, MaxPool):
+            compared += additions(layer) * source.bits
         source = handed_on(layer, source)
-    return added, moved
+    return compared
 
 
-def additions(layer: AnyLayer) -> int:
-    """Words that are added or compared, each window for itself."""
-    if isinstance(layer, Weighted):
-        digits = int(digit_counts(layer.weight_values).sum())
-        return digits * (layer.outputs // layer.output_channels)
-    return layer.outputs * (layer.fan_in - 1)
+def _moved(layers: Sequence[AnyLayer], source: Format) -> int:
+    moved = 0
+    for layer in layers:
+        if not isinstance(layer, MaxPool):
+            moved += sum(accumulator_widths(layer, source))
+        source = handed_on(layer, source)
+    return moved
 
 
-def check_unrolled(network: Network) -> None:
-    """Refuse windows that come to far more hardware than is sane, with an estimate.
-
-    Raises
-    ------
-    HwgenError
-        Naming the layer of which most is made.
-    """
-    counts = [additions(one) * (one.kind != "dense") for one in network.layers]
-    if sum(counts) > MOST_ADDITIONS:
-        area = estimated_area(network.layers, network.input.format) / 1e6
-        found = f"{sum(counts):,} additions with every window unrolled, about {area:.1f} mm2"
-        allowed = f"at most {MOST_ADDITIONS:,}; other architectures use a window many times"
-        raise HwgenError(f"layers[{counts.index(max(counts))}]", found, allowed)
+def _registers(layers: Sequence[AnyLayer], source: Format, pipeline: int) -> int:
+    """Bits that registers hold, without those of an argmax."""
+    network = network_of(layers, source)
+    ranges = [(source.minimum, source.maximum)] * network.input.features
+    bits = 0
+    for index in range(len(network.layers)):
+        layer = part_of(network, index, ranges, pipeline, "low")
+        Fragment.get(layer, None)  # Amaranth warns of what is made and not used
+        bits += layer.register_bits
+        ranges = layer.ranges
+    return bits

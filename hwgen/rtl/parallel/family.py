@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hwgen.rtl.adders.search import EFFORTS
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
-from hwgen.rtl.parallel.estimate import KINDS, check_unrolled, estimated_area
+from hwgen.rtl.parallel.windows import KINDS, check_windows, sane
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer, Network
 
@@ -45,10 +45,15 @@ class Parallel(Architecture):
         "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
     )
 
+    @classmethod
+    def takes(cls, network: Network) -> bool:
+        """All kinds, of few windows."""
+        return super().takes(network) and sane(network)
+
     def check(self, network: Network) -> None:
-        """Refuse windows that are too many to be sane."""
+        """Refuse windows that are too many to be unrolled."""
         super().check(network)
-        check_unrolled(network)
+        check_windows(network)
 
     def build(self, network: Network) -> "Top":
         """The adder graphs, and the handshake around them."""
@@ -69,5 +74,12 @@ class Parallel(Architecture):
         return Cycles(latency=latency, interval=1)
 
     def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
-        """Without registers of a pipeline and without a handshake."""
-        return estimated_area(layers, source)
+        """With the registers of a pipeline; of any effort."""
+        from hwgen.rtl.parallel.estimate import estimated_area
+
+        return estimated_area(layers, source, self.pipeline)
+
+    @classmethod
+    def choices(cls, network: Network) -> Sequence[Architecture]:
+        """Combinational, and pipelines that are ever shorter from register to register."""
+        return [cls(pipeline=levels) for levels in (0, 4, 2, 1)]

@@ -54,12 +54,18 @@ class ParallelMaxPool(wiring.Component):
         """Pipeline stages, each with a register at its end."""
         return self._built[1]
 
+    @property
+    def register_bits(self) -> int:
+        """Bits that its registers hold."""
+        return self._built[2]
+
     def elaborate(self, platform: object) -> Module:
         """The trees of comparators."""
         return self._built[0]
 
     @cached_property
-    def _built(self) -> tuple[Module, int]:
+    def _built(self) -> tuple[Module, int, int]:
+        """The module, how many stages it came to, and bits of registers."""
         m = Module()
         self._stages = Stages(m, self.enable if self._pipeline else Const(1))
         self._largest: dict[tuple[int, ...], tuple[Value, int]] = {
@@ -77,7 +83,7 @@ class ParallelMaxPool(wiring.Component):
             m.d.comb += fitting.eq(self._at(value, rounds, last))
             results.append(fitting)
         m.d.comb += self.y.eq(Cat(results))
-        return m, last
+        return m, last, self._stages.bits
 
     def _at(self, value: Value, rounds: int, stage: int) -> Value:
         """A value behind so many rounds of comparison, in a pipeline stage."""

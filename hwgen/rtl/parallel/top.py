@@ -144,13 +144,18 @@ def _parts(
     ranges = [(source.minimum, source.maximum)] * network.input.features
     parts: list[tuple[str, _Part]] = []
     for index, layer in enumerate(network.layers):
-        part: ParallelLayer | ParallelMaxPool
-        if isinstance(layer, MaxPool):
-            part = ParallelMaxPool(network, index, ranges, pipeline)
-        else:
-            part = ParallelLayer(network, index, ranges, pipeline, effort)
+        part = part_of(network, index, ranges, pipeline, effort)
         parts.append((layer_module(index, layer.name), part))
         ranges = part.ranges
     if network.output == "argmax":
         parts.append(("argmax", ParallelArgmax(ranges, pipeline)))
     return parts, ranges
+
+
+def part_of(
+    network: Network, index: int, ranges: list[Interval], pipeline: int, effort: str
+) -> ParallelLayer | ParallelMaxPool:
+    """The module of a layer, whose inputs lie in ``ranges``."""
+    if isinstance(network.layers[index], MaxPool):
+        return ParallelMaxPool(network, index, ranges, pipeline)
+    return ParallelLayer(network, index, ranges, pipeline, effort)

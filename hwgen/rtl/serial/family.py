@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.interface import output_elements
 from hwgen.rtl.knobs import knob
-from hwgen.rtl.serial.estimate import estimated_area
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer, Network
 from hwgen.support.errors import HwgenError
@@ -73,6 +72,8 @@ class Serial(Architecture):
 
     def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """With all of its MACs."""
+        from hwgen.rtl.serial.estimate import estimated_area
+
         return estimated_area(layers, source, self.macs)
 
     def __str__(self) -> str:
