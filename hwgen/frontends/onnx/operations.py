@@ -20,6 +20,8 @@ from hwgen.frontends.onnx.problems import Refused, label
 from hwgen.frontends.onnx.quantizers import Constant, Quantizer, dyadic
 from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum
 
+_QUANTIZING = ("Quant", "IntQuant", "QuantizeLinear", "DequantizeLinear")
+_ON_SCORES = (*_QUANTIZING, "ArgMax", "TopK")
 _ON_INTEGERS = ("Identity", "Clip", "DequantizeLinear", "ArgMax", "TopK")
 
 
@@ -56,13 +58,15 @@ class Operations:
             It cannot be imported where it stands.
         """
         if isinstance(state, Class):
-            allowed = (*LAYOUT, "Identity", "Cast", *(("ArgMax", "TopK") * state.scores))
+            allowed = (*LAYOUT, "Identity", "Cast", *(_ON_SCORES * state.scores))
             if node.op not in allowed:
                 what = "scores that are left out" if state.scores else "the index of the largest"
                 raise Refused(f"reads {what}; end the model before it")
         raw = (isinstance(state, Codes) and state.raw) or _stored(state)
         if raw and node.op not in (*LAYOUT, *_ON_INTEGERS):
             raise Refused("reads integers: a DequantizeLinear is needed between")
+        if isinstance(state, Class) and node.op in _QUANTIZING:
+            return state  # codes of scores are in their order
         return self._handlers[node.op](node, state)
 
     def check(self, node: Node) -> None:
