@@ -97,7 +97,9 @@ class Affine:
     def _left_out(self, node: Node, state: Real) -> Real:
         """A normalization of each feature of the input by its own, which is left to the data."""
         if state.clip != EVERYTHING or state.gain != 1.0 or state.add:
-            raise Refused("changes features of the input each by its own behind other changes")
+            raise Refused(
+                "factors of single features of the input behind others; do it to the data"
+            )
         self.at.report.note(
             label(node), "left out: give the network input data that it has been applied to"
         )
@@ -108,7 +110,7 @@ class Affine:
             self.at.constant(node, i).value.astype(np.float64) for i in range(1, 5)
         )
         if node.attributes.get("training_mode", 0):
-            raise Refused("training_mode")
+            raise Refused("training_mode; export the model as it evaluates (model.eval())")
         if isinstance(state, Codes):
             state = self.at.identity(node, state)
         if isinstance(state, Real):
@@ -134,7 +136,7 @@ class Affine:
     def _scaled(self, node: Node, total: Sum, factors: Array) -> Sum:
         """``total`` times a factor for each neuron."""
         if not np.isfinite(factors).all():
-            raise Refused("a factor that is not finite")
+            raise Refused("a factor that is not finite; train or export the model anew")
         if total.pools and (factors < 0).any():
             raise Refused("a factor below 0 behind a MaxPool; a quantizer is needed between")
         even = np.unique(factors).size == 1 and factors[0] > 0

@@ -39,10 +39,12 @@ class Context:
         """An input of ``node`` that must be a constant, of finite values."""
         name = node.inputs[position] if position < len(node.inputs) else ""
         if name not in self.constants:
-            raise Refused(f"input {position} is no constant")
+            raise Refused(
+                f"input {position} is no constant; export the model with its constants folded"
+            )
         constant = self.constants[name]
         if constant.value.dtype.kind == "f" and not np.isfinite(constant.value).all():
-            raise Refused("values that are not finite")
+            raise Refused("values that are not finite; train or export the model anew")
         return constant
 
     def identity(self, node: Node, codes: Codes) -> Sum:

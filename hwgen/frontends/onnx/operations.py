@@ -125,7 +125,7 @@ class Operations:
                 zero_point=int(by.zero_point),
             )
         if not isinstance(state, Codes) or not state.raw:
-            raise Refused("reads no integers")
+            raise Refused("reads no integers; a QuantizeLinear is needed before it")
         by = self._one(node, "INT8" if state.declared[1] else "UINT8")
         moved = (state.zero_point - int(by.zero_point)) * float(by.scale)
         return replace(state, raw=False, gain=float(by.scale) / state.scale, add=moved)
@@ -179,16 +179,18 @@ class Operations:
     def _weights(self, node: Node) -> Constant | None:
         """Quantized weights [outputs, inputs], or None where they were reported."""
         if len(node.inputs) < 2 or node.inputs[1] not in self.at.constants:
-            raise Refused("weights that are computed, or stand on the left")
+            raise Refused(
+                "weights that are computed, or stand on the left; constants on the right can be had"
+            )
         weights = self.at.constants[node.inputs[1]]
         if weights.value.ndim != 2 or not weights.value.size:
-            raise Refused(f"weights of shape {list(weights.value.shape)}")
+            raise Refused(f"weights of shape {list(weights.value.shape)}; two axes can be had")
         if weights.value.size > self.at.max_weights:
             raise Refused(
                 f"{weights.value.size:,} weights, at most {self.at.max_weights:,} (max_weights)"
             )
         if node.attributes.get("transA", 0):
-            raise Refused("transA")
+            raise Refused("transA; data that are not transposed can be had")
         if weights.codes is None:
             found = dyadic(weights.value)
             if found is None:
@@ -209,13 +211,13 @@ class Operations:
     def _same(self, node: Node, state: State) -> State:
         mode = node.op == "Dropout" and len(node.inputs) > 2 and bool(node.inputs[2])
         if mode and self.at.constant(node, 2).value.any():
-            raise Refused("training_mode")
+            raise Refused("training_mode; export the model as it evaluates (model.eval())")
         if (
             node.op == "Cast"
             and not isinstance(state, Class)
             and node.attributes.get("to") not in (1, 11)
         ):
-            raise Refused("casts to something other than FLOAT or DOUBLE")
+            raise Refused("casts to something other than FLOAT or DOUBLE; a quantizer rounds")
         return state
 
     def _layout(self, node: Node, state: State) -> State:
@@ -223,7 +225,7 @@ class Operations:
             return state
         order = laid_out(node, state.order, self.at.constants)
         if order.ndim > 1 and order.shape[0] != 1:
-            raise Refused("moves the axis of the samples")
+            raise Refused("moves the axis of the samples; it must stay the first")
         return replace(state, order=order)
 
     def _class(self, node: Node, state: State) -> State:
@@ -236,13 +238,13 @@ class Operations:
         rank = codes.order.ndim
         along = axis % rank if isinstance(axis, int) and -rank <= axis < rank else None
         if along is None or codes.order.shape[along] != codes.order.size:
-            raise Refused("along another axis than that of the outputs")
+            raise Refused("along another axis than that of the outputs; take axis -1")
         if node.attributes.get("select_last_index", 0):
             raise Refused("select_last_index; ties go to the lowest index")
         if node.op == "TopK":
             count = integers_of(self.at.constant(node, 1).value)
             if count != [1] or not node.attributes.get("largest", 1):
-                raise Refused("other than the one largest")
+                raise Refused("other than the one largest; k = 1 can be had")
         return Class(of=codes)
 
 
