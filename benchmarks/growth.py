@@ -32,7 +32,7 @@ DESIGNS = {
     "parallel": ["--arch", "parallel"],
     "bit-serial": ["--arch", "bit-serial"],
     "serial, 1 MAC": ["--arch", "serial"],
-    "serial, 16 MACs": ["--arch", "serial", "--macs", "16"],
+    "serial, 10 MACs": ["--arch", "serial", "--macs", "10"],
 }
 
 

@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPES, action="append")
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--pdk", default="ihp-sg13g2")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     kept = Results(options.results)
     chosen = {
         name: network

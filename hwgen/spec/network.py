@@ -7,12 +7,13 @@ built in Python, and is validated just the same.
 import hashlib
 import json
 import math
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from hwgen.spec.activations import activations
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.conv import Conv1d, Conv2d
 from hwgen.spec.dense import DenseLayer
@@ -188,8 +189,13 @@ class Network(Model):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-@cache
 def _schema() -> dict[str, Any]:
+    return _schema_with(tuple(one.name for one in activations()))
+
+
+@lru_cache(maxsize=1)
+def _schema_with(names: tuple[str, ...]) -> dict[str, Any]:
+    """The schema while there are activations of these ``names``: more may be registered."""
     return Network.model_json_schema()
 
 

@@ -9,6 +9,7 @@ from hwgen.rtl.adders.sharing import added_up
 from hwgen.rtl.requantize import requantizers
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.network import Network
+from hwgen.spec.pools import MaxPool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,11 @@ class Figures:
     full_adders: int
     half_adders: int
     depth: int
+
+    @classmethod
+    def none(cls) -> "Figures":
+        """Of a layer that adds nothing up."""
+        return cls(adders=0, full_adders=0, half_adders=0, depth=0)
 
 
 def measured(graph: AdderGraph, highs: Sequence[int]) -> Figures:
@@ -60,7 +66,12 @@ def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
     for index in range(len(network.layers)):
         neurons = [neuron.interval for neuron in requantizers(network, index, ranges)]
         live = [j for j, (low, high) in enumerate(neurons) if low != high]
-        terms = network.dense(index).terms(network.source(index).alignment)
+        layer = network.layers[index]
+        if isinstance(layer, MaxPool):
+            found.append((Figures.none(), Figures.none()))
+            ranges = neurons
+            continue
+        terms = layer.terms(network.source(index).alignment)
         highs = [
             max(1, unsigned_high((ranges[i][0] >> dropped, ranges[i][1] >> dropped)))
             for i, dropped in zip(terms.index, terms.dropped, strict=True)
