@@ -83,7 +83,9 @@ class _Walk:
     """Goes along the chain; ``scale`` and ``offset`` wait for the layer that follows."""
 
     def __init__(self, graph: Graph):
-        self.constants: dict[str, Any] = dict(graph.initializers)
+        self.constants: dict[str, Any] = {
+            name: value for name, value in graph.initializers.items() if value.dtype.kind != "U"
+        }
         self.here = graph.inputs[0].name
         self.lost: set[str] = set()
         self.layers: list[_Draft] = []

@@ -13,11 +13,13 @@ from amaranth.hdl import Fragment
 from hwgen.rtl.adders.addergraph import adder_graph
 from hwgen.rtl.adders.measure import measured, plain_graph, products_of
 from hwgen.rtl.digits import digit_counts
-from hwgen.rtl.parallel.layer import ParallelLayer
+from hwgen.rtl.parallel.top import part_of
+from hwgen.rtl.parallel.windows import additions
 from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer
+from hwgen.spec.pools import MaxPool
 
 PRICES = (40.05, 3.678, 18.75, 54.81)
 
@@ -41,7 +43,7 @@ def parts(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> tupl
     registers = 0
     if pipeline:
         registers = _registers(layers, source, pipeline) if small else _usual(full, pipeline)
-    return full, half, _moved(layers, source), registers
+    return full + _compared(layers, source), half, _moved(layers, source), registers
 
 
 def _digits(weights: Integers) -> int:
@@ -74,10 +76,21 @@ def _usual(full: int, pipeline: int) -> int:
     return round(2.3 * full / math.pow(pipeline, 1.2))
 
 
+def _compared(layers: Sequence[AnyLayer], source: Format) -> int:
+    """Bits that max pooling compares."""
+    compared = 0
+    for layer in layers:
+        if isinstance(layer, MaxPool):
+            compared += additions(layer) * source.bits
+        source = handed_on(layer, source)
+    return compared
+
+
 def _moved(layers: Sequence[AnyLayer], source: Format) -> int:
     moved = 0
     for layer in layers:
-        moved += sum(accumulator_widths(layer, source))
+        if not isinstance(layer, MaxPool):
+            moved += sum(accumulator_widths(layer, source))
         source = handed_on(layer, source)
     return moved
 
@@ -88,7 +101,7 @@ def _registers(layers: Sequence[AnyLayer], source: Format, pipeline: int) -> int
     ranges = [(source.minimum, source.maximum)] * network.input.features
     bits = 0
     for index in range(len(network.layers)):
-        layer = ParallelLayer(network, index, ranges, pipeline, "low")
+        layer = part_of(network, index, ranges, pipeline, "low")
         Fragment.get(layer, None)  # Amaranth warns of what is made and not used
         bits += layer.register_bits
         ranges = layer.ranges
