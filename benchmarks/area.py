@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.netlist_sim import simulate
 from benchmarks.plain import plain_verilog
 from hwgen.flows.cli.console import emit_table
 from hwgen.rtl.generate import generate
@@ -25,7 +26,6 @@ from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.report import measure_netlist
-from tests.netlist_sim import simulate
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hwgen.flows.cli.console import emit_note
-from hwgen.flows.plan import Point, candidates, cells_of, front
+from hwgen.flows.plan import candidates, cells_of, front
+from hwgen.flows.plan_points import Point
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.flows.verification import verify_design
 from hwgen.spec.network import Network, load_network
@@ -38,8 +39,9 @@ def main() -> None:
 
 def mapped(network: Network) -> list[Point]:
     """The designs that may be on the front, mapped."""
-    points = candidates(network)
-    run = cells_of(network, open_library("ihp-sg13g2"), SynthesisOptions(), progress=emit_note)
+    library = open_library("ihp-sg13g2")
+    points = candidates(network, library)
+    run = cells_of(network, library, SynthesisOptions(), progress=emit_note)
     found = []
     for point in points:
         others = [one for one in points if one.interval <= point.interval and one is not point]

@@ -26,10 +26,10 @@ from benchmarks.opensta import DESIGNS, LIBRARIES, liberty
 from benchmarks.recipes import ROOT
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.handoff.flow import hand_over
-from hwgen.flows.handoff.librelane import PROCESSES
 from hwgen.spec.network import load_network
 from hwgen.synth import open_library
 from hwgen.synth.libraries.library import Cell
+from hwgen.synth.libraries.processes import foundries
 from hwgen.synth.libraries.tabulate import foundry_library
 
 _YOSYS = """\
@@ -53,20 +53,20 @@ _PADS = {"sky130": "sky130_ef_io", "gf180mcu": "gf180mcu_fd_io"}
 
 def pdk_root(library: str, shared: Path, folder: Path) -> Path:
     """A PDK root for LibreLane with one PDK in ``folder``; what synthesis needs not is empty."""
-    process = PROCESSES[library]
+    foundry = foundries()[library]
     root = folder / "pdks"
     if library == "ihp-sg13g2":
         with tarfile.open(shared / "librelane" / "ihp-sg13g2.tar.gz") as archive:
             archive.extractall(root, filter="data")
         return root
     family = "sky130" if library == "sky130hd" else "gf180mcu"
-    home = root / process.pdk
+    home = root / foundry.pdk
     template = shared / "librelane" / "open_pdks" / family / "librelane"
     shutil.copytree(template, home / "libs.tech" / "librelane")
     pads = home / "libs.tech" / "librelane" / _PADS[family] / "config.tcl"
     pads.parent.mkdir()
     pads.touch()
-    for path in _named(home, process.cells):
+    for path in _named(home, foundry.cells):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.write_text(_content(path, library, shared), "utf-8")
@@ -94,7 +94,7 @@ def _content(path: Path, library: str, shared: Path) -> str:
         if other.exists():
             return gzip.decompress(other.read_bytes()).decode()
         return liberty(library, shared)
-    if path.name == f"{PROCESSES[library].cells}.v":
+    if path.name == f"{foundries()[library].cells}.v":
         return "\n".join(map(_box, foundry_library(library, shared).cells.values()))
     return "" if path.suffix != ".lib" else f"library ({path.stem}) {{ }}\n"
 
@@ -108,14 +108,14 @@ def _box(cell: Cell) -> str:
 
 def synthesized(config: Path, library: str, root: Path) -> tuple[float, list[str]]:
     """The cell area in um2 after LibreLane's synthesis of a hand-off, and its warnings."""
-    process = PROCESSES[library]
+    foundry = foundries()[library]
     tools = config.parent / "tools"
     tools.mkdir()
     yosys = tools / "yosys"
     yosys.write_text(_YOSYS.format(python=sys.executable), "utf-8")
     yosys.chmod(yosys.stat().st_mode | stat.S_IXUSR)
-    words = ["librelane", "--manual-pdk", "--pdk-root", str(root), "--pdk", process.pdk]
-    words += ["--scl", process.cells, "--run-tag", "run", "--to", "Yosys.Synthesis"]
+    words = ["librelane", "--manual-pdk", "--pdk-root", str(root), "--pdk", foundry.pdk]
+    words += ["--scl", foundry.cells, "--run-tag", "run", "--to", "Yosys.Synthesis"]
     words += [word for step in _SKIPPED for word in ("--skip", step)]
     done = subprocess.run(
         [*words, str(config)],

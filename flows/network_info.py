@@ -7,7 +7,10 @@ import numpy as np
 
 from hwgen.flows.results import html_line, html_table
 from hwgen.rtl.digits import digit_counts
+from hwgen.spec.formats import common
+from hwgen.spec.layer import Layer
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 
 LAYER_HEADER = (
     *("layer", "shape", "weights", "zeros", "digits", "accumulator", "activation", "output"),
@@ -22,6 +25,10 @@ class LayerInfo:
     ----------
     weights, zero_weights
         How many weights, and how many of them are zero.
+    input_shape, output_shape
+        Channels and sizes of maps, or how many values there are.
+    products
+        Multiplications for one input.
     signed_digits
         Nonzero digits of all weights in canonical signed digit form: about what a hard-wired
         layer pays for.
@@ -31,11 +38,15 @@ class LayerInfo:
         Least and greatest sum of any neuron.
     """
 
+    kind: str
     name: str
     inputs: int
     outputs: int
+    input_shape: list[int]
+    output_shape: list[int]
+    products: int
     weights: int
-    weight_bits: int
+    weight_bits: int | None
     codebook_bits: int | None
     weight_format: str
     zero_weights: int
@@ -52,10 +63,10 @@ class LayerInfo:
         """A row below :data:`LAYER_HEADER`."""
         return [
             self.name,
-            f"{self.inputs}-{self.outputs}",
+            f"{_by(self.input_shape)}-{_by(self.output_shape)}",
             self.weight_format,
-            f"{self.zero_weights / self.weights:.0%}",
-            self.signed_digits,
+            f"{self.zero_weights / self.weights:.0%}" if self.weights else "",
+            self.signed_digits if self.weights else "",
             f"{self.accumulator_bits} bits",
             self.activation,
             self.output_format or "raw",
@@ -106,7 +117,7 @@ def describe_network(network: Network) -> NetworkInfo:
         labels=network.labels,
         parameters=network.parameter_count,
         weights=network.weight_count,
-        weight_memory_bits=sum(layer.codes.size * layer.weight_bits for layer in network.layers),
+        weight_memory_bits=sum(layer.weight_memory_bits for layer in network.layers),
         layers=[_layer(network, index) for index in range(len(network.layers))],
         input_format=str(network.input.format),
     )
@@ -115,25 +126,42 @@ def describe_network(network: Network) -> NetworkInfo:
 def _layer(network: Network, index: int) -> LayerInfo:
     layer = network.layers[index]
     intervals = network.accumulator_intervals(index)
-    book = "" if layer.codebook is None else f" of {layer.codebook_bits}-bit values"
+    shape, formats = network.source(index).shape, layer.output_formats()
+    weighted = layer if isinstance(layer, Weighted) else None
+    values = np.zeros(0, int) if weighted is None else weighted.weight_values
     return LayerInfo(
+        kind=layer.kind,
         name=layer.name,
-        inputs=layer.fan_in,
+        inputs=layer.inputs,
         outputs=layer.outputs,
-        weights=layer.codes.size,
-        weight_bits=layer.weight_bits,
-        codebook_bits=layer.codebook_bits,
-        weight_format=f"{layer.weight_bits} bits{book}",
-        zero_weights=int(np.count_nonzero(layer.weight_values == 0)),
-        signed_digits=int(digit_counts(layer.weight_values).sum()),
+        input_shape=list(shape or [layer.inputs]),
+        output_shape=list(layer.output_shape or [layer.outputs]),
+        products=0 if weighted is None else layer.outputs * layer.fan_in,
+        weights=layer.weight_count,
+        weight_bits=None if weighted is None else weighted.weight_bits,
+        codebook_bits=None if weighted is None else weighted.codebook_bits,
+        weight_format=_weight_format(layer),
+        zero_weights=int(np.count_nonzero(values == 0)),
+        signed_digits=int(digit_counts(values).sum()),
         accumulator_bits=network.accumulator_width(index),
         accumulator_bits_given=layer.accumulator_bits,
-        accumulator_overflow=layer.accumulator_overflow,
+        accumulator_overflow="error" if layer.wrap_bits is None else "wrap",
         accumulator_interval=[
             min(low for low, _ in intervals),
             max(high for _, high in intervals),
         ],
         activation=layer.activation,
         output=None if layer.output is None else layer.output.model_dump(),
-        output_format=None if layer.output is None else str(layer.output.format),
+        output_format=None if formats is None else str(common(formats)),
     )
+
+
+def _weight_format(layer: Layer) -> str:
+    if not isinstance(layer, Weighted):
+        return layer.kind
+    book = "" if layer.codebook is None else f" of {layer.codebook_bits}-bit values"
+    return f"{layer.weight_bits} bits{book}"
+
+
+def _by(shape: list[int]) -> str:
+    return "x".join(map(str, shape))

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hwgen.flows.plan_points import Limits, Mapped, Point
 from hwgen.flows.results import html_line, html_table
 from hwgen.flows.synthesis import SynthesisOptions, synthesize_design
 from hwgen.rtl.architecture import Architecture
-from hwgen.rtl.architectures import DEFAULT, families
+from hwgen.rtl.architectures import families
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
@@ -28,129 +29,11 @@ from hwgen.synth import CellLibrary
 NAND2 = 7.2576
 """Area in um2 of the smallest NAND of the library that estimates were fitted to, ihp-sg13g2."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Mapped:
-    """A design in cells: um2, critical path in ns, cycles, pJ of an inference where measured."""
-
-    area: float
-    path_ns: float
-    latency: int
-    interval: int
-    energy_pj: float | None = None
+ACTIVITY = 1.0
+"""Energy of a design in a clock for each of its gate equivalents, in C V^2 of a NAND's input."""
 
 
 Map = Callable[[Architecture], Mapped]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a design must keep to; None: no limit.
-
-    Parameters
-    ----------
-    max_cycles
-        Clocks from one input to the next.
-    max_area
-        um2 of cells.
-    clock
-        Clock period in ns.
-    rate
-        Inferences a second, at that clock.
-
-    Raises
-    ------
-    HwgenError
-        A rate without a clock, or one that no design reaches.
-    """
-
-    max_cycles: int | None = None
-    max_area: float | None = None
-    clock: float | None = None
-    rate: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.rate is not None and self.clock is None:
-            raise HwgenError("rate", "given without a clock", "a clock period is needed")
-        if self.clocks is not None and self.clocks < 1:
-            found = f"{self.rate:g} inferences a second at {self.clock:g} ns"
-            raise HwgenError("rate", found, "at most one in a clock")
-
-    @property
-    def clocks(self) -> int | None:
-        """The longest interval that is allowed."""
-        both = [self.max_cycles] if self.max_cycles is not None else []
-        if self.rate is not None and self.clock is not None:
-            both.append(int(1e9 / (self.clock * self.rate) + 1e-9))
-        return min(both, default=None)
-
-    def fit(self, point: "Point") -> bool:
-        """Whether a design keeps to them, as far as is known of it."""
-        slow = self.clock is not None and (point.path_ns or 0.0) > self.clock
-        late = self.clocks is not None and point.interval > self.clocks
-        return not slow and not late and (self.max_area is None or point.area <= self.max_area)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """A design.
-
-    Parameters
-    ----------
-    architecture
-        Which.
-    latency, interval
-        In clocks; a latency that takes hardware to know is None until it is mapped.
-    estimate
-        um2.
-    mapped
-        What became of it in cells; None where that is not known.
-    """
-
-    architecture: Architecture
-    latency: int | None
-    interval: int
-    estimate: float
-    mapped: Mapped | None = None
-
-    @property
-    def area(self) -> float:
-        """um2, mapped or else estimated."""
-        return self.estimate if self.mapped is None else self.mapped.area
-
-    @property
-    def path_ns(self) -> float | None:
-        """Critical path, where mapped."""
-        return None if self.mapped is None else self.mapped.path_ns
-
-    @property
-    def energy_pj(self) -> float | None:
-        """Of an inference, where measured."""
-        return None if self.mapped is None else self.mapped.energy_pj
-
-    @property
-    def options(self) -> str:
-        """The options of the command line that choose it."""
-        words = [] if type(self.architecture) is DEFAULT else ["--arch", self.architecture.name]
-        for knob in self.architecture.knobs():
-            value = getattr(self.architecture, knob.name)
-            if value != knob.default:
-                flag = f"--{knob.name.replace('_', '-')}"
-                words += [flag] if knob.type is bool else [flag, str(value)]
-        return shlex.join(words)
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return {
-            "arch": self.architecture.to_json(),
-            "options": self.options,
-            "latency_cycles": self.latency,
-            "interval_cycles": self.interval,
-            "estimated_area_um2": round(self.estimate),
-            "area_um2": self.mapped and self.mapped.area,
-            "critical_path_ns": self.path_ns,
-            "energy_pj": self.energy_pj,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,20 +76,22 @@ class Plan:
 
     def table(self) -> tuple[list[str], list[list[object]]]:
         """Header and rows of the front."""
-        header = ["design", "interval", "latency", "estimated um2", "mapped um2", "path ns", "pJ"]
+        header = ["design", "interval", "latency", "estimated um2", "estimated pJ"]
+        header += ["mapped um2", "path ns", "measured pJ"]
         rows: list[list[object]] = [
             [
                 str(one.architecture),
                 one.interval,
                 one.latency,
                 round(one.estimate),
+                _short(one.estimated_pj),
                 one.mapped and round(one.mapped.area),
                 one.path_ns,
-                one.energy_pj,
+                one.mapped and one.mapped.energy_pj,
             ]
             for one in self.front
         ]
-        used = [i for i in range(len(header)) if i < 4 or any(row[i] is not None for row in rows)]
+        used = [i for i in range(len(header)) if i < 5 or any(row[i] is not None for row in rows)]
         return [header[i] for i in used], [[row[i] for i in used] for row in rows]
 
     def title(self) -> str:
@@ -243,7 +128,7 @@ def plan(
     """
     limits = limits or Limits()
     progress("estimating")
-    points = candidates(network, library.nand2_area / NAND2)
+    points = candidates(network, library)
     for _ in range(count if mapper is not None else 0):
         following = next(
             (one for one in [*_ranked(points, limits), *front(points)] if one.mapped is None), None
@@ -264,22 +149,33 @@ def plan(
     )
 
 
-def candidates(network: Network, scale: float = 1.0) -> list[Point]:
+def candidates(network: Network, library: CellLibrary) -> list[Point]:
     """Every design that is worth a look, by interval."""
     layers, source = simplify(network).layers, network.input.format
+    scale, energy = library.nand2_area / NAND2, ACTIVITY * _gate_energy(library) / NAND2
     points = []
     for family in families().values():
-        for one in family.choices(network):
-            cycles = one.cycles(network)
+        for one in family.choices(network) if family.takes(network) else ():
+            cycles, area = one.cycles(network), one.estimated_area(layers, source)
             points.append(
                 Point(
                     architecture=one,
                     latency=cycles.latency,
                     interval=cycles.interval,
-                    estimate=scale * one.estimated_area(layers, source),
+                    estimate=scale * area,
+                    estimated_pj=energy * area * cycles.interval,
                 )
             )
+    if not points:
+        kinds = ", ".join(sorted({layer.kind for layer in network.layers}))
+        raise HwgenError("layers", f"kinds {kinds}", "no architecture has all of these")
     return sorted(points, key=lambda one: (one.interval, one.estimate))
+
+
+def _gate_energy(library: CellLibrary) -> float:
+    """pJ to charge an input of the smallest NAND; 0 without one."""
+    found = library.gates(0b0111, 2)
+    return found[0].pins[found[0].inputs[0]].capacitance * library.voltage**2 if found else 0.0
 
 
 def front(points: Sequence[Point]) -> list[Point]:
@@ -333,6 +229,12 @@ def cells_of(
         )
 
     return run
+
+
+def _short(figure: float) -> float:
+    """Two digits, and no decimals that say nothing."""
+    rounded = float(f"{figure:.2g}")
+    return rounded if rounded < 10 else int(rounded)
 
 
 def write_plan(plan: Plan, output: Path, progress: Progress = silent) -> None:

@@ -6,7 +6,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from hwgen.flows.pictures import STYLE
-from hwgen.flows.plan import Plan, Point
+from hwgen.flows.plan import Plan
+from hwgen.flows.plan_points import Point
 
 _COLOURS = ("#3b6ea5", "#c98a2b", "#5a9367", "#8a5a9e", "#a5483b")
 

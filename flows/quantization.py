@@ -17,6 +17,7 @@ from hwgen.rtl.architectures import families
 from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent
 
@@ -71,6 +72,7 @@ class Quantization:
             "estimated_area_um2": {
                 name: round(one().estimated_area(network.layers, network.input.format))
                 for name, one in families().items()
+                if one.takes(network)
             },
             "equalized": found.equalized,
             "evaluations": found.evaluations,
@@ -242,11 +244,17 @@ def _layer(network: Network, index: int) -> dict[str, Any]:
     layer, bound = network.layers[index], bounds(network)[index]
     return {
         "name": layer.name,
-        "inputs": layer.fan_in,
+        "inputs": layer.inputs,
         "outputs": layer.outputs,
-        "weight_bits": layer.weight_bits,
-        "weight_fraction_bits": layer.weight_fraction_bits,
-        "codebook": layer.codebook,
+        **(
+            {
+                "weight_bits": layer.weight_bits,
+                "weight_fraction_bits": layer.weight_fraction_bits,
+                "codebook": layer.codebook,
+            }
+            if isinstance(layer, Weighted)
+            else {}
+        ),
         "output_format": None if layer.output is None else str(layer.output.format),
         "accumulator_bits": {
             "given": bound.given,

@@ -14,7 +14,8 @@ from hwgen.rtl.manifest import Manifest
 from hwgen.sim.result import SimulationResult
 from hwgen.sim.runner import run as simulate
 from hwgen.sim.simulators import Simulator
-from hwgen.sim.vectors import make_vectors
+from hwgen.sim.vectors import Vectors, make_vectors
+from hwgen.sim.wave import record, wave_format
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -43,6 +44,9 @@ class Verification(SimulationResult):
         How many of the vectors are ``corners``, ``data`` and ``random``.
     gates
         Library and figures of the netlist; None where the RTL was simulated.
+    wave
+        Of the waveform: its ``file``, the ``vector`` that it shows alone, and whether that one has
+        ``passed`` so; None where none was asked for.
     """
 
     arch: Architecture
@@ -51,6 +55,7 @@ class Verification(SimulationResult):
     network_sha256: str
     origins: dict[str, int]
     gates: dict[str, Any] | None = None
+    wave: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What ``hwgen verify --json`` prints."""
@@ -62,10 +67,16 @@ class Verification(SimulationResult):
             "origins": self.origins,
             "network_sha256": self.network_sha256,
             **({} if self.gates is None else {"gates": self.gates}),
+            **({} if self.wave is None else {"wave": self.wave}),
         }
 
-    def require(self) -> "Verification":
+    def require(self, again: str = "") -> "Verification":
         """The same, if it passed.
+
+        Parameters
+        ----------
+        again
+            The command that does the same again, for the error.
 
         Raises
         ------
@@ -77,13 +88,20 @@ class Verification(SimulationResult):
         raise HwgenError(
             f"verify (seed {self.seed})",
             f"{self.mismatches} mismatches; {self.failure}",
-            "every result must equal the golden model's",
+            f"again: {again}" if again else "every result must equal the golden model's",
         )
 
     def summary(self) -> str:
         """The verdict, in one line."""
         origins = ", ".join(f"{count} {name}" for name, count in self.origins.items())
         return f"{'passed' if self.passed else 'FAILED'}: {self.vectors:,} vectors ({origins})"
+
+    def about_wave(self) -> str:
+        """What the waveform shows, in one line; empty without one."""
+        if self.wave is None:
+            return ""
+        alone = "right" if self.wave["passed"] else "wrong"
+        return f"{self.wave['file']}: vector {self.wave['vector']} alone, which is {alone}"
 
     def _repr_html_(self) -> str:
         rows = [(p.name, p.vectors, p.mismatches, p.cycles, p.seconds) for p in self.phases]
@@ -102,6 +120,7 @@ def verify_design(
     simulator: Simulator = "verilator",
     seed: int | None = None,
     cells: Cells | None = None,
+    wave: Path | None = None,
     progress: Progress = silent,
 ) -> Verification:
     """Generate, map where ``cells`` are given, make vectors, simulate.
@@ -114,6 +133,9 @@ def verify_design(
         How many corner and random vectors, at least 1.
     seed
         Decides vectors, stalls and resets; None: a fresh one, which the result names.
+    wave
+        Where the waveform goes of the first vector that is wrong, else of vector 0, run alone;
+        ``.fst`` or ``.vcd``.
 
     Raises
     ------
@@ -121,6 +143,8 @@ def verify_design(
         The design cannot be made or simulated. One that is wrong is a result instead.
     """
     seed = secrets.randbelow(1 << 31) if seed is None else seed
+    if wave is not None:
+        wave_format(wave)
     with temporary_folder("verify") as folder:
         subject = _subject(network, architecture, Path(folder), cells, progress)
         progress("making vectors")
@@ -134,6 +158,9 @@ def verify_design(
             extra_sources=subject.models,
             progress=progress,
         )
+        shown = None
+        if wave is not None:
+            shown = _record(subject, stimuli, result, wave, simulator, progress)
     return Verification(
         **vars(result),
         arch=architecture,
@@ -142,7 +169,32 @@ def verify_design(
         network_sha256=subject.manifest.network_sha256,
         origins=stimuli.origins,
         gates=subject.gates,
+        wave=shown,
     )
+
+
+def _record(
+    subject: "_Subject",
+    vectors: Vectors,
+    result: SimulationResult,
+    path: Path,
+    simulator: Simulator,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the waveform; what :attr:`Verification.wave` says of it."""
+    number = 0 if result.first_mismatch is None else result.first_mismatch["vector"]
+    alone = record(
+        subject.verilog,
+        subject.manifest,
+        vectors,
+        number,
+        path,
+        simulator=simulator,
+        seed=result.seed,
+        extra_sources=subject.models,
+        progress=progress,
+    )
+    return {"file": str(path), "vector": number, "passed": alone.passed}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hwgen.flows.api.arrays import from_arrays
     from hwgen.flows.api.codesign import codesign
-    from hwgen.flows.api.convert import from_keras, from_onnx, from_sklearn, from_torch
+    from hwgen.flows.api.convert import (
+        from_keras,
+        from_onnx,
+        from_sklearn,
+        from_tflite,
+        from_torch,
+    )
     from hwgen.flows.api.design import Design
     from hwgen.flows.api.network import Network, load
     from hwgen.flows.api.quantize import Quantization, quantize
@@ -33,6 +39,7 @@ __all__ = [
     "from_keras",
     "from_onnx",
     "from_sklearn",
+    "from_tflite",
     "from_torch",
     "load",
     "quantize",
@@ -45,7 +52,13 @@ if not TYPE_CHECKING:
     _PLACES = {
         "hwgen.flows.api.arrays": ("from_arrays",),
         "hwgen.flows.api.codesign": ("codesign",),
-        "hwgen.flows.api.convert": ("from_keras", "from_onnx", "from_sklearn", "from_torch"),
+        "hwgen.flows.api.convert": (
+            "from_keras",
+            "from_onnx",
+            "from_sklearn",
+            "from_tflite",
+            "from_torch",
+        ),
         "hwgen.flows.api.design": ("Design",),
         "hwgen.flows.api.network": ("Network", "load"),
         "hwgen.flows.api.quantize": ("Quantization", "quantize"),

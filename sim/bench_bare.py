@@ -10,10 +10,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
 from hwgen.sim.bench import run_phase
-from hwgen.sim.job import Job
+from hwgen.sim.job import PERIOD, Job
 from hwgen.sim.report import Phase, compare
 from hwgen.sim.stream import Broken
-from hwgen.sim.watch import PERIOD
 
 
 async def bare(phase: Phase, dut: Any, job: Job) -> None:
@@ -35,7 +34,8 @@ async def bare(phase: Phase, dut: Any, job: Job) -> None:
         if edge >= job.latency:
             got.append([_known(dut, edge - job.latency)])
         dut.x.value = job.x[min(edge + 1, count - 1)][0]
-    compare(phase, job.output, everything, job.expected, got)
+    edges = [vector + job.latency for vector in everything]
+    compare(phase, job.output, everything, job.expected, got, edges)
 
 
 def _known(dut: Any, vector: int) -> int:

@@ -1,5 +1,6 @@
 """What a bench found, phase by phase, in a file that the runner reads."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ class Phase:
     failure
         The first thing that is wrong, in one line, or None.
     first_mismatch
-        ``vector``, ``expected`` and ``got`` of the first wrong value, or None.
+        ``vector``, ``cycle`` (or None), ``expected`` and ``got`` of the first wrong value, or None.
     """
 
     name: str
@@ -56,10 +57,12 @@ def compare(
     vectors: list[int],
     expected: list[list[int]],
     got: list[list[int]],
+    cycles: Sequence[int] = (),
 ) -> None:
     """Count in ``phase`` the results that differ, beat for beat, and explain the first one.
 
-    ``vectors`` holds the number of each vector as the user knows it.
+    ``vectors`` holds the number of each vector as the user knows it, ``cycles`` the clock edge that
+    took the first beat of each result, as far as that is known.
     """
     wrong = [i for i, (want, have) in enumerate(zip(expected, got, strict=False)) if want != have]
     phase.vectors += min(len(expected), len(got))
@@ -68,11 +71,15 @@ def compare(
         return
     first = wrong[0]
     want, have = layout.unpack(expected[first]), layout.unpack(got[first])
-    phase.first_mismatch = {"vector": vectors[first], "expected": want, "got": have}
+    cycle = cycles[first] if first < len(cycles) else None
+    where = {"vector": vectors[first], "cycle": cycle}
+    phase.first_mismatch = {**where, "expected": want, "got": have}
     hint = _hint(expected, got, first)
     if want == have:
         hint = " (padding bits are not zero)"
-    phase.fail(f"vector {vectors[first]}: expected {_short(want)}, got {_short(have)}{hint}")
+    when = "" if cycle is None else f" in cycle {cycle}"
+    found = f"expected {_short(want)}, got {_short(have)}{when}{hint}"
+    phase.fail(f"vector {vectors[first]}: {found}")
 
 
 def _hint(expected: list[list[int]], got: list[list[int]], first: int) -> str:

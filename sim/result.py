@@ -37,7 +37,8 @@ class SimulationResult:
     failure
         The first failure of all, or None.
     first_mismatch
-        ``phase``, ``vector``, ``input``, ``expected`` and ``got`` of the first wrong result.
+        ``phase``, ``vector``, ``cycle`` (of the phase, or None), ``input``, ``expected`` and
+        ``got`` of the first wrong result.
     seconds
         Wall time, build included.
     build_seconds

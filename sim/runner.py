@@ -18,10 +18,10 @@ from pathlib import Path
 
 import hwgen
 from hwgen.rtl.manifest import Manifest
-from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
+from hwgen.sim.job import FOLDER_VARIABLE, PERIOD, STOP, Job
 from hwgen.sim.result import SimulationResult, checked_phases, first_mismatch, read_report
 from hwgen.sim.simulators import Simulator, tool_of
-from hwgen.sim.trace import Counts, Tracer
+from hwgen.sim.trace import Counts, Tracer, WaveFormat
 from hwgen.sim.vectors import Vectors
 from hwgen.support.errors import HwgenError, printable
 from hwgen.support.process import clean_environment, run_group
@@ -41,6 +41,7 @@ class Bench:
 STREAMING = Bench("hwgen.sim.bench", ("full speed", "stalls", "reset"))
 BARE = Bench("hwgen.sim.bench_bare", ("bare",))
 ACTIVITY = Bench("hwgen.sim.bench_activity", ("activity",))
+WAVE = Bench("hwgen.sim.bench_wave", ("wave",))
 
 
 class Simulation:
@@ -56,6 +57,10 @@ class Simulation:
         More Verilog that the design needs, such as cell models.
     traced
         Name of the instance inside the top module whose nets :meth:`count` counts.
+    wave
+        Format of the waveform that :meth:`record` writes.
+    period
+        Simulator steps in a clock cycle, for :meth:`count`.
     timeout
         Seconds for the build, and again for each run.
     log
@@ -78,6 +83,8 @@ class Simulation:
         simulator: Simulator = "verilator",
         extra_sources: Sequence[Path] = (),
         traced: str | None = None,
+        wave: WaveFormat | None = None,
+        period: int = PERIOD,
         timeout: float = 900.0,
         log: Path | None = None,
         progress: Progress | None = None,
@@ -89,6 +96,8 @@ class Simulation:
         self._manifest = manifest
         self._simulator = simulator
         self._traced = traced
+        self._wave = wave
+        self._period = period
         self._timeout = timeout
         self._kept_log = log
         self._progress: Progress = progress or (lambda _: None)
@@ -149,6 +158,23 @@ class Simulation:
             )
         return tracer.counts(), result
 
+    def record(self, vectors: Vectors, *, seed: int = 0) -> tuple[SimulationResult, Path]:
+        """Run ``vectors`` at full speed: what came of it, and the waveform, which is there until
+        the simulation is left.
+
+        Raises
+        ------
+        HwgenError
+            As of :meth:`run`, or the simulator left no waveform.
+        """
+        work = self._new_run(vectors, seed)
+        path = work / f"wave.{self._wave}"
+        arguments = self._tool.trace_arguments(path)
+        result = self._run(work, vectors, seed, WAVE, plusargs=[], arguments=arguments)
+        if not path.is_file():
+            raise HwgenError(self._what(), f"no {path.name}", "a waveform")
+        return result, path
+
     def _new_run(self, vectors: Vectors, seed: int) -> Path:
         """The folder of a run that may begin."""
         if seed < 0:
@@ -170,7 +196,7 @@ class Simulation:
         arguments: Sequence[str] = (),
     ) -> SimulationResult:
         begun = time.monotonic()
-        Job.of(self._manifest, vectors.x, vectors.expected, seed).save(work)
+        Job.of(self._manifest, vectors.x, vectors.expected, seed, self._period).save(work)
         log = work / "log"
         try:
             code = self._simulate(work, log, seed, bench, plusargs, arguments)
@@ -216,6 +242,7 @@ class Simulation:
                 log=log,
                 deadline=left,
                 traced=self._traced,
+                wave=self._wave,
             )
         except HwgenError as error:
             raise self._with_log(error, log) from None
@@ -250,6 +277,8 @@ class Simulation:
         }
         (work / "settings.json").write_text(json.dumps(settings), "utf-8")
         traced = self._tool.trace_environment if bench is ACTIVITY else {}
+        if bench is WAVE:
+            traced = self._tool.wave_environment(str(self._wave))
         told = 0
 
         def tell() -> None:

@@ -29,6 +29,8 @@ class Tool:
         Arguments of a traced run that writes to a file.
     trace_environment
         Further environment of a traced run.
+    wave_environment
+        The same of a run that writes a waveform, by its format.
     """
 
     build: Callable[..., None]
@@ -36,6 +38,7 @@ class Tool:
     random_start: Callable[[int], list[str]] = lambda seed: []
     trace_arguments: Callable[[Path], list[str]] = lambda file: []
     trace_environment: Mapping[str, str] = field(default_factory=dict)
+    wave_environment: Callable[[str], Mapping[str, str]] = lambda kind: {}
 
 
 SIMULATORS: dict[Simulator, Tool] = {
@@ -52,6 +55,7 @@ SIMULATORS: dict[Simulator, Tool] = {
         build=icarus.build,
         trace_format=icarus.trace_format,
         trace_environment={"SIM_CMD_SUFFIX": "-vcd"},  # cocotb tells vvp not to dump
+        wave_environment=lambda kind: {"SIM_CMD_SUFFIX": f"-{kind}"},
     ),
 }
 

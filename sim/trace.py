@@ -13,6 +13,10 @@ from typing import Literal
 from hwgen.support.errors import HwgenError
 
 TraceFormat = Literal["saif", "vcd"]
+"""Of what is counted."""
+
+WaveFormat = Literal["fst", "vcd"]
+"""Of what a person looks at."""
 
 _CHUNK = 1 << 20
 

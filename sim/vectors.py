@@ -13,6 +13,9 @@ from hwgen.support.errors import HwgenError
 _SEARCH_BUDGET = 500_000_000
 """Multiplications that the search for deep corners may spend: about two seconds of numpy."""
 
+_SEARCH_MOST = 4 * _SEARCH_BUDGET
+"""Multiplications beyond which not even one neuron is searched for."""
+
 _SEARCH_STARTS = 3
 
 
@@ -150,9 +153,13 @@ def _one_hot(network: Network) -> Iterable[Integers]:
 
 def _first_layer_ends(network: Network) -> Iterable[Integers]:
     target = network.input.format
-    for weights in network.layers[0].weight_values:
-        yield np.where(weights > 0, target.maximum, target.minimum).astype(np.int64)
-        yield np.where(weights > 0, target.minimum, target.maximum).astype(np.int64)
+    first = network.layers[0]
+    for index in range(first.outputs):
+        read = first.reads(index)
+        rising = np.zeros(first.inputs, bool)
+        rising[list(read)] = [weight > 0 for weight in read.values()]
+        yield np.where(rising, target.maximum, target.minimum).astype(np.int64)
+        yield np.where(rising, target.minimum, target.maximum).astype(np.int64)
 
 
 def _deep_ends(network: Network) -> Iterable[Integers]:
@@ -168,7 +175,10 @@ def _ascend(network: Network, layer: int) -> list[Integers]:
     end where the budget does not reach.
     """
     target, features = network.input.format, network.input.features
-    each = 2 * features * network.weight_count * _SEARCH_STARTS
+    products = sum(one.outputs * one.fan_in for one in network.layers)
+    each = 2 * features * products * _SEARCH_STARTS
+    if each > _SEARCH_MOST:
+        return []
     neurons = min(network.layers[layer].outputs, max(1, _SEARCH_BUDGET // (2 * each)))
     neuron = np.tile(np.arange(neurons).repeat(2), _SEARCH_STARTS)
     sign = np.where(np.arange(neuron.size) % 2 == 0, 1, -1)

@@ -18,20 +18,10 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from hwgen.sim.trace import TraceFormat
+from hwgen.sim.trace import TraceFormat, WaveFormat
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError
 from hwgen.support.process import clean_environment, run_group
-
-LINT_WAIVERS = {
-    "DECLFILENAME: ": "one file holds every module of a design",
-    "PROCASSINIT: ": "every register has its reset value as its initial value too",
-    "UNSIGNED: .*: Comparison is constant": "an output that is always 0 takes part in an argmax",
-    "UNUSEDSIGNAL: ": "padding of tdata, and wires that the Verilog writer leaves behind",
-    "WIDTHEXPAND: ": "the Verilog writer leaves extending of operands to the language",
-    "WIDTHTRUNC: .*: Logical operator LOGNOT ": "a counter is compared with 0 by negating it",
-}
-"""Patterns of lint warnings that are waived for generated Verilog, each with its reason."""
 
 _LARGE = 200_000
 """Bytes of Verilog from which a design is compiled unoptimized: it computes much in few cycles."""
@@ -115,12 +105,13 @@ def build(
     log: Path,
     deadline: Callable[[], float],
     traced: str | None = None,
+    wave: WaveFormat | None = None,
 ) -> None:
     """Compile ``sources`` into the executable ``folder/top``.
 
     ``deadline()`` is how many seconds are left. With ``traced`` it can write a trace of what the
-    sources do not exempt. The objects of Verilator's run-time library, which
-    are the same for every design, are kept in the user's cache.
+    sources do not exempt, with ``wave`` all signals in that format. The objects of Verilator's
+    run-time library, which are the same for every design, are kept in the user's cache.
 
     Raises
     ------
@@ -128,6 +119,10 @@ def build(
         A tool is missing, or the build failed; names the log.
     """
     compiler, make, found = tool("g++", "c++", "clang++"), tool("make"), find()
+    if wave == "fst" and not _compiles(compiler, "lz4.h"):
+        raise HwgenError(
+            "wave", "verilator needs lz4's headers for .fst", "liblz4-dev, a .vcd, or icarus"
+        )
     root = _link(folder / "root", found.root)
     # make cannot cope with spaces in paths, so everything is reached from inside the folder.
     shutil.copyfile(_MAIN, folder / "main.cpp")
@@ -142,6 +137,8 @@ def build(
     ]
     if traced is not None:
         verilate.append(f"--trace-{trace_format()}")
+    if wave is not None:
+        verilate.append(f"--trace-{wave}")
     size = sum(source.stat().st_size for source in sources)
     if size < _HUGE:
         verilate += ["--output-split", "0"]
@@ -161,8 +158,13 @@ def build(
         _keep_runtime(folder, cache, key)
 
 
+def _compiles(compiler: str, header: str) -> bool:
+    command = [compiler, "-E", "-include", header, "-x", "c++", os.devnull]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def lint(verilog: Path, top: str) -> list[str]:
-    """What ``--lint-only -Wall`` says of ``verilog`` beyond :data:`LINT_WAIVERS`; empty if clean.
+    """What ``--lint-only -Wall`` says of ``verilog``; empty if clean.
 
     Raises
     ------
@@ -180,8 +182,7 @@ def lint(verilog: Path, top: str) -> list[str]:
     said = re.findall(r"^%(?!Error: Exiting).*", run.stderr, re.MULTILINE)
     if run.returncode and not said:
         return [f"verilator exited with {run.returncode}"]
-    waived = re.compile("%Warning-(" + "|".join(LINT_WAIVERS) + ")")
-    return [line for line in said if not waived.match(line)]
+    return said
 
 
 def _link(link: Path, target: Path | None) -> Path | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from hwgen.support.errors import HwgenError
 from hwgen.synth.internal import internal_energy
 from hwgen.synth.libraries.library import Cell, CellLibrary
+from hwgen.synth.libraries.processes import Wire, processes
 from hwgen.synth.mapping.netlist import Net, Netlist
 from hwgen.synth.timing import analyse
 
@@ -25,23 +26,6 @@ KINDS = ("clock", "sequential", "combinational", "clock_tree")
 
 FANOUT = 12
 """Clock pins, or buffers, that a buffer of the clock tree is taken to drive."""
-
-
-@dataclass(frozen=True)
-class Wire:
-    """What the wire to a driven pin weighs, in fF, and where the figure is from."""
-
-    femtofarad: float
-    source: str
-
-
-_PER_UM = "OpenROAD-flow-scripts' setRC.tcl"
-_WIRES = {
-    "ihp-sg13g2": Wire(2.6, f"15 um, as in the library's wire loads, of 0.173 fF/um ({_PER_UM})"),
-    "sky130hd": Wire(1.9, f"11 um, about three cells, of 0.172 fF/um ({_PER_UM})"),
-    "gf180mcu": Wire(2.6, f"19 um, about three cells, of 0.135 fF/um ({_PER_UM})"),
-    "asap7": Wire(0.24, f"1.4 um, about three cells, of 0.173 fF/um ({_PER_UM})"),
-}
 
 
 @dataclass(frozen=True)
@@ -59,12 +43,13 @@ class Switching:
 
 def default_wire(library: CellLibrary) -> Wire:
     """The wire to a driven pin where nothing is known of the layout: an assumption."""
-    known = _WIRES.get(library.name)
+    known = processes().get(library.name)
     if known is not None:
-        return known
+        return known.wire
     inverter = library.gates(0b01, 1)[0]
     load = sum(inverter.pins[pin].capacitance for pin in inverter.inputs)
-    return Wire(round(1e3 * load, 3), f"as much as the input of {inverter.name}")
+    source = f"as much as the input of {inverter.name}"
+    return Wire(femtofarad=round(1e3 * load, 3), source=source)
 
 
 def switching(

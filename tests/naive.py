@@ -3,6 +3,7 @@
 Written from the formulas alone, and slow on purpose; it shares no code with :mod:`hwgen`.
 """
 
+import itertools
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -18,10 +19,106 @@ def predict(network: dict[str, Any], x: list[int]) -> int | list[int]:
 def infer(network: dict[str, Any], x: list[int]) -> list[int]:
     """The last layer's integers for one sample."""
     fractions = [network["input"]["fraction_bits"]] * len(x)
+    shape = network["input"].get("shape")
+    zero = network["input"].get("zero_point", 0)
     for layer in network["layers"]:
-        x = [neuron(layer, j, x, fractions) for j in range(len(layer["weights"]))]
-        fractions = [one_of(layer["output"] or {}, "fraction_bits", j) for j in range(len(x))]
+        if layer["kind"] == "dense":
+            x = [neuron(layer, j, x, fractions) for j in range(len(layer["weights"]))]
+            fractions = [one_of(layer["output"] or {}, "fraction_bits", j) for j in range(len(x))]
+        else:
+            x, fractions, shape = slid(layer, x, fractions, shape, zero)
+        zero = 0
     return x
+
+
+def slid(
+    layer: dict[str, Any], x: list[int], fractions: list[int], shape: list[int], zero: int
+) -> tuple[list[int], list[int], list[int]]:
+    """What a layer with windows hands on: values, fractions, shape.
+
+    Each window becomes the input of a dense layer of one neuron.
+    """
+    channels, *sizes = shape
+    kernel, stride, padding = window(layer, sizes)
+    half = len(padding) // 2
+    counts = [
+        (size + padding[axis] + padding[axis + half] - kernel[axis]) // stride[axis] + 1
+        for axis, size in enumerate(sizes)
+    ]
+    outputs = len(layer["weights"]) if "weights" in layer else channels
+    results, finer = [], []
+    for output in range(outputs):
+        for place in itertools.product(*map(range, counts)):
+            corner = [p * s - b for p, s, b in zip(place, stride, padding)]  # noqa: B905
+            values, own = [], []
+            for channel in seen_channels(layer, output, channels, outputs):
+                for offset in itertools.product(*map(range, kernel)):
+                    at = [a + b for a, b in zip(corner, offset, strict=True)]
+                    inside = all(0 <= a < n for a, n in zip(at, sizes, strict=True))
+                    flat = channel
+                    for a, n in zip(at, sizes, strict=True):
+                        flat = flat * n + a
+                    values.append(x[flat] if inside else None)
+                    own.append(fractions[channel * math.prod(sizes)])
+            value, fraction = windowed(layer, output, values, own, zero, max(fractions))
+            results.append(value)
+            finer.append(fraction)
+    return results, finer, [outputs, *counts]
+
+
+def window(layer: dict[str, Any], sizes: list[int]) -> tuple[list[int], list[int], list[int]]:
+    none = [0] * 2 * len(sizes)
+    if layer["kind"] == "global_average_pool":
+        return sizes, [1] * len(sizes), none
+    if "weights" in layer:
+        kernel, inner = [], layer["weights"][0][0]
+        while isinstance(inner, list):
+            kernel.append(len(inner))
+            inner = inner[0]
+    else:
+        kernel = listed(layer["kernel"])
+    stride = layer["stride"]
+    return kernel, kernel if stride is None else listed(stride), layer.get("padding") or none
+
+
+def listed(value: Any) -> list[int]:
+    return value if isinstance(value, list) else [value]
+
+
+def seen_channels(layer: dict[str, Any], output: int, channels: int, outputs: int) -> list[int]:
+    if "weights" not in layer:
+        return [output]
+    group = output * layer["groups"] // outputs
+    own = channels // layer["groups"]
+    return list(range(group * own, (group + 1) * own))
+
+
+def windowed(
+    layer: dict[str, Any],
+    output: int,
+    values: list[Any],
+    fractions: list[int],
+    zero: int,
+    finest: int,
+) -> tuple[int, int]:
+    """The value of one window, and its fraction; what is padded is None."""
+    if layer["kind"] == "max_pool":
+        return max(value for value in values if value is not None), fractions[0]
+    filled = [zero if value is None else value for value in values]
+    one = {"dropped_bits": None, **layer}
+    if "weights" in layer:
+        codes = layer["weights"][output]
+        while isinstance(codes[0], list):
+            codes = [code for row in codes for code in row]
+    else:
+        codes = [1] * len(values)
+        one |= {"weight_fraction_bits": math.floor(math.log2(len(values))), "codebook": None}
+        one |= {"accumulator_overflow": "error", "activation": "none"}
+        one["bias"] = [0] * (output + 1)
+    one["weights"] = [*[None] * output, codes]
+    # the finest of all channels counts, whether the window sees it or not
+    value = neuron(one, output, [*filled, 0], [*fractions, finest], [*codes, 0])
+    return value, one_of(layer["output"] or {}, "fraction_bits", output)
 
 
 def one_of(part: dict[str, Any], key: str, j: int, default: Any = None) -> Any:
@@ -30,11 +127,17 @@ def one_of(part: dict[str, Any], key: str, j: int, default: Any = None) -> Any:
     return value[j] if isinstance(value, list) else value
 
 
-def neuron(layer: dict[str, Any], j: int, x: list[int], fractions: list[int]) -> int:
+def neuron(
+    layer: dict[str, Any],
+    j: int,
+    x: list[int],
+    fractions: list[int],
+    codes: list[int] | None = None,
+) -> int:
     weight_unit = two_to(-one_of(layer, "weight_fraction_bits", j))
     unit = weight_unit * two_to(-max(fractions) - layer.get("weight_shift", 0))
     total = layer["bias"][j] * unit
-    for i, (code, value) in enumerate(zip(layer["weights"][j], x, strict=True)):
+    for i, (code, value) in enumerate(zip(codes or layer["weights"][j], x, strict=True)):
         kept = without_low_bits(value, layer.get("dropped_bits"), j, i)
         total += weight(layer, code) * weight_unit * (kept * two_to(-fractions[i]))
     if layer["accumulator_overflow"] == "wrap":

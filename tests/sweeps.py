@@ -10,6 +10,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from hwgen.flows.sweep.config import load_sweep
+from hwgen.flows.sweep.plan import make_plan
 from hwgen.flows.sweep.store import VOLATILE, read_entries
 from hwgen.spec.network import save_network
 from tests.networks import dense, network
@@ -66,3 +68,8 @@ def start(*arguments: object, cache: Path | None = None) -> "subprocess.Popen[st
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def one_point(file: Path) -> tuple[Any, Any]:
+    plan = make_plan(load_sweep(file), file)
+    return plan.context, next(iter(plan))

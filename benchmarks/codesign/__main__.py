@@ -4,21 +4,28 @@
     python -m benchmarks.codesign peers/bin/python digits path/to/pendigits.csv --seeds 5
 
 Each set is split by each seed; both sides see its training and validation samples as the same codes
-of 4 bits, and train for ``--minutes``. Points are chosen by validation samples, test samples are
-looked at once. Designs are combinational and hand on the sums of the classes; of HGQ2's the netlist
-is simulated on the test samples, ours equals the golden model. Results are kept in ``-o``.
+of 4 bits. Ours searches to its end in one process, and theirs trains for as many seconds of
+processor. Points are chosen by validation samples, test samples are looked at once. Designs are
+combinational and hand on the sums of the classes. HGQ2's netlist is simulated on validation
+samples, where it must be right as often as its model, and on test samples; ours equals the golden
+model.
+Results are kept in ``-o``.
 """
 
 import argparse
 import json
 import math
+import os
 import subprocess
+import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.netlist_sim import simulate
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.codesign import Front, Options, codesign
 from hwgen.flows.codesign.samples import Task, load_task
@@ -28,7 +35,6 @@ from hwgen.rtl.parallel import Parallel
 from hwgen.support.cache import open_cache
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.mapping.yosys import run_yosys
-from tests.netlist_sim import simulate
 
 FLATTEN = """\
 read_verilog {sources}
@@ -49,20 +55,24 @@ def main() -> None:
     parser.add_argument("python", type=Path, help="Python that has the peers")
     parser.add_argument("data", nargs="+", help="sets by name, or files")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--prices", type=int, default=Settings.prices, help="of our search")
+    parser.add_argument("--rounds", type=int, default=Settings.rounds, help="of our search")
     parser.add_argument("--hidden", default="32", help="HGQ2's hidden layers")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/codesign"))
     options = parser.parse_args()
     means = []
+    found = {
+        (data, seed): measured(data, seed, options.output / Path(data).stem / str(seed), options)
+        for seed in range(options.seeds)
+        for data in options.data
+    }
     for data in options.data:
         ratios: dict[float, list[float]] = {}
         for seed in range(options.seeds):
-            place = options.output / Path(data).stem / str(seed)
-            ours, theirs = measured(data, seed, place, options)
-            show(f"{Path(data).stem}, seed {seed}", ours, theirs)
-            for accuracy, ratio in compared(ours, theirs):
+            show(f"{Path(data).stem}, seed {seed}", *found[data, seed])
+            for accuracy, ratio in compared(*found[data, seed]):
                 ratios.setdefault(accuracy, []).append(ratio)
-        middle = {accuracy: float(np.median(found)) for accuracy, found in ratios.items()}
+        middle = {accuracy: float(np.median(some)) for accuracy, some in ratios.items()}
         rows = [[f"{accuracy:.1%}", f"{ratio:.2f}"] for accuracy, ratio in sorted(middle.items())]
         emit_table(f"{Path(data).stem}: ours over theirs, median", ["test", "um2"], rows)
         means += middle.values()
@@ -75,35 +85,48 @@ def measured(
     data: str, seed: int, place: Path, options: argparse.Namespace
 ) -> tuple[list[Point], list[Point]]:
     """Our front and theirs; what is in ``place`` is not measured again."""
-    kept = place / "fronts.json"
-    if kept.exists():
-        found = json.loads(kept.read_text())
-        return [tuple(one) for one in found["ours"]], [tuple(one) for one in found["theirs"]]
     place.mkdir(parents=True, exist_ok=True)
-    settings = Settings(seed=seed)
+    settings = Settings(seed=seed, prices=options.prices, rounds=options.rounds)
+    ours = once(place / "ours.json", lambda: searched(data, settings, place / "ours"))
+    task = load_task(DataTable(source=data), Path(), seed, settings.input_bits)
+
+    def trained() -> dict[str, Any]:
+        return {"points": peer(task, seed, place / "theirs", ours["seconds"], options)}
+
+    theirs = once(place / "theirs.json", trained)
+    return [tuple(one) for one in ours["points"]], [tuple(one) for one in theirs["points"]]
+
+
+def once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is in ``path``; computed where there is nothing."""
+    if not path.exists():
+        path.write_text(json.dumps(compute(), indent=1) + "\n")
+    return dict(json.loads(path.read_text()))
+
+
+def searched(data: str, settings: Settings, folder: Path) -> dict[str, Any]:
+    """Our points, and the seconds of processor that the search took."""
+    started, took = time.process_time(), []
+
+    def watch(text: str) -> None:
+        if not took and text.startswith("point"):
+            took.append(time.process_time() - started)
+        print(text, flush=True)
+
+    architecture = Parallel(bare=True)
     front: Front = codesign(
         data,
-        place / "ours",
+        folder,
         settings=settings,
-        options=Options(
-            architecture=Parallel(bare=True),
-            sums=True,
-            minutes=options.minutes,
-            vectors=0,
-            points=12,
-            jobs=2,
-        ),
-        progress=print,
+        options=Options(architecture=architecture, sums=True, minutes=600, vectors=0, points=8),
+        progress=watch,
     )
-    ours = [(one.validation, one.test, one.area_um2) for one in front.points]
-    task = load_task(DataTable(source=data), Path(), seed, settings.input_bits)
-    theirs = peer(task, seed, place / "theirs", settings.input_bits, options)
-    kept.write_text(json.dumps({"ours": ours, "theirs": theirs}, indent=1) + "\n")
-    return ours, theirs
+    points = [(one.validation, one.test, one.area_um2) for one in front.points]
+    return {"points": points, "seconds": took[0], "float": front.float_test}
 
 
 def peer(
-    task: Task, seed: int, folder: Path, bits: int, options: argparse.Namespace
+    task: Task, seed: int, folder: Path, seconds: float, options: argparse.Namespace
 ) -> list[Point]:
     """HGQ2's front on the same codes, mapped."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,42 +136,49 @@ def peer(
         y=task.train.y,
         xv=task.validation.x,
         yv=task.validation.y,
-        bits=bits,
+        bits=task.bits,
     )
     script = Path(__file__).with_name("peer.py")
-    seconds = 60 * options.minutes
     words = [options.python, script, folder / "task.npz", folder, seed, options.hidden, seconds]
-    subprocess.run([str(word) for word in words], check=True)
-    return [
-        (one["validation"], *mapped(Path(one["folder"]), one["outputs"], task, bits))
-        for one in json.loads((folder / "points.json").read_text())
-    ]
+    ambient = {**os.environ, "KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1"}
+    subprocess.run([str(word) for word in words], check=True, env=ambient)
+    points = json.loads((folder / "points.json").read_text())
+    return [mapped(point, task) for point in points]
 
 
-def mapped(folder: Path, outputs: list[list[int]], task: Task, bits: int) -> tuple[float, float]:
-    """Test accuracy of a peer's netlist, and its area by our recipe."""
-    library = open_library(None, ())
+def mapped(point: dict[str, Any], task: Task) -> Point:
+    """A peer's netlist by our recipe; it must say what the peer's model said."""
+    folder, library = Path(point["folder"]), open_library(None, ())
     sources = sorted((folder / "src").glob("*.v")) + sorted((folder / "src/static").glob("*.v"))
     names = [str(path.relative_to(folder)) for path in sources if path.name not in UNUSED]
     run_yosys(FLATTEN.format(sources=" ".join(names)), folder, timeout=600)
     report = synthesize(
         folder / "design.v", "peer", library=library, out_dir=folder / "mapped", cache=open_cache()
     )
-    sums = simulated(folder / "mapped" / "netlist.json", library, task.test.x, outputs, bits)
-    return float((sums.argmax(axis=1) == task.test.y).mean()), report.area_um2
+    right = [
+        float(
+            (simulated(folder, library, part.x, point, task.bits).argmax(axis=1) == part.y).mean()
+        )
+        for part in (task.validation, task.test)
+    ]
+    if right[0] != point["validation"]:
+        raise SystemExit(f"{folder}: the model is right in {point['validation']}, cells {right[0]}")
+    return right[0], right[1], report.area_um2
 
 
-def simulated(netlist: Path, library: Any, codes: Any, outputs: list[list[int]], bits: int) -> Any:
+def simulated(folder: Path, library: Any, codes: Any, point: dict[str, Any], bits: int) -> Any:
     """Sums [samples, classes] that a peer's netlist computes."""
-    inputs = {
-        f"model_inp[{i * bits + b}]": sum(int(v >> b & 1) << k for k, v in enumerate(codes[:, i]))
-        for i in range(codes.shape[1])
-        for b in range(bits)
-    }
-    found = simulate(netlist, library, inputs, len(codes))
-    sums = np.zeros((len(codes), len(outputs)))
+    words, start = {}, 0
+    for i, (_, width, lowest) in enumerate(point["inputs"]):
+        for b in range(width):
+            place = bits + lowest + b
+            word = sum(int(v >> place & 1) << k for k, v in enumerate(codes[:, i]))
+            words[f"model_inp[{start + b}]"] = word
+        start += width
+    found = simulate(folder / "mapped" / "netlist.json", library, words, len(codes))
+    sums = np.zeros((len(codes), len(point["outputs"])))
     start = 0
-    for j, (signed, width, lowest) in enumerate(outputs):
+    for j, (signed, width, lowest) in enumerate(point["outputs"]):
         for b in range(width):
             word = found[f"model_out[{start + b}]"]
             weight = 2.0 ** (b + lowest) * (-1 if signed and b == width - 1 else 1)

@@ -4,8 +4,9 @@
 
 ``task.npz`` holds codes ``x``, ``xv`` and classes ``y``, ``yv``, and ``bits``. Trains as HGQ2's
 documentation shows: one run, the weight of the cost rising, every point that no other beats kept by
-validation samples. Writes ``folder/point-N/src/*.v`` and ``folder/points.json``: of every point its
-validation accuracy, EBOPs, and signed, bits and lowest bit's weight of each output.
+validation samples, and ranges of values traced over all training samples before it is written.
+Writes ``folder/point-N/src/*.v`` and ``folder/points.json``: of every point its validation
+accuracy, EBOPs, and signed, bits and lowest bit's exponent of each input and output.
 """
 
 import json
@@ -20,19 +21,20 @@ from alkaid.converter import trace_model
 from alkaid.trace import HWConfig, trace
 from hgq.config import LayerConfigScope, QuantizerConfigScope
 from hgq.layers import QDense
+from hgq.utils import trace_minmax
 from hgq.utils.sugar import BetaScheduler, FreeEBOPs, PieceWiseSchedule
 
 FIRST, LAST = 1e-6, 3e-4
-POINTS = 10
+POINTS = 8
 
 
 class Front(keras.callbacks.Callback):
-    """The best validation accuracy for every size, as weights; stops when the time is over."""
+    """The best validation accuracy for every size, as weights; stops in time."""
 
     def __init__(self, seconds: float, epochs: int):
         super().__init__()
         self.kept: list[tuple[float, float, list[np.ndarray]]] = []
-        self._end = time.monotonic() + seconds
+        self._end = time.process_time() + seconds
         self._epochs = epochs
 
     def on_epoch_end(self, epoch, logs=None):
@@ -41,7 +43,7 @@ class Front(keras.callbacks.Callback):
         if not any(s <= size and r >= right for s, r, _ in self.kept):
             self.kept = [one for one in self.kept if one[0] < size or one[1] > right]
             self.kept.append((size, right, self.model.get_weights()))
-        if time.monotonic() > self._end:
+        if time.process_time() > self._end:
             self.model.stop_training = True
 
 
@@ -49,10 +51,10 @@ class Rising(BetaScheduler):
     """The weight of the cost by the share of the time that is gone."""
 
     def __init__(self, seconds: float):
-        self._start, self._seconds = time.monotonic(), seconds
+        self._start, self._seconds = time.process_time(), seconds
         schedule = PieceWiseSchedule([(0, FIRST, "log"), (1000, LAST, "constant")])
         super().__init__(
-            lambda _: schedule(1000 * (time.monotonic() - self._start) / self._seconds)
+            lambda _: schedule(1000 * (time.process_time() - self._start) / self._seconds)
         )
 
 
@@ -79,11 +81,14 @@ def main() -> None:
     chosen = sorted({round(k) for k in np.linspace(0, len(kept) - 1, POINTS)})
     found = []
     for number, k in enumerate(chosen):
-        size, right, weights = kept[k]
+        size, _, weights = kept[k]
         model.set_weights(weights)
+        trace_minmax(model, x)  # training leaves the ranges of its last batch
+        sums = model.predict(xv, batch_size=4096, verbose=0)
+        right = float((sums.argmax(axis=1) == data["yv"]).mean())
         place = Path(folder) / f"point-{number}"
-        outputs = written(model, x.shape[1], int(data["bits"]), place)
-        found.append({"folder": str(place), "validation": right, "ebops": size, "outputs": outputs})
+        ports = written(model, int(data["bits"]), place)
+        found.append({"folder": str(place), "validation": right, "ebops": size, **ports})
     (Path(folder) / "points.json").write_text(json.dumps(found, indent=1))
 
 
@@ -98,17 +103,26 @@ def built(features: int, hidden: list[int], classes: int) -> keras.Model:
         return keras.Sequential([keras.Input((features,)), *layers, QDense(classes)])
 
 
-def written(model: keras.Model, features: int, bits: int, place: Path) -> list[list[int]]:
-    """Combinational Verilog of the model in ``place``; formats of its outputs."""
+def written(model: keras.Model, bits: int, place: Path) -> dict[str, list[list[int]]]:
+    """Combinational Verilog of the model in ``place``; formats of its inputs and outputs.
+
+    Ports are packed: what is not read, or always 0, has no bits.
+    """
     source, value = trace_model(
         model, hwconf=HWConfig(1, -1, -1), inputs_kif=(0, 0, bits), framework="keras"
     )
     logic = trace(source, value)
     RTLModel(logic, place, "peer", print_latency=False).write()
-    return [_format(*map(float, interval)) for interval in logic.out_qint]
+    inputs, outputs = logic.inp_qint, logic.out_qint
+    return {
+        "inputs": [_format(*map(float, one)) for one in inputs],
+        "outputs": [_format(*map(float, one)) for one in outputs],
+    }
 
 
 def _format(low: float, high: float, step: float) -> list[int]:
+    if low == high == 0:
+        return [0, 0, 0]
     first, last = round(low / step), round(high / step)
     signed = first < 0
     width = max(last.bit_length(), (-first - 1).bit_length() if signed else 0)

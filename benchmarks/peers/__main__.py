@@ -1,42 +1,58 @@
 """Area against da4ml and alkaid: the same weights, the same cells, the same recipes.
 
     python -m venv peers && peers/bin/pip install -r benchmarks/peers/requirements.txt
-    python -m benchmarks.peers peers/bin/python            # ten networks
-    python -m benchmarks.peers peers/bin/python --plain random digits
+    python -m benchmarks.peers peers/bin/python build/peers.json        # every network
+    python -m benchmarks.peers peers/bin/python build/peers.json random digits
 
-The recipe ``area`` is ours on both sides: of a peer it maps the flattened Verilog. ``--plain`` adds
-Yosys' ``synth -flatten -noabc -noshare; dfflibmap; abc strash;dch;amap;topo``. Every netlist is
-checked against the golden model before it counts.
+The recipe ``area`` is ours on both sides: of a peer it maps the flattened Verilog. The plain recipe
+is Yosys' ``synth -flatten -noabc -noshare; dfflibmap; abc strash;dch;amap;topo``. Every netlist is
+checked against the golden model before it counts. What is in the file of results already is not
+measured again, so a run may be stopped at any time; ``--show`` measures nothing.
 """
 
 import argparse
 import json
 import math
+import resource
 import subprocess
 import tempfile
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.netlist_sim import simulate
 from benchmarks.peers.networks import networks
-from hwgen.flows.cli.console import emit_table
+from benchmarks.recipes import ROOT
+from benchmarks.results import Results, Row
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.requantize import requantizers
 from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network
-from hwgen.support.cache import open_cache
+from hwgen.support.cache import key_of
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.tables import liberty_text
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.report import measure_netlist
-from tests.netlist_sim import simulate
 
 PEERS = ("da4ml", "alkaid")
+_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+_OWN = (
+    *(
+        f"adders/{name}.py"
+        for name in ("addergraph", "digits", "search", "sharing", "signs", "wired", "words")
+    ),
+    "parallel/layer.py",
+    "parallel/top.py",
+    "requantize.py",
+    "simplify.py",
+    "verilog",
+)
+"""What decides our Verilog."""
 Format = tuple[bool, int, int]
 """Of an output: signed, its bits, the weight of its lowest bit."""
 
@@ -59,76 +75,133 @@ write_json netlist.json
 """
 
 
+MAKERS = ("hwgen", *PEERS)
+RECIPES = ("area", "plain")
+
+
 def main() -> None:
     """Measure the networks with one of these words in their names; all without any."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("python", type=Path, help="Python that has the peers")
+    parser.add_argument("results", type=Path)
     parser.add_argument("words", nargs="*")
-    parser.add_argument("--plain", action="store_true", help="map by the plain recipe too")
+    parser.add_argument("--show", action="store_true", help="show what is there, measure nothing")
+    parser.add_argument("--recipe", choices=RECIPES, action="append")
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--pdk", default="ihp-sg13g2")
-    options = parser.parse_args()
-    library = open_library(options.pdk)
-    rows: list[list[object]] = []
-    ratios = []
-    for name, network in networks().items():
-        if options.words and not any(word in name for word in options.words):
-            continue
-        areas: dict[str, list[float]] = {}
-        for maker in ("hwgen", *PEERS):
-            with tempfile.TemporaryDirectory(prefix="hwgen-peers-") as folder:
-                areas[maker] = measured(maker, network, library, Path(folder), options)
-        ratios.append(areas["hwgen"][0] / min(areas[peer][0] for peer in PEERS))
-        figures = [f"{area:,.0f}" for found in areas.values() for area in found]
-        rows.append([name, *figures, f"{ratios[-1]:.3f}"])
-        print(rows[-1], flush=True)
-    recipes = ("area", "plain") if options.plain else ("area",)
-    columns = [f"{maker}, {recipe}" for maker in ("hwgen", *PEERS) for recipe in recipes]
-    emit_table(f"um2, {options.pdk}", ["network", *columns, "to the better peer"], rows)
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    print(f"geometric mean {mean:.3f}, largest {max(ratios):.3f}")
+    options = parser.parse_intermixed_args()
+    kept = Results(options.results)
+    chosen = {
+        name: network
+        for name, network in networks().items()
+        if not options.words or any(word in name for word in options.words)
+    }
+    for recipe in options.recipe or RECIPES:
+        found = {
+            name: [measured(maker, recipe, network, options, kept) for maker in MAKERS]
+            for name, network in chosen.items()
+        }
+        _show(f"recipe {recipe}, {options.pdk}", found)
 
 
 def measured(
-    maker: str, network: Network, library: CellLibrary, folder: Path, options: argparse.Namespace
-) -> list[float]:
-    """Areas of a generator's design: by our recipe and, where asked for, the plain one."""
+    maker: str, recipe: str, network: Network, options: argparse.Namespace, kept: Results
+) -> Row | None:
+    """Area, critical path and seconds of generating a design; None where it is only to be shown."""
+    files = [ROOT / "synth/mapping", _REQUIREMENTS]
+    if maker == "hwgen":
+        files[1:] = [ROOT / "hwgen/rtl" / name for name in _OWN]
+    texts = [
+        path.read_text("utf-8")
+        for place in files
+        for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
+    ]
+    key = key_of(maker, recipe, network.sha256(), options.pdk, options.effort, texts)
+    row = kept.get(key)
+    if row is None and not options.show:
+        library = open_library(options.pdk)
+        with tempfile.TemporaryDirectory(prefix="hwgen-peers-") as folder:
+            row = _measured(maker, recipe, network, library, Path(folder), options)
+        kept.put(key, {"maker": maker, "recipe": recipe, "network": network.name, **row})
+        print(maker, recipe, network.name, row, flush=True)
+    return row
+
+
+def _show(title: str, found: dict[str, list[Row | None]]) -> None:
+    """A line for each network, and the geometric mean of those that are measured."""
+    columns = [f"{maker} {what}" for what in ("um2", "ns", "s") for maker in MAKERS]
+    print(f"\n{title}\n\n| {' | '.join(['network', *columns, 'to the better peer'])} |")
+    print("|---" * (len(columns) + 2) + "|")
+    ratios = []
+    for name, makers in found.items():
+        shown = [
+            f"{one[what]:,.{places}f}" if one else ""
+            for what, places in (("area", 0), ("path", 1), ("seconds", 1))
+            for one in makers
+        ]
+        own, *others = makers
+        peers = [one["area"] for one in others if one]
+        if own and len(peers) == len(PEERS):
+            ratios.append(own["area"] / min(peers))
+            shown.append(f"{ratios[-1]:.3f}")
+        print(f"| {' | '.join([name, *shown])} |")
+    if ratios:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        print(f"{len(ratios)} networks: geometric mean {mean:.3f}, largest {max(ratios):.3f}")
+
+
+def _measured(
+    maker: str,
+    recipe: str,
+    network: Network,
+    library: CellLibrary,
+    folder: Path,
+    options: argparse.Namespace,
+) -> Row:
+    started = _spent()
     if maker == "hwgen":
         manifest = generate(network, Parallel(bare=True, effort=options.effort), folder)
+        seconds = _spent() - started
         (folder / "design.v").write_bytes(Path(manifest.verilog).read_bytes())
-        top, (source, sink) = manifest.top, ("x", "y")
+        top, ports = manifest.top, ("x", "y")
         outputs = [(manifest.output.signed, manifest.output.element_bits, 1)]
         outputs *= manifest.output.elements
     else:
         outputs = _peer(maker, network, folder, options.python)
-        top, source, sink = "peer", "model_inp", "model_out"
+        seconds = _spent() - started
+        top, ports = "peer", ("model_inp", "model_out")
+        _flatten(folder)
+    if recipe == "plain":
+        netlist = _plain(folder, top, library)
+    else:
+        netlist = folder / "ours" / "netlist.json"
+        synthesize(folder / "design.v", top, library=library, out_dir=netlist.parent, timeout=7200)
+    _check(netlist, library, network, ports, outputs)
+    report = measure_netlist(Netlist.read(netlist), library)
+    return {"area": report.area_um2, "path": report.critical_path_ns, "seconds": seconds}
 
-    def check(netlist: Path) -> None:
-        _check(netlist, library, network, (source, sink), outputs)
 
-    report = synthesize(
-        folder / "design.v",
-        top,
-        library=library,
-        out_dir=folder / "ours",
-        timeout=3600,
-        cache=open_cache(),
-    )
-    check(folder / "ours" / "netlist.json")
-    return [report.area_um2] + ([_plain(folder, top, library, check)] if options.plain else [])
+def _spent() -> float:
+    """Processor seconds of this process and of those that it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _peer(maker: str, network: Network, folder: Path, python: Path) -> list[Format]:
-    """Write a peer's design, flat, as ``design.v``; its outputs."""
+    """Write a peer's design; its outputs."""
     (folder / "network.json").write_text(json.dumps(_integers(network)))
     script = Path(__file__).with_name("peer.py")
     command = [python, script, maker, folder / "network.json", folder]
     subprocess.run([str(word) for word in command], check=True, capture_output=True)
+    return [(bool(s), b, w) for s, b, w in json.loads((folder / "outputs.json").read_text())]
+
+
+def _flatten(folder: Path) -> None:
+    """A peer's design as one module, ``design.v``."""
     sources = sorted((folder / "src").glob("*.v")) + sorted((folder / "src/static").glob("*.v"))
     unused = ("peer_wrapper.v", "lookup_table.v")
     names = [str(path.relative_to(folder)) for path in sources if path.name not in unused]
-    run_yosys(FLATTEN.format(sources=" ".join(names)), folder, timeout=600)
-    return [(bool(s), b, w) for s, b, w in json.loads((folder / "outputs.json").read_text())]
+    run_yosys(FLATTEN.format(sources=" ".join(names)), folder, timeout=3600)
 
 
 def _integers(network: Network) -> dict[str, object]:
@@ -155,12 +228,11 @@ def _integers(network: Network) -> dict[str, object]:
     return {"bits": network.input.bits, "layers": layers}
 
 
-def _plain(folder: Path, top: str, library: CellLibrary, check: Callable[[Path], None]) -> float:
+def _plain(folder: Path, top: str, library: CellLibrary) -> Path:
     (folder / "cells.lib").write_text(liberty_text(library))
     (folder / "abc.script").write_text("strash; dch; amap; topo\n")
-    run_yosys(PLAIN.format(top=top), folder, timeout=3600)
-    check(folder / "netlist.json")
-    return measure_netlist(Netlist.read(folder / "netlist.json"), library).area_um2
+    run_yosys(PLAIN.format(top=top), folder, timeout=7200)
+    return folder / "netlist.json"
 
 
 def _check(

@@ -5,12 +5,16 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from hwgen.flows.api.models import keras_model, sklearn_model, torch_model
+from hwgen.flows.api.models import float_model, sklearn_model
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
-from hwgen.frontends.onnx.convert import ImportOptions, import_model, parse_format
+from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
+from hwgen.frontends.onnx.convert import import_model, parse_format
+from hwgen.frontends.onnx.finish import ImportOptions
+from hwgen.frontends.tflite.convert import import_tflite
 from hwgen.spec.network import MAX_WEIGHTS
+from hwgen.support.errors import HwgenError
 
 
 def from_sklearn(
@@ -49,14 +53,15 @@ def from_sklearn(
 def from_torch(
     model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
 ) -> Network:
-    """A network from a ``torch.nn.Sequential`` of ``Linear`` layers and activations.
+    """A network from PyTorch: a ``Sequential`` of dense layers, or a program of ``torch.export``.
 
     Parameters
     ----------
     model
         ``Linear``, ``BatchNorm1d``, ``ReLU``, ``LeakyReLU`` (with a power of two as slope),
         ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``, ``Flatten``,
-        ``Identity``; taken as in evaluation.
+        ``Identity``; taken as in evaluation. Modules of other classes by
+        ``torch.export.export(model.eval(), (x,))``, of such operators in one chain.
     x
         Samples to calibrate with [samples, features], an array or a tensor.
     y
@@ -76,39 +81,64 @@ def from_torch(
     HwgenError
         Another module, samples that do not fit.
     """
-    return quantized(torch_model(model), x, y, name=name, **settings)
+    return quantized(float_model(model), x, y, name=name, **settings)
 
 
 def from_keras(
-    model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
+    model: Any,
+    x: Samples | None = None,
+    y: ArrayLike | None = None,
+    *,
+    name: str = "network",
+    input_format: str | None = None,
+    output: Literal["auto", "argmax", "values"] = "auto",
+    **settings: Any,
 ) -> Network:
-    """A network from a Keras model of ``Dense`` layers.
+    """A network from Keras: QKeras and HGQ2 as they are, a float model where there is ``x``.
 
     Parameters
     ----------
     model
-        ``Dense``, ``BatchNormalization``, ``Activation``, ``ReLU``, ``LeakyReLU`` (with a power of
-        two as slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``.
+        A model in memory, or the path of a saved one (``.keras``, ``.h5``). Float: ``Dense``,
+        ``BatchNormalization``, ``Activation``, ``ReLU``, ``LeakyReLU`` (with a power of two as
+        slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``. Quantized: ``QDense`` and
+        quantizers of QKeras or HGQ2 (docs/import.md).
     x
-        Samples to calibrate with [samples, features].
+        Of a float model, samples to calibrate with [samples, features].
     y
         Their classes [samples].
     name
         The network's; the Verilog's module is called after it.
+    input_format
+        ``"u4.4"``: format of an input that the model does not quantize.
+    output
+        ``"auto"``: as the model has it.
     settings
-        As of :func:`hwgen.quantize`. ``output="values"`` where the outputs are no classes.
+        Of a float model, as of :func:`hwgen.quantize`.
 
     Returns
     -------
     Network
-        Quantized.
+        Quantized; of a quantized model one that computes the same integers.
 
     Raises
     ------
     HwgenError
-        Another layer or activation, samples that do not fit.
+        Another layer, activation or quantizer, samples that do not fit.
     """
-    return quantized(keras_model(model), x, y, name=name, **settings)
+    if x is not None:
+        settings |= {"input_format": input_format, "output": output}
+        return quantized(float_model(model), x, y, name=name, **settings)
+    options = ImportOptions(
+        name=name,
+        input_format=None if input_format is None else parse_format(input_format),
+        output="model" if output == "auto" else output,
+    )
+    if isinstance(model, str | Path):
+        return Network.of(import_keras(Path(model), options).network)
+    if not quantized_layers(model.layers):
+        raise HwgenError("x", "none", "a float model needs samples to be quantized with")
+    return Network.of(import_object(model, options).network)
 
 
 def from_onnx(
@@ -167,3 +197,45 @@ def from_onnx(
         max_weights=max_weights,
     )
     return Network.of(import_model(Path(path), options).network)
+
+
+def from_tflite(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    single_rounding: bool = False,
+    output: Literal["auto", "argmax", "values"] = "auto",
+    max_weights: int = MAX_WEIGHTS,
+) -> Network:
+    """A network from a TensorFlow Lite file of 8-bit integers, as it is.
+
+    Parameters
+    ----------
+    path
+        A ``.tflite`` file of fully connected layers.
+    name
+        The network's; None: the file's.
+    single_rounding
+        Round products once, not twice: multiplications do that, and take less area than thresholds.
+    output
+        ``"auto"``: as the model has it.
+    max_weights
+        Larger networks are refused.
+
+    Returns
+    -------
+    Network
+        That computes the integers of TensorFlow Lite's reference kernels.
+
+    Raises
+    ------
+    HwgenError
+        Float or dynamic-range models, operators that cannot be had.
+    """
+    options = ImportOptions(
+        name=name,
+        single_rounding=single_rounding,
+        output="model" if output == "auto" else output,
+        max_weights=max_weights,
+    )
+    return Network.of(import_tflite(Path(path), options).network)

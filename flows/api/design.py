@@ -7,7 +7,9 @@ from secrets import randbelow
 
 from hwgen.flows.api.samples import Samples, samples_of
 from hwgen.flows.api.text import DesignText
-from hwgen.flows.handoff.flow import Check, Handoff, Target, hand_over
+from hwgen.flows.handoff.flow import Check, hand_over
+from hwgen.flows.handoff.result import Handoff, Target
+from hwgen.flows.placement import UTILIZATION, PlacementReport, place_design
 from hwgen.flows.power import Conditions, PowerReport, estimate_power
 from hwgen.flows.proof import ProofReport, prove_design
 from hwgen.flows.synthesis import DesignReport, SynthesisOptions, synthesize_design
@@ -41,6 +43,7 @@ class Design(DesignText):
         pdk: str | None = None,
         liberty: Files = (),
         recipe: str = "area",
+        wave: str | Path | None = None,
         progress: Progress = silent,
     ) -> Verification:
         """Simulate the design and compare it with the golden model, value for value.
@@ -61,6 +64,9 @@ class Design(DesignText):
         gates
             Simulate the netlist of library cells instead, made with ``pdk`` or ``liberty`` and
             ``recipe`` as of :meth:`synth`.
+        wave
+            Where the waveform goes of the first vector that is wrong, run alone, else of vector 0:
+            ``.fst`` or ``.vcd``, the signals named as in the Verilog.
         progress
             Called with a line whenever something new begins.
 
@@ -91,6 +97,7 @@ class Design(DesignText):
             simulator=simulator,
             seed=seed,
             cells=cells,
+            wave=None if wave is None else Path(wave),
             progress=progress,
         )
 
@@ -253,6 +260,54 @@ class Design(DesignText):
             options=SynthesisOptions(recipe, clock if recipe == "delay" else None).check(),
             conditions=Conditions(clock=clock, rate=rate, wire_cap=wire_cap),
             simulator=simulator,
+            output=None if folder is None else Path(folder),
+            progress=progress,
+        )
+
+    def place(
+        self,
+        folder: str | Path | None = None,
+        *,
+        pdk: str | None = None,
+        liberty: Files = (),
+        recipe: str = "area",
+        utilization: float = UTILIZATION,
+        clock_gates: bool = False,
+        cache: bool = True,
+        progress: Progress = silent,
+    ) -> PlacementReport:
+        """Place the cells in rows of a core: an estimate of the layout, its wires, their delay.
+
+        Parameters
+        ----------
+        folder
+            Where DEF, JSON, netlist and picture go; None: nothing is written.
+        pdk, liberty, recipe, cache
+            As of :meth:`synth`; a library whose placement site is known.
+        utilization
+            Percent of the core that cells fill, 1..95.
+        clock_gates
+            Map with clock gates even where the layout flow leaves them out.
+        progress
+            Called with a line whenever something new begins.
+
+        Returns
+        -------
+        PlacementReport
+            Sizes in um, wire lengths in mm, the critical path with wires in ns.
+
+        Raises
+        ------
+        HwgenError
+            The extra ``place`` is missing, or no site is known for the library.
+        """
+        return place_design(
+            self.network,
+            self.architecture,
+            library=open_library(pdk, _paths(liberty)),
+            options=SynthesisOptions(recipe=recipe, cache=cache),
+            utilization=utilization,
+            clock_gates=clock_gates,
             output=None if folder is None else Path(folder),
             progress=progress,
         )

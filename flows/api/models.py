@@ -1,50 +1,30 @@
 """Trained models of other libraries as float networks; nothing of those libraries is imported.
 
-A model is read as the chain of what it does: dense layers, activations, scales and offsets. These
-fold into the dense layer beside them.
+A model is read as the chain of what it does (:mod:`hwgen.frontends.quantize.steps`).
 """
 
-import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from hwgen.flows.api.exported import exported_model, is_exported
 from hwgen.flows.api.samples import array_of
-from hwgen.frontends.quantize import FloatLayer, FloatModel, load_float_model
+from hwgen.frontends.importing import load_float_model
+from hwgen.frontends.keras.floats import keras_model
+from hwgen.frontends.quantize import FloatModel
 from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.frontends.quantize.steps import (
+    Activated,
+    Affine,
+    Dense,
+    Step,
+    chained,
+    leaky,
+    normalized,
+)
 from hwgen.support.errors import HwgenError
-
-Output = Literal["argmax", "values"]
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """``weights @ x + bias``, weights [outputs, inputs]."""
-
-    weights: Floats
-    bias: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Affine:
-    """``scale * x + offset``, each [features] or a single number."""
-
-    scale: Floats
-    offset: Floats
-
-
-@dataclass(frozen=True)
-class Activated:
-    """An activation; ``softmax`` only at the end."""
-
-    kind: str
-    negative_shift: int | None = None
-
-
-Step = Dense | Affine | Activated
 
 
 def float_model(model: object) -> FloatModel:
@@ -54,7 +34,7 @@ def float_model(model: object) -> FloatModel:
     ----------
     model
         A :class:`FloatModel`, a float ONNX file, a fitted scikit-learn MLP or a Pipeline that ends
-        in one, a PyTorch ``Sequential``, a Keras model.
+        in one, a PyTorch ``Sequential`` or a program of ``torch.export``, a Keras model.
 
     Raises
     ------
@@ -67,6 +47,8 @@ def float_model(model: object) -> FloatModel:
         return load_float_model(Path(model))
     if hasattr(model, "coefs_") or hasattr(model, "steps"):
         return sklearn_model(model)
+    if is_exported(model):
+        return exported_model(model)
     if hasattr(model, "named_parameters"):
         return torch_model(model)
     if hasattr(model, "layers") and hasattr(model, "get_weights"):
@@ -95,11 +77,11 @@ def sklearn_model(model: Any) -> FloatModel:
         parts += [hidden] if index else []
         parts.append(Dense(_floats(weights).T, _floats(bias)))
     if not hasattr(last, "classes_"):
-        return _chained(parts, "values", None)
+        return chained(parts, "values", None)
     classes = last.classes_
     if last.out_activation_ == "logistic" and last.n_outputs_ > 1:
         raise HwgenError("model", "several labels to a sample", "one class to a sample")
-    return _chained(parts, "argmax", tuple(map(str, classes.tolist())))
+    return chained(parts, "argmax", tuple(map(str, classes.tolist())))
 
 
 _SKLEARN: dict[str, str] = {
@@ -131,7 +113,7 @@ def torch_model(model: Any) -> FloatModel:
     HwgenError
         Another module than a dense layer, an activation, or what changes nothing.
     """
-    return _chained(list(_torch_steps(model)), None, None)
+    return chained(list(_torch_steps(model)), None, None)
 
 
 def _torch_steps(module: Any) -> Iterator[Step]:
@@ -141,18 +123,21 @@ def _torch_steps(module: Any) -> Iterator[Step]:
         yield Dense(weights, _bias(module.bias, len(weights)))
     elif kind == "BatchNorm1d":
         size = np.sqrt(_floats(module.running_var) + module.eps)
-        yield _normalized(module.weight, module.bias, _floats(module.running_mean), size)
+        gain, offset = (
+            None if one is None else _floats(one) for one in (module.weight, module.bias)
+        )
+        yield normalized(gain, offset, _floats(module.running_mean), size)
     elif kind == "Hardtanh" and (module.min_val, module.max_val) == (-1, 1):
         yield Activated("hard_tanh")
     elif kind == "LeakyReLU":
-        yield _leaky(module.negative_slope)
+        yield leaky(module.negative_slope)
     elif kind in _TORCH:
         yield Activated(_TORCH[kind])
     elif kind == "Sequential":
         for child in module.children():
             yield from _torch_steps(child)
     elif kind not in ("Identity", "Dropout", "Flatten"):
-        allowed = "Linear, BatchNorm1d and activations; others by way of ONNX (hwgen.from_onnx)"
+        allowed = "Linear, BatchNorm1d and activations; else torch.export.export(model, (x,))"
         raise HwgenError("model", f"a {kind}", allowed)
 
 
@@ -160,133 +145,6 @@ _TORCH: dict[str, str] = {
     **{"ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"},
     **{"Softmax": "softmax", "LogSoftmax": "softmax"},
 }
-
-
-def keras_model(model: Any) -> FloatModel:
-    """A Keras model of ``Dense`` layers one after the other.
-
-    Raises
-    ------
-    HwgenError
-        Another layer than a dense one, an activation, or what changes nothing.
-    """
-    return _chained([step for layer in model.layers for step in _keras_steps(layer)], None, None)
-
-
-def _keras_steps(layer: Any) -> Iterator[Step]:
-    kind = type(layer).__name__
-    if kind == "Dense":
-        weights, *bias = layer.get_weights()
-        yield Dense(_floats(weights).T, _bias(bias[0] if bias else None, weights.shape[1]))
-        yield from _keras_activation(layer.activation)
-    elif kind == "Activation":
-        yield from _keras_activation(layer.activation)
-    elif kind == "BatchNormalization":
-        found = {w.name.rpartition("/")[2].partition(":")[0]: _floats(w) for w in layer.weights}
-        size = np.sqrt(found["moving_variance"] + layer.epsilon)
-        yield _normalized(found.get("gamma"), found.get("beta"), found["moving_mean"], size)
-    elif kind == "LeakyReLU":
-        yield _leaky(getattr(layer, "negative_slope", getattr(layer, "alpha", 0.3)))
-    elif kind in ("ReLU", "Softmax"):
-        yield Activated("relu" if kind == "ReLU" else "softmax")
-    elif kind not in ("InputLayer", "Dropout", "Flatten"):
-        allowed = "Dense, BatchNormalization and activations"
-        raise HwgenError("model", f"a {kind}", allowed)
-
-
-def _keras_activation(function: Any) -> Iterator[Step]:
-    name = getattr(function, "__name__", type(function).__name__)
-    if name not in _KERAS:
-        listed = ", ".join(_KERAS)
-        raise HwgenError("model", f"activation {name!r}", f"one of {listed}")
-    if _KERAS[name] != "none":
-        yield Activated(_KERAS[name])
-
-
-_KERAS: dict[str, str] = {
-    **{"linear": "none", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh"},
-    **{"softmax": "softmax", "log_softmax": "softmax"},
-}
-
-
-def _leaky(slope: float) -> Activated:
-    shift = -math.log2(slope) if slope > 0 else math.nan
-    if shift != round(shift) if math.isfinite(shift) else True:
-        allowed = "a power of two, such as 0.125: it is a shift in hardware"
-        raise HwgenError("model", f"LeakyReLU with slope {slope:g}", allowed)
-    return Activated("leaky_relu", round(shift))
-
-
-def _normalized(gain: Any, offset: Any, mean: Floats, size: Floats) -> Affine:
-    """Batch normalization: ``gain * (x - mean) / size + offset``."""
-    scale = (np.ones(1) if gain is None else _floats(gain)) / size
-    return Affine(scale, (np.zeros(1) if offset is None else _floats(offset)) - mean * scale)
-
-
-def _chained(
-    steps: list[Step], output: Output | None, labels: tuple[str, ...] | None
-) -> FloatModel:
-    """A float network of the steps; its output follows from the last one where none is given."""
-    end = steps[-1] if steps else None
-    if isinstance(end, Activated) and end.kind == "softmax":
-        steps, output = steps[:-1], output or "argmax"
-    elif isinstance(end, Activated) and end.kind == "sigmoid":
-        output = output or "argmax"
-    layers = _folded(steps)
-    if output is None:
-        output = "argmax" if layers and layers[-1].outputs > 1 else "values"
-    return FloatModel(layers=tuple(layers), output=output, labels=labels)
-
-
-def _folded(steps: Iterable[Step]) -> list[FloatLayer]:
-    """Dense layers with their activations; a scale goes into the layer after or before it."""
-    layers: list[FloatLayer] = []
-    waiting: Affine | None = None
-    closed = True
-    for step in steps:
-        if isinstance(step, Dense):
-            weights, bias = step.weights, step.bias
-            if waiting is not None:
-                bias = bias + weights @ np.broadcast_to(waiting.offset, weights.shape[1])
-                weights, waiting = weights * waiting.scale, None
-            layers.append(FloatLayer(weights=weights, bias=bias, name=f"layer{len(layers)}"))
-            closed = False
-        elif isinstance(step, Affine):
-            if waiting is not None:
-                offset = step.scale * waiting.offset + step.offset
-                waiting = Affine(step.scale * waiting.scale, offset)
-            elif closed:
-                waiting = step
-            else:
-                layers[-1] = _scaled(layers[-1], step)
-        elif closed or waiting is not None:
-            raise HwgenError("model", f"{step.kind} without a dense layer", "a layer before it")
-        elif step.kind == "softmax":
-            raise HwgenError("model", "softmax between layers", "it may only be the last")
-        else:
-            layers[-1] = _activated(layers[-1], step)
-            closed = True
-    if waiting is not None:
-        raise HwgenError("model", "a scale behind the last activation", "a dense layer after it")
-    return layers
-
-
-def _scaled(layer: FloatLayer, step: Affine) -> FloatLayer:
-    bias = layer.bias * step.scale + step.offset
-    weights = layer.weights * np.broadcast_to(step.scale, layer.outputs)[:, None]
-    return FloatLayer(weights=weights, bias=bias, name=layer.name)
-
-
-def _activated(layer: FloatLayer, step: Activated) -> FloatLayer:
-    if step.kind == "softmax":
-        raise HwgenError("model", "softmax between layers", "it may only be the last")
-    return FloatLayer(
-        weights=layer.weights,
-        bias=layer.bias,
-        activation=step.kind,
-        negative_shift=step.negative_shift,
-        name=layer.name,
-    )
 
 
 def _bias(values: Any, count: int) -> Floats:

@@ -10,7 +10,8 @@ from hwgen.flows.api.design import Design
 from hwgen.flows.api.samples import Samples, samples_of
 from hwgen.flows.design import make_design
 from hwgen.flows.network_info import NetworkInfo, describe_network
-from hwgen.flows.plan import Limits, Plan, cells_of, plan
+from hwgen.flows.plan import Plan, cells_of, plan
+from hwgen.flows.plan_points import Limits
 from hwgen.flows.prediction import Prediction, predict
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
@@ -92,19 +93,19 @@ class Network(spec.Network):
         rtl = make_design(self, architecture)
         return Design(network=self, architecture=architecture, rtl=rtl)
 
-    def export(self, to: str) -> str:
-        """The same integers elsewhere: a C header, or a numpy script.
+    def export(self, to: str) -> str | bytes:
+        """The same integers elsewhere: a C header, a numpy script, or an ONNX model.
 
         Parameters
         ----------
         to
             ``"c"``: one C99 header, without heap and floats, with a self-test. ``"numpy"``: a
-            script that a person can read.
+            script that a person can read. ``"onnx"``: a QONNX model, which onnxruntime runs, too.
 
         Returns
         -------
-        str
-            The text of the file.
+        str or bytes
+            The content of the file.
 
         Raises
         ------
@@ -144,6 +145,7 @@ class Network(spec.Network):
         *,
         max_cycles: int | None = None,
         max_area: float | None = None,
+        max_energy: float | None = None,
         clock: float | None = None,
         rate: float | None = None,
         map: int = 0,
@@ -158,6 +160,8 @@ class Network(spec.Network):
             Clocks from one input to the next, at most.
         max_area
             um2 of cells, at most; then the fastest design is taken, else the smallest.
+        max_energy
+            pJ of an inference, at most; estimated.
         clock, rate
             Clock period in ns, and inferences a second at that.
         map
@@ -178,7 +182,9 @@ class Network(spec.Network):
             A rate without a clock, or no such library.
         """
         library = open_library(pdk, ())
-        limits = Limits(max_cycles=max_cycles, max_area=max_area, clock=clock, rate=rate)
+        limits = Limits(
+            max_cycles=max_cycles, max_area=max_area, max_energy=max_energy, clock=clock, rate=rate
+        )
         options = SynthesisOptions().check() if map else SynthesisOptions()
         mapper = cells_of(self, library, options, progress=progress)
         return plan(self, library, limits, count=map, mapper=mapper, progress=progress)

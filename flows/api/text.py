@@ -7,6 +7,7 @@ from hwgen.flows.api.samples import Samples, samples_of
 from hwgen.flows.design import RtlDesign
 from hwgen.flows.results import html_line, html_table
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.constraints import DEFAULT_CLOCK, constraints_text
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.testbench import bench_files
 from hwgen.sim.vectors import make_vectors
@@ -50,8 +51,9 @@ class DesignText:
         x: Samples | None = None,
         vectors: int = 200,
         seed: int = 0,
+        clock: float = DEFAULT_CLOCK,
     ) -> Manifest:
-        """Write the Verilog and ``manifest.json``.
+        """Write the Verilog, ``manifest.json``, and timing constraints ``<top>.sdc``.
 
         Parameters
         ----------
@@ -61,6 +63,8 @@ class DesignText:
             Write a Verilog testbench with its vectors too, which runs without hwgen.
         x, vectors, seed
             Of the testbench, as of :meth:`verify`.
+        clock
+            Period in ns that the constraints ask for; :meth:`synth` says which ones can be met.
 
         Returns
         -------
@@ -70,18 +74,15 @@ class DesignText:
         Raises
         ------
         HwgenError
-            The folder cannot be written, or the samples do not fit the network.
+            The folder cannot be written, the samples do not fit the network, no such period.
         """
         check_folder(Path(folder))
-        bench: dict[str, str] = {}
+        files = {f"{self.manifest.top}.sdc": constraints_text(self.manifest, clock)}
         if testbench:
             data = None if x is None else samples_of(self.network, x).x
-            bench = bench_files(
-                self.manifest,
-                make_vectors(self.network, count=vectors, seed=seed, data=data),
-                seed,
-            )
-        return self.rtl.write(Path(folder), bench)
+            bench = make_vectors(self.network, count=vectors, seed=seed, data=data)
+            files |= bench_files(self.manifest, bench, seed)
+        return self.rtl.write(Path(folder), files)
 
     def __repr__(self) -> str:
         return f"<hwgen.Design {self.manifest.top}: {self.architecture}>"

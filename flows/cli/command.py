@@ -1,6 +1,7 @@
 """Commands and groups of ours: what every command has, and how errors of flows become options."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -33,6 +34,9 @@ def verbosity() -> list[click.Parameter]:
     ]
 
 
+_PARAMETER = re.compile(r"\((?:or )?([a-z_]+)\)")
+
+
 class Command(click.Command):
     """A command; what a flow refuses about a parameter is said of the option that set it."""
 
@@ -51,10 +55,17 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except HwgenError as error:
-            option = _options(self).get(error.where)
-            if option is None:
-                raise
-            raise HwgenError(option, error.found, error.allowed) from None
+            options = _options(self)
+            where = options.get(error.where, error.where)
+            allowed = _named(error.allowed, options)
+            raise HwgenError(where, _named(error.found, options), allowed) from None
+
+
+def _named(text: str, options: Mapping[str, str]) -> str:
+    """``text`` with the options of parameters that stand in parentheses: ``(or max_weights)``."""
+    return _PARAMETER.sub(
+        lambda found: found[0].replace(found[1], options.get(found[1], found[1])), text
+    )
 
 
 def _options(command: click.Command) -> dict[str, str]:

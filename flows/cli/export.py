@@ -19,15 +19,16 @@ from hwgen.support.files import write_atomic
     type=click.Choice(list(exports.EXPORTS)),
     required=True,
     help="c: one C99 header, without heap and floats, with a self-test. "
-    "numpy: a script that a person can read.",
+    "numpy: a script that a person can read. onnx: a QONNX model that onnxruntime runs, too.",
 )
 @output_option("The file to write.")
 @json_option
 def export(network: Network, to: str, output: Path, as_json: bool) -> None:
     """Write NET as a program that computes the very integers of its designs."""
-    text = exports.export(network, to)
-    write_atomic(output, text)
+    content = exports.export(network, to)
+    write_atomic(output, content)
     if as_json:
         emit_json({"to": to, "file": str(output), "network_sha256": network.sha256()})
     else:
-        emit_line(f"{output}: {len(text.splitlines()):,} lines")
+        lines = f"{len(content.splitlines()):,} lines"
+        emit_line(f"{output}: {lines if isinstance(content, str) else f'{len(content):,} bytes'}")

@@ -8,6 +8,7 @@ from hwgen.flows.api.network import Network
 from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import (
+    Finite,
     architecture_options,
     data_option,
     json_option,
@@ -15,6 +16,7 @@ from hwgen.flows.cli.options import (
     output_option,
 )
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.constraints import DEFAULT_CLOCK
 from hwgen.support.errors import HwgenError
 
 
@@ -23,7 +25,14 @@ from hwgen.support.errors import HwgenError
 )
 @network_argument
 @architecture_options
-@output_option("Folder for the Verilog and manifest.json.")
+@output_option("Folder for the Verilog, manifest.json and timing constraints.")
+@click.option(
+    "--clock",
+    type=Finite(min=0.1, max=1e9),
+    default=DEFAULT_CLOCK,
+    show_default=True,
+    help="Clock period in ns that the constraints ask for.",
+)
 @click.option(
     "--testbench",
     is_flag=True,
@@ -49,19 +58,20 @@ def generate(
     network: Network,
     architecture: Architecture,
     output: Path,
+    clock: float,
     testbench: bool,
     vectors: int,
     data: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Write NET as Verilog, and a manifest of its ports and cycles."""
+    """Write NET as Verilog, a manifest of its ports and cycles, and timing constraints."""
     if data is not None and not testbench:
         raise HwgenError("--data", "given without --testbench", "only a testbench has vectors")
     manifest = (
         Network.of(network)
         .design_of(architecture)
-        .write(output, testbench=testbench, x=data, vectors=vectors, seed=seed)
+        .write(output, testbench=testbench, x=data, vectors=vectors, seed=seed, clock=clock)
     )
     if as_json:
         emit_json(manifest.to_json())

@@ -14,7 +14,8 @@ from hwgen.flows.cli.options import (
     output_option,
     simulator_options,
 )
-from hwgen.flows.handoff.flow import Check, Target, hand_over
+from hwgen.flows.handoff.flow import Check, hand_over
+from hwgen.flows.handoff.result import Target
 from hwgen.rtl.architecture import Architecture
 from hwgen.sim.simulators import Simulator
 from hwgen.spec.network import Network

@@ -1,4 +1,4 @@
-"""``hwgen import``: a quantized ONNX model becomes a network file."""
+"""``hwgen import``: a quantized model becomes a network file."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +9,9 @@ from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import emit_json, emit_line
 from hwgen.flows.cli.options import json_option, output_option
 from hwgen.flows.network_info import describe_network
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
+from hwgen.frontends.importing import import_file
+from hwgen.frontends.onnx.convert import parse_format
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec.network import MAX_WEIGHTS, save_network
 
 
@@ -26,6 +28,11 @@ from hwgen.spec.network import MAX_WEIGHTS, save_network
     "--round-tables",
     is_flag=True,
     help="Take a sigmoid or tanh whose table differs from the function for some sums.",
+)
+@click.option(
+    "--single-rounding",
+    is_flag=True,
+    help="Of TensorFlow Lite: round products once, not twice, which multiplications can do.",
 )
 @click.option(
     "--input-format",
@@ -53,21 +60,23 @@ def import_(
     name: str | None,
     snap_scales: bool,
     round_tables: bool,
+    single_rounding: bool,
     input_format: str | None,
     output_kind: Literal["model", "argmax", "values"],
     max_weights: int,
     as_json: bool,
 ) -> None:
-    """Read MODEL, a QONNX or QDQ ONNX file, as a network that computes the same integers."""
+    """Read MODEL, of ONNX, TensorFlow Lite, QKeras or HGQ2, as a network of the same integers."""
     options = ImportOptions(
         name=name,
         snap_scales=snap_scales,
         round_tables=round_tables,
+        single_rounding=single_rounding,
         input_format=None if input_format is None else parse_format(input_format),
         output=output_kind,
         max_weights=max_weights,
     )
-    imported = import_model(model, options)
+    imported = import_file(model, options)
     save_network(imported.network, output)
     if as_json:
         emit_json(_result(imported, output))

@@ -46,5 +46,6 @@ def info(network: Network, adders: bool, as_json: bool) -> None:
 def _adders(network: Network) -> "list[tuple[Figures, Figures]]":
     """Of each layer, as plain signed digits and as it goes into hardware."""
     from hwgen.rtl.adders.measure import graphs_of
+    from hwgen.rtl.simplify import simplify
 
-    return graphs_of(network, "normal")
+    return graphs_of(simplify(network), "normal")

@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "synth": "Map to standard cells: netlist, area report, a picture of where the area goes.",
         "prove": "Prove netlist = RTL = arithmetic, and that no accumulator overflows.",
         "power": "Estimate the energy of an inference from simulating the netlist on data.",
+        "place": "Place the cells in rows: an estimate of the layout, its wires and their delay.",
         "handoff": "Write a project for a layout flow: Verilog, constraints, size, pins.",
     },
     "Many designs": {
@@ -147,7 +148,7 @@ def _raise_again_in(seconds: float, interrupt: Interrupted) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line with ``arguments``; the exit code."""
-    STATE.reset()
+    STATE.reset(arguments)
     as_json = "--json" in arguments
     try:
         hwgen.main(arguments, prog_name="hwgen", standalone_mode=False)

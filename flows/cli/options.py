@@ -118,37 +118,8 @@ def library_options(command: Command) -> Command:
 def recipe_options(command: Command) -> Command:
     """``--recipe`` and what else decides how Yosys runs, handed on as ``options``."""
 
-    @click.option(
-        "--recipe",
-        metavar="[area|balanced|delay|best]",
-        default="area",
-        show_default=True,
-        help="What to map for; best tries several ways and keeps the smallest.",
-    )
-    @click.option(
-        "--clock",
-        type=Finite(min=0, min_open=True),
-        help="Recipe delay: the clock period to aim at, in ns.",
-    )
-    @click.option(
-        "--tool",
-        type=click.Choice(["auto", "pyosys", "yowasp", "path"]),
-        default="auto",
-        show_default=True,
-        help="Which Yosys; path is the yosys on PATH.",
-    )
-    @click.option(
-        "--timeout",
-        type=Finite(min=1),
-        default=1800.0,
-        show_default=True,
-        help="Seconds for Yosys.",
-    )
-    @click.option(
-        "--cache/--no-cache", default=True, show_default=True, help="See hwgen cache --help."
-    )
     @wraps(command)
-    def wrapper(
+    def aimed(
         recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
     ) -> Any:
         from hwgen.flows.synthesis import SynthesisOptions
@@ -156,7 +127,61 @@ def recipe_options(command: Command) -> Command:
         options = SynthesisOptions(recipe, clock, tool, timeout, cache).check()
         return command(options=options, **rest)
 
-    return wrapper
+    return _recipe_options(aimed, "Recipe delay: the clock period to aim at, in ns.")
+
+
+def limited_recipe_options(command: Command) -> Command:
+    """As :func:`recipe_options`, but with any recipe: ``clock`` is a limit, and handed on too."""
+
+    @wraps(command)
+    def limited(
+        recipe: str, clock: float | None, tool: str, timeout: float, cache: bool, **rest: Any
+    ) -> Any:
+        from hwgen.flows.synthesis import SynthesisOptions
+
+        aim = clock if recipe == "delay" else None
+        options = SynthesisOptions(recipe, aim, tool, timeout, cache).check()
+        return command(options=options, clock=clock, **rest)
+
+    return _recipe_options(limited, "Clock period in ns, which recipe delay aims at.")
+
+
+def _recipe_options(command: Command, clock: str) -> Command:
+    """The options themselves; ``clock`` says what the clock is for."""
+    for option in reversed(
+        (
+            click.option(
+                "--recipe",
+                metavar="[area|balanced|delay|best]",
+                default="area",
+                show_default=True,
+                help="What to map for; best tries several ways and keeps the smallest.",
+            ),
+            click.option("--clock", type=Finite(min=0, min_open=True), help=clock),
+            click.option(
+                "--tool",
+                type=click.Choice(["auto", "pyosys", "yowasp", "path"]),
+                default="auto",
+                show_default=True,
+                help="Which Yosys; path is the yosys on PATH.",
+            ),
+            click.option(
+                "--timeout",
+                type=Finite(min=1),
+                default=1800.0,
+                show_default=True,
+                help="Seconds for Yosys.",
+            ),
+            click.option(
+                "--cache/--no-cache",
+                default=True,
+                show_default=True,
+                help="See hwgen cache --help.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 def simulator_options(command: Command) -> Command:

@@ -5,17 +5,18 @@ from pathlib import Path
 import click
 
 from hwgen.flows.cli.command import command
-from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
+from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_note, emit_table
 from hwgen.flows.cli.options import (
     Finite,
     data_option,
     json_option,
     library_options,
+    limited_recipe_options,
     output_option,
-    recipe_options,
 )
-from hwgen.flows.plan import Limits, cells_of, command_of, write_plan
+from hwgen.flows.plan import cells_of, command_of, write_plan
 from hwgen.flows.plan import plan as make_plan
+from hwgen.flows.plan_points import Limits
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.spec.data import load_data
 from hwgen.spec.network import MAX_WEIGHTS, load_network
@@ -36,6 +37,7 @@ _SAMPLES = 20
 )
 @click.option("--max-cycles", type=click.IntRange(min=1), help="Clocks from input to input.")
 @click.option("--max-area", type=Finite(min=0, min_open=True), help="Cell area in um2.")
+@click.option("--max-energy", type=Finite(min=0, min_open=True), help="pJ of an inference.")
 @click.option(
     "--rate",
     type=Finite(min=0, min_open=True),
@@ -51,7 +53,7 @@ _SAMPLES = 20
 )
 @data_option(required=False)
 @library_options
-@recipe_options
+@limited_recipe_options
 @output_option("Folder for plan.json and the picture.", required=False)
 @json_option
 def plan(
@@ -59,8 +61,10 @@ def plan(
     max_weights: int,
     max_cycles: int | None,
     max_area: float | None,
+    max_energy: float | None,
     rate: float | None,
     count: int,
+    clock: float | None,
     data: Path | None,
     pdk: str | None,
     liberty: tuple[Path, ...],
@@ -74,7 +78,13 @@ def plan(
     """
     if data is not None and not count:
         raise HwgenError("data", "given without --map", "energy is that of mapped designs")
-    limits = Limits(max_cycles=max_cycles, max_area=max_area, clock=options.clock, rate=rate)
+    limits = Limits(
+        max_cycles=max_cycles,
+        max_area=max_area,
+        max_energy=max_energy,
+        clock=clock,
+        rate=rate,
+    )
     network, library = load_network(net, max_weights), open_library(pdk, liberty)
     x = None if data is None else load_data(data, network).x[:_SAMPLES]
     with Progress(quiet=as_json) as progress:
@@ -92,3 +102,5 @@ def plan(
         return
     emit_table(found.title(), *found.table())
     emit_line(f"take {found.chosen.architecture}: {line}")
+    if limits.clock is not None and found.chosen.path_ns is None:
+        emit_note("whether it is as fast as the clock is known once it is mapped: --map")

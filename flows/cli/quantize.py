@@ -11,7 +11,8 @@ from hwgen.flows.cli.command import command
 from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
 from hwgen.flows.cli.options import Finite, json_option, output_option
 from hwgen.flows.quantization import LAYER_HEADER, OutputKind, Quantization, quantize_files
-from hwgen.frontends.quantize import Settings, load_float_model, parse_format
+from hwgen.frontends.importing import load_float_model
+from hwgen.frontends.quantize import Settings, parse_format
 from hwgen.frontends.quantize.settings import MINIMIZE, Widths
 from hwgen.rtl.architectures import DEFAULT, families
 from hwgen.spec.network import save_network

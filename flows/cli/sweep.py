@@ -32,7 +32,7 @@ _SHOWN = 100
 @click.option("--scheduler", metavar="URL", help="Dask scheduler to work on, tcp://HOST:PORT.")
 @click.option("--dry-run", is_flag=True, help="Show the points and the estimated time.")
 @click.option("--retry-failed", is_flag=True, help="Try points again that failed before.")
-@click.option("--yes-really", is_flag=True, help="More than 10,000 points.")
+@click.option("--yes-really", "many", is_flag=True, help="More than 10,000 points.")
 @json_option
 def sweep(
     file: Path,
@@ -41,7 +41,7 @@ def sweep(
     scheduler: str | None,
     dry_run: bool,
     retry_failed: bool,
-    yes_really: bool,
+    many: bool,
     as_json: bool,
 ) -> None:
     """Map, check and measure every design of the sweep file SWEEP (TOML).
@@ -52,9 +52,7 @@ def sweep(
     given = SweepInput(settings=load_sweep(file), path=file, text=file.read_text("utf-8"))
     jobs = jobs or cores()
     if dry_run:
-        forecast = forecast_sweep(
-            given, output, jobs=jobs, retry_failed=retry_failed, many=yes_really
-        )
+        forecast = forecast_sweep(given, output, jobs=jobs, retry_failed=retry_failed, many=many)
         if as_json:
             emit_json(forecast.to_json())
         else:
@@ -67,7 +65,7 @@ def sweep(
             jobs=jobs,
             scheduler=scheduler,
             retry_failed=retry_failed,
-            many=yes_really,
+            many=many,
             tell=live,
             progress=live.say,
         )

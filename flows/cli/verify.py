@@ -1,5 +1,6 @@
 """``hwgen verify``: the generated design against the golden model, in a real simulator."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from hwgen.flows.cli.options import (
     network_argument,
     simulator_options,
 )
+from hwgen.flows.cli.state import STATE
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.flows.verification import Cells, Verification, verify_design
 from hwgen.rtl.architecture import Architecture
@@ -39,6 +41,12 @@ from hwgen.synth import open_library
 @library_options
 @click.option("--recipe", help="--gates: what to map for, as hwgen synth has it.  [default: area]")
 @simulator_options
+@click.option(
+    "--wave",
+    type=click.Path(path_type=Path),
+    help="Write the waveform of the first vector that is wrong, run alone (else of vector 0): "
+    ".fst or .vcd.",
+)
 @json_option
 def verify(
     network: Network,
@@ -51,6 +59,7 @@ def verify(
     liberty: tuple[Path, ...],
     recipe: str | None,
     seed: int,
+    wave: Path | None,
     as_json: bool,
 ) -> None:
     """Simulate NET's Verilog and compare it with the golden model, value for value.
@@ -69,13 +78,24 @@ def verify(
             simulator=simulator,
             seed=seed,
             cells=cells,
+            wave=wave,
             progress=progress,
         )
     if as_json:
         emit_json(result.to_json())
     else:
         _show(result)
-    result.require()
+    result.require(_again(seed))
+
+
+def _again(seed: int) -> str:
+    """The command line that was given, with the seed that was used and a waveform."""
+    words = [word for word in STATE.arguments if word not in ("--json", "--quiet")]
+    for option in ("--seed", "--wave"):
+        while any(word == option or word.startswith(f"{option}=") for word in words):
+            place = next(i for i, word in enumerate(words) if word.split("=")[0] == option)
+            del words[place : place + 1 + (words[place] == option)]
+    return shlex.join(["hwgen", *words, "--seed", str(seed), "--wave", "wrong.vcd"])
 
 
 def _cells(
@@ -104,3 +124,5 @@ def _show(result: Verification) -> None:
             f"({gates['corner']}), recipe {gates['recipe']}"
         )
     emit_line(result.summary())
+    if result.wave is not None:
+        emit_line(result.about_wave())

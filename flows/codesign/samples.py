@@ -15,13 +15,14 @@ from hwgen.spec.formats import Format
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """Training, validation and test samples as codes; ``labels`` are the classes."""
+    """Training, validation and test samples as codes of ``bits`` bits, and names of the classes."""
 
     name: str
     train: Codes
     validation: Codes
     test: Codes
     labels: tuple[str, ...]
+    bits: int
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -55,4 +56,5 @@ def load_task(table: DataTable, base: Path, seed: int, input_bits: int) -> Task:
         validation=codes(samples.validation),
         test=codes(samples.test),
         labels=samples.labels,
+        bits=input_bits,
     )

@@ -69,7 +69,7 @@ def mapped_point(
         gate_equivalents=report.gate_equivalents,
         neurons=tuple(layer.outputs for layer in layers),
         weights=sum(int((layer.weights != 0).sum()) for layer in layers),
-        unused_inputs=tuple(np.flatnonzero((layers[0].weights == 0).all(axis=0)).tolist()),
+        unused_inputs=tuple(candidate.network.unused_inputs()),
         vectors=_simulated(network, task, target, say),
     )
     return point, network

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
+from hwgen.frontends.codesign.taps import Taps
 from hwgen.support.files import write_atomic
 
 
@@ -55,7 +56,9 @@ def plain_network(network: IntegerNetwork) -> dict[str, Any]:
         {name: None if part is None else part.tolist() for name, part in vars(layer).items()}
         for layer in network.layers
     ]
-    return {"input_bits": network.input_bits, "layers": layers}
+    taps = network.taps
+    read = {"sources": taps.sources.tolist(), "drops": taps.drops.tolist()}
+    return {"features": taps.features, "input_bits": taps.bits, **read, "layers": layers}
 
 
 def network_of(plain: dict[str, Any]) -> IntegerNetwork:
@@ -67,4 +70,5 @@ def network_of(plain: dict[str, Any]) -> IntegerNetwork:
     layers = [
         IntegerLayer(**{name: array(part) for name, part in one.items()}) for one in plain["layers"]
     ]
-    return IntegerNetwork(layers, int(plain["input_bits"]))
+    read = (array(plain[name]) for name in ("sources", "drops"))
+    return IntegerNetwork(layers, Taps(plain["input_bits"], plain["features"], *read))

@@ -2,31 +2,46 @@
 
 import json
 import math
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from hwgen import __version__
 from hwgen.flows.design import make_design
 from hwgen.flows.handoff import librelane
+from hwgen.flows.handoff.result import Handoff, Target
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
-from hwgen.flows.results import html_line
+from hwgen.flows.handoff.tinytapeout.folder import SPDX, VECTORS, folder_files
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.constraints import IO_SHARE, constraints_text
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.simulators import Simulator
+from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
-from hwgen.support.progress import Progress, silent
+from hwgen.support.progress import Progress, silent, under
 from hwgen.support.temporary import temporary_folder
 from hwgen.synth import CellLibrary, SynthesisReport, synthesize
 from hwgen.synth.libraries.layout import for_layout
 from hwgen.synth.libraries.models import verilog_models
+from hwgen.synth.libraries.processes import Foundry
+from hwgen.synth.mapping.netlist import Netlist
+from hwgen.synth.prove.decide import Decider
+from hwgen.synth.prove.netlist import NetlistProof
+from hwgen.synth.prove.verdict import Verdict
 
-Target = Literal["librelane", "tinytapeout"]
+if TYPE_CHECKING:
+    from hwgen.sim.result import SimulationResult
+
 
 UTILIZATION: dict[Target, float] = {"librelane": 50.0, "tinytapeout": 65.0}
 """Percent of the core that cells may fill before layout adds its own, by default."""
+
+PROOF_SECONDS = 300.0
+"""For the proof that a netlist does what its source does."""
 
 MARGIN = 1.5
 """Default clock period over our critical path: wires, buffers, clock skew, slower corners."""
@@ -53,11 +68,11 @@ class Draft:
     to: Target
     network: Network
     manifest: Manifest
-    process: librelane.Process
+    foundry: Foundry
     netlist: bool
     verilog: Path
     models: tuple[Path, ...]
-    synthesis: dict[str, Any]
+    synthesis: SynthesisReport
     area: float
     utilization: float
     period: float
@@ -69,59 +84,18 @@ class Draft:
 class Package:
     """What is handed over.
 
-    ``files`` are texts by their path in the folder, ``verilog`` the path that the design goes to;
-    ``figures`` and ``notes`` go into the report.
+    ``files`` are texts by their path in the folder, ``verilog`` the path that the design goes to.
+    ``utilization`` is in percent, ``die`` width and height in um, ``tiles`` their name if they are
+    Tiny Tapeout's; ``head`` stands above the Verilog.
     """
 
     verilog: str
     files: dict[str, str]
-    figures: dict[str, Any]
-    notes: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Handoff:
-    """What was handed over.
-
-    Attributes
-    ----------
-    folder
-        Where it is.
-    report
-        The content of ``handoff.json``: areas in um2, times in ns, sizes in um.
-    """
-
-    folder: Path
-    report: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``hwgen handoff --json`` prints."""
-        return self.report
-
-    def summary(self) -> list[str]:
-        """What is to be said of it, in lines."""
-        found = self.report
-        width, height = found["die_um"]
-        size = f"{found['tiles']} tiles" if "tiles" in found else "die"
-        checked = found["verified"]
-        verified = checked and (
-            f"verified: {checked['vectors']:,} vectors, {checked['mismatches']} mismatches, "
-            f"{checked['simulator']}, seed {checked['seed']}"
-        )
-        return [
-            f"{found['top']} for {found['to']}, {found['librelane_pdk']}: {size}, "
-            f"{width:g} x {height:g} um, {found['utilization']:g} % filled",
-            f"{found['form']} of {found['area_um2']:,.0f} um2 of cells by our synthesis, "
-            f"{found['expected_area_um2']:,.0f} expected after LibreLane's",
-            f"clock {found['clock_ns']:g} ns, critical path {found['critical_path_ns']:.2f} ns; "
-            f"latency {found['latency_cycles']:,}, interval {found['interval_cycles']:,} cycles",
-            *([verified] if verified else []),
-            *(f"note: {note}" for note in found["notes"]),
-            f"everything in {self.folder}",
-        ]
-
-    def _repr_html_(self) -> str:
-        return "".join(map(html_line, self.summary()))
+    utilization: float
+    die: tuple[float, float]
+    tiles: str | None = None
+    notes: tuple[str, ...] = ()
+    head: str = ""
 
 
 def hand_over(
@@ -164,7 +138,7 @@ def hand_over(
         :func:`hwgen.flows.design.make_design` and :func:`hwgen.synth.synthesize`.
     """
     _check_options(to, clock, utilization, author, rtl and clock_gates)
-    process = librelane.find_process(library.name)
+    foundry = librelane.find_foundry(library.name)
     check_folder(output)
     with temporary_folder("handoff") as name:
         folder = Path(name)
@@ -186,12 +160,14 @@ def hand_over(
             to=to,
             network=network,
             manifest=manifest,
-            process=process,
+            foundry=foundry,
             netlist=not rtl,
             verilog=Path(manifest.verilog) if rtl else folder / "mapped" / "netlist.v",
             models=() if rtl else _models(cells, report, folder),
-            synthesis=report.to_json(),
-            area=process.expected_area(report.area_um2, architecture) if rtl else report.area_um2,
+            synthesis=report,
+            area=foundry.expected_area(report.area_um2, architecture.sequenced)
+            if rtl
+            else report.area_um2,
             utilization=utilization or UTILIZATION[to],
             period=clock or default_period(report.critical_path_ns, manifest, to),
             author=author,
@@ -199,16 +175,19 @@ def hand_over(
         )
         package = (_librelane if to == "librelane" else _tinytapeout)(draft)
         checked = None if check is None else _verify(draft, check, progress)
+        proved = None
+        if check is not None and draft.netlist:
+            proved = _prove(draft, folder / "mapped" / "netlist.json", cells, progress)
         verilog = draft.verilog.read_text("utf-8")
-    result = _report(draft, package, checked)
+    result = _handoff(draft, package, checked, proved, output)
     files = {
-        package.verilog: verilog,
+        package.verilog: package.head + verilog,
         "manifest.json": replace(manifest, verilog=str(output / package.verilog)).to_text(),
         **package.files,
-        "handoff.json": json.dumps(result, indent=2) + "\n",
+        "handoff.json": json.dumps(result.to_json(), indent=2) + "\n",
     }
     write_together({output / name: text for name, text in files.items()})
-    return Handoff(folder=output, report=result)
+    return result
 
 
 def _models(library: CellLibrary, report: SynthesisReport, folder: Path) -> tuple[Path, ...]:
@@ -237,7 +216,7 @@ def default_period(critical_path: float, manifest: Manifest, to: Target) -> floa
     Tiny Tapeout's own.
     """
     combinational = all(port.name != "clk" for port in manifest.ports)
-    inside = 1 - librelane.IO_SHARE * (2 if combinational else 1)
+    inside = 1 - IO_SHARE * (2 if combinational else 1)
     period = math.ceil(round(10 * MARGIN * critical_path / inside, 6)) / 10
     return max(period, tinytapeout.DEFAULT_CLOCK if to == "tinytapeout" else 0.1)
 
@@ -263,26 +242,29 @@ def _design(
 
 def _librelane(draft: Draft) -> Package:
     manifest, period = draft.manifest, draft.period
-    plan = librelane.Floorplan.of(draft.area, draft.utilization, manifest, draft.process)
+    plan = librelane.Floorplan.of(draft.area, draft.utilization, manifest, draft.foundry)
     notes = ["the pins, or the smallest core, decide the size, not the cells"]
     roomy = plan.utilization < round(draft.utilization, 1)
     return Package(
         verilog=f"{manifest.top}.v",
         files={
             "config.json": librelane.config_text(
-                manifest, draft.process, period, plan, netlist=draft.netlist
+                manifest, draft.foundry, period, plan, netlist=draft.netlist
             ),
-            "constraints.sdc": librelane.constraints_text(manifest, period),
+            "constraints.sdc": constraints_text(manifest, period),
             "pin_order.cfg": librelane.pins_text(manifest),
         },
-        figures={"utilization": plan.utilization, "die_um": list(plan.die)},
-        notes=notes if roomy else [],
+        utilization=plan.utilization,
+        die=plan.die,
+        notes=tuple(notes) if roomy else (),
     )
 
 
 def _tinytapeout(draft: Draft) -> Package:
     network, manifest, period = draft.network, draft.manifest, draft.period
-    tiles = tinytapeout.Tiles.of(draft.area, draft.utilization, draft.process)
+    tiles = tinytapeout.Tiles.of(draft.area, draft.utilization, draft.foundry)
+    vectors = make_vectors(network, count=VECTORS, seed=0)
+    models = "".join(path.read_text("utf-8") for path in draft.models)
     notes = []
     if period < tinytapeout.SHORTEST_CLOCK:
         notes.append(f"the pads allow {tinytapeout.SHORTEST_CLOCK:.1f} ns (66 MHz) at best")
@@ -292,54 +274,75 @@ def _tinytapeout(draft: Draft) -> Package:
         verilog="src/project.v",
         files={
             "info.yaml": tinytapeout.info_text(network, manifest, draft.author, period, tiles),
-            "docs/info.md": tinytapeout.page_text(network, manifest, draft.verified),
+            "docs/info.md": tinytapeout.page_text(network, manifest, vectors, draft.verified),
             "src/config.json": tinytapeout.config_text(
-                draft.process, period, tiles, netlist=draft.netlist
+                draft.foundry, period, tiles, netlist=draft.netlist
             ),
+            **folder_files(manifest, vectors, models or None),
         },
-        figures={"utilization": tiles.fill, "die_um": list(tiles.size), "tiles": tiles.name},
-        notes=notes,
+        utilization=tiles.fill,
+        die=tiles.size,
+        tiles=tiles.name,
+        notes=tuple(notes),
+        head=f"// {SPDX}\n// Made by hwgen {__version__} of network {network.sha256()}.\n",
     )
 
 
-def _report(draft: Draft, package: Package, checked: dict[str, Any] | None) -> dict[str, Any]:
-    manifest, synthesis = draft.manifest, draft.synthesis
+def _handoff(
+    draft: Draft,
+    package: Package,
+    checked: "SimulationResult | None",
+    proved: Verdict | None,
+    output: Path,
+) -> Handoff:
     notes = []
     if checked is None:
         notes.append("not verified")
-    if draft.period < synthesis["critical_path_ns"]:
+    critical_path = draft.synthesis.critical_path_ns
+    if draft.period < critical_path:
         notes.append(
             f"a clock of {draft.period:g} ns is shorter than the critical path of "
-            f"{synthesis['critical_path_ns']:.2f} ns before layout"
+            f"{critical_path:.2f} ns before layout"
         )
-    kept = (
-        *("pdk", "corner", "area_um2", "gate_equivalents", "cells"),
-        *("critical_path_ns", "nets_over", "recipe", "tool"),
+    return Handoff(
+        folder=output,
+        to=draft.to,
+        form="netlist" if draft.netlist else "rtl",
+        manifest=draft.manifest,
+        synthesis=draft.synthesis,
+        librelane_pdk=draft.foundry.pdk,
+        expected_area_um2=draft.area,
+        clock_ns=draft.period,
+        utilization=package.utilization,
+        die_um=package.die,
+        tiles=package.tiles,
+        verified=checked,
+        proved=proved,
+        notes=(*notes, *package.notes),
+        files=tuple(sorted([package.verilog, *package.files, "manifest.json", "handoff.json"])),
     )
-    return {
-        "to": draft.to,
-        "top": manifest.top,
-        "arch": manifest.arch.to_json(),
-        "form": "netlist" if draft.netlist else "rtl",
-        **{key: synthesis[key] for key in kept},
-        "librelane_pdk": draft.process.pdk,
-        "expected_area_um2": draft.area,
-        "clock_ns": draft.period,
-        "latency_cycles": manifest.latency_cycles,
-        "interval_cycles": manifest.interval_cycles,
-        **package.figures,
-        "verified": checked,
-        "notes": [*notes, *package.notes],
-        "files": sorted([package.verilog, *package.files, "manifest.json", "handoff.json"]),
-        "network_sha256": manifest.network_sha256,
-    }
 
 
-def _verify(draft: Draft, check: Check, progress: Progress) -> dict[str, Any]:
+def _prove(draft: Draft, netlist: Path, library: CellLibrary, progress: Progress) -> Verdict:
+    """That the netlist does what the source does, at every clock edge, for all inputs."""
+    proof = NetlistProof(
+        manifest=draft.manifest,
+        netlist={"modules": Netlist.read(netlist, draft.manifest.top).modules},
+        library=library,
+        styles=["ripple", "prefix"],
+        vectors=[],
+    )
+    verdict = proof.run(Decider(time.monotonic() + PROOF_SECONDS), under(progress, "proof"))
+    if verdict.status != "proved":
+        found = f"netlist = RTL is {verdict.status} ({verdict.limit})"
+        raise HwgenError("handoff", found, "nothing was written")
+    return verdict
+
+
+def _verify(draft: Draft, check: Check, progress: Progress) -> "SimulationResult":
     """Hold the Verilog that is handed over to the golden model."""
     from hwgen.flows.handoff.tinytapeout.regression import run_tile
     from hwgen.sim.runner import run
-    from hwgen.sim.vectors import make_vectors
 
     progress("making vectors")
     result = (run if draft.to == "librelane" else run_tile)(
@@ -357,8 +360,4 @@ def _verify(draft: Draft, check: Check, progress: Progress) -> dict[str, Any]:
             f"{result.mismatches} mismatches; {result.failure}",
             "nothing was written",
         )
-    found = result.to_json()
-    return {
-        key: found[key]
-        for key in ("passed", "vectors", "mismatches", "cycles", "simulator", "seed", "seconds")
-    }
+    return result

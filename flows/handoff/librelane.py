@@ -5,13 +5,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.interface import Port
 from hwgen.rtl.manifest import Manifest
 from hwgen.support.errors import HwgenError
-
-IO_SHARE = 0.2
-"""Part of the clock period that the outside takes before an input and after an output."""
+from hwgen.synth.libraries.processes import Foundry, foundries
 
 SOURCE = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
 """Modules are mapped one by one: flat, the default scripts of Yosys 0.70 do not come to an end."""
@@ -20,7 +17,7 @@ NETLIST = {"SYNTH_ELABORATE_ONLY": True}
 """Cells are taken as they are."""
 
 _PIN_PITCH = 1.4
-"""Micrometres from pin to pin that every process allows on every side."""
+"""Micrometres from pin to pin that every foundry allows on every side."""
 
 _SMALLEST_CORE = 50.0
 """Micrometres that a core's side must have to hold power straps."""
@@ -29,68 +26,20 @@ _ROWS, _SITES = 4, 12
 """LibreLane's margins between core and die, in heights and widths of a site."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Process:
-    """A cell library as LibreLane knows it.
-
-    Parameters
-    ----------
-    pdk, cells
-        ``PDK`` and ``STD_CELL_LIBRARY``.
-    site
-        Width and height of a placement site, um.
-    resynthesis
-        The cell area that LibreLane's synthesis needs over that of ours, of designs that do not
-        count cycles and of those that do (:attr:`Architecture.sequenced`): the most that was
-        measured with its script and without the cells that it leaves out.
-    """
-
-    pdk: str
-    cells: str
-    site: tuple[float, float]
-    resynthesis: tuple[float, float]
-
-    def expected_area(self, area: float, architecture: Architecture) -> float:
-        """Cell area after LibreLane's synthesis for ``area`` after ours, both um2."""
-        return round(area * self.resynthesis[architecture.sequenced], 1)
-
-
-PROCESSES = {
-    "ihp-sg13g2": Process(
-        pdk="ihp-sg13g2",
-        cells="sg13g2_stdcell",
-        site=(0.48, 3.78),
-        resynthesis=(1.32, 1.36),
-    ),
-    "sky130hd": Process(
-        pdk="sky130A",
-        cells="sky130_fd_sc_hd",
-        site=(0.46, 2.72),
-        resynthesis=(2.2, 1.67),
-    ),
-    "gf180mcu": Process(
-        pdk="gf180mcuD",
-        cells="gf180mcu_fd_sc_mcu7t5v0",
-        site=(0.56, 3.92),
-        resynthesis=(1.35, 1.35),
-    ),
-}
-"""By the name of our own library."""
-
-
-def find_process(library: str) -> Process:
-    """What LibreLane calls ``library``.
+def find_foundry(library: str) -> Foundry:
+    """What LibreLane knows of ``library``.
 
     Raises
     ------
     HwgenError
         LibreLane does not support it.
     """
-    if library not in PROCESSES:
+    known = foundries()
+    if library not in known:
         raise HwgenError(
-            "pdk", f"{library!r} cannot be made with LibreLane", f"one of {', '.join(PROCESSES)}"
+            "pdk", f"{library!r} cannot be made with LibreLane", f"one of {', '.join(known)}"
         )
-    return PROCESSES[library]
+    return known[library]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +62,14 @@ class Floorplan:
 
     @classmethod
     def of(
-        cls, area: float, utilization: float, manifest: Manifest, process: Process
+        cls, area: float, utilization: float, manifest: Manifest, foundry: Foundry
     ) -> "Floorplan":
         """A square core for ``area`` um2 of cells, ``utilization`` percent of it filled."""
         sides = [sum(port.width for port in ports) for ports in sides_of(manifest).values()]
         least = max(_SMALLEST_CORE, max(sides) * _PIN_PITCH)
         wanted = math.sqrt(100 * area / utilization)
         side = max(least, wanted)
-        width, height = process.site
+        width, height = foundry.site
         die = side + 2 * _SITES * width, side + 2 * _ROWS * height
         return cls(
             utilization=round(100 * area / side**2, 1),
@@ -146,7 +95,7 @@ def sides_of(manifest: Manifest) -> dict[str, list[Port]]:
 
 
 def config_text(
-    manifest: Manifest, process: Process, period: float, plan: Floorplan, *, netlist: bool
+    manifest: Manifest, foundry: Foundry, period: float, plan: Floorplan, *, netlist: bool
 ) -> str:
     """``config.json``; ``period`` in ns, ``netlist``: the Verilog is one of the process's cells."""
     clocked = any(port.name == "clk" for port in manifest.ports)
@@ -155,8 +104,8 @@ def config_text(
             "meta": {"version": 2, "flow": "Classic"},
             "DESIGN_NAME": manifest.top,
             "VERILOG_FILES": [f"dir::{manifest.top}.v"],
-            "PDK": process.pdk,
-            "STD_CELL_LIBRARY": process.cells,
+            "PDK": foundry.pdk,
+            "STD_CELL_LIBRARY": foundry.cells,
             "CLOCK_PORT": "clk" if clocked else None,
             "CLOCK_PERIOD": period,
             "PNR_SDC_FILE": "dir::constraints.sdc",
@@ -176,64 +125,6 @@ def pins_text(manifest: Manifest) -> str:
         names = [port.name + (r"\[\d+\]" if port.width > 1 else "") for port in ports]
         lines += [f"#{side}", *names, ""] if names else []
     return "\n".join(lines)
-
-
-_CLOCK = """\
-create_clock -name clk -period $period [get_ports clk]
-set_clock_transition [setting CLOCK_TRANSITION_CONSTRAINT 0.15] [get_clocks clk]
-set inputs [all_inputs -no_clocks]
-if {[setting OPENLANE_SDC_IDEAL_CLOCKS 0]} {
-    unset_propagated_clock [all_clocks]
-} else {
-    set_propagated_clock [all_clocks]
-}
-"""
-_VIRTUAL_CLOCK = """\
-create_clock -name clk -period $period
-set inputs [all_inputs]
-"""
-_SDC = """\
-# What LibreLane sets comes from its configuration, the rest from here.
-proc setting {{name otherwise}} {{
-    return [expr {{[info exists ::env($name)] ? $::env($name) : $otherwise}}]
-}}
-
-set period [setting CLOCK_PERIOD {period:.10g}]
-{clock}
-set_clock_uncertainty [setting CLOCK_UNCERTAINTY_CONSTRAINT 0.25] [get_clocks clk]
-
-# {inputs}
-set outside [expr {{$period * [setting IO_DELAY_CONSTRAINT {share:.10g}] / 100.0}}]
-set_input_delay $outside -clock clk $inputs
-set_output_delay $outside -clock clk [all_outputs]
-
-set derate [expr {{[setting TIME_DERATING_CONSTRAINT 5] / 100.0}}]
-set_timing_derate -early [expr {{1 - $derate}}]
-set_timing_derate -late [expr {{1 + $derate}}]
-
-if {{[info exists ::env(SYNTH_DRIVING_CELL)]}} {{
-    lassign [split $::env(SYNTH_DRIVING_CELL) /] cell pin
-    set_driving_cell -lib_cell $cell -pin $pin $inputs
-}}
-if {{[info exists ::env(OUTPUT_CAP_LOAD)]}} {{
-    set_load [expr {{$::env(OUTPUT_CAP_LOAD) / 1000.0}}] [all_outputs]
-}}
-if {{[info exists ::env(MAX_FANOUT_CONSTRAINT)]}} {{
-    set_max_fanout $::env(MAX_FANOUT_CONSTRAINT) [current_design]
-}}
-if {{[info exists ::env(MAX_TRANSITION_CONSTRAINT)]}} {{
-    set_max_transition $::env(MAX_TRANSITION_CONSTRAINT) [current_design]
-}}
-"""
-
-
-def constraints_text(manifest: Manifest, period: float) -> str:
-    """``constraints.sdc``; ``period`` in ns. A design without a clock is held to a virtual one."""
-    clocked = any(port.name == "clk" for port in manifest.ports)
-    reset = ", the synchronous reset among them," if clocked and not manifest.arch.bare else ""
-    said = f"Inputs{reset} come late and outputs are due early by this much."
-    clock = _CLOCK if clocked else _VIRTUAL_CLOCK
-    return _SDC.format(period=period, clock=clock.strip(), inputs=said, share=100 * IO_SHARE)
 
 
 def _json(content: dict[str, Any]) -> str:

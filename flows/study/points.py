@@ -180,6 +180,7 @@ def _measured(network: Network, samples: Samples) -> Row:
         "estimated_um2": {
             name: round(one().estimated_area(network.layers, network.input.format))
             for name, one in families().items()
+            if one.takes(network)
         },
         "network": network.model_dump(mode="json"),
     }

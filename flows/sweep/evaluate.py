@@ -31,6 +31,7 @@ from hwgen.sim.vectors import make_vectors
 from hwgen.spec import golden
 from hwgen.spec.data import Data, as_data
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 from hwgen.support.cache import Cache, key_of, open_cache
 from hwgen.support.errors import HwgenError, printable
 from hwgen.support.fingerprint import fingerprint
@@ -296,12 +297,13 @@ def _lasting(text: str) -> str:
 
 def describe(network: Network) -> dict[str, Any]:
     """Figures of a network, as columns."""
-    weights = np.concatenate([layer.weight_values.ravel() for layer in network.layers])
+    weighted = [layer for layer in network.layers if isinstance(layer, Weighted)]
+    weights = np.concatenate([np.zeros(0, int), *(one.weight_values.ravel() for one in weighted)])
     codes, counts = np.unique(weights, return_counts=True)
     digits = int(digit_counts(codes) @ counts)
     hidden = [one.bits for layer in network.layers[:-1] for one in layer.output_formats() or []]
     return {
-        "weight_bits": max(layer.weight_bits for layer in network.layers),
+        "weight_bits": max((layer.weight_bits for layer in weighted), default=0),
         "activation_bits": max(hidden, default=network.input.bits),
         "input_bits": network.input.bits,
         "weights": int(weights.size),

@@ -184,7 +184,7 @@ class DaskExecutor:
             found = "no worker" if self._client else f"no scheduler ({type(error).__name__})"
             self.__exit__()
             raise HwgenError(
-                f"--scheduler {self._address}", found, "tcp://HOST:PORT of one that runs"
+                "scheduler", f"{found} at {self._address}", "tcp://HOST:PORT of one that runs"
             ) from None
         self._pool = self._client.get_executor(pure=False)
         self._shared = self._client.submit(_same, self._packed, pure=False)
@@ -212,8 +212,8 @@ class DaskExecutor:
         """See :class:`Executor`; Dask itself does again what a dead worker had begun."""
         if self._client.status != "running":
             raise HwgenError(
-                f"--scheduler {self._address}",
-                "lost",
+                "scheduler",
+                f"{self._address} is lost",
                 "what is finished is kept; start it and the same sweep again",
             )
         return type(error).__name__ in ("CancelledError", "FutureCancelledError", "KilledWorker")

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from hwgen.flows.quantization import labelled, quantize_model
 from hwgen.flows.sweep.points import NetworkSource, Settings
-from hwgen.frontends.quantize import FloatModel, load_float_model, parse_format
+from hwgen.frontends.importing import load_float_model
+from hwgen.frontends.quantize import FloatModel, parse_format
 from hwgen.frontends.quantize import Settings as QuantizeSettings
 from hwgen.frontends.quantize.flow import checked
 from hwgen.frontends.quantize.samples import as_reals, read_samples

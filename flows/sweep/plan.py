@@ -110,7 +110,7 @@ def _check_count(file: SweepFile, axes: Table) -> None:
     count = math.prod(sizes) + len(file.point)
     spent = min(count, file.search.points + len(file.point)) if file.search else count
     if spent > MOST or max(sizes) > 10 * MOST:
-        found, allowed = f"{count:,} points", f"at most {MOST:,} are taken (or --yes-really)"
+        found, allowed = f"{count:,} points", f"at most {MOST:,} are taken (or many)"
         raise HwgenError(f"{axes.path}: axes", found, allowed)
 
 

@@ -1,21 +1,26 @@
-"""The same integers elsewhere: a network as a C header or a numpy script.
+"""The same integers elsewhere: a network as a C header, a numpy script or an ONNX model.
 
-:data:`EXPORTS` names what there is; each takes a network and returns the text of one file.
+:data:`EXPORTS` names what there is; each takes a network and returns the content of one file.
 """
 
 from collections.abc import Callable
 
 from hwgen.exports.c import c_header
 from hwgen.exports.numpy import numpy_script
+from hwgen.exports.onnx import onnx_model
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 
-EXPORTS: dict[str, Callable[[Network], str]] = {"c": c_header, "numpy": numpy_script}
+EXPORTS: dict[str, Callable[[Network], str | bytes]] = {
+    "c": c_header,
+    "numpy": numpy_script,
+    "onnx": onnx_model,
+}
 """Exports by the name that users give."""
 
 
-def export(network: Network, to: str) -> str:
-    """The text of ``network`` as ``to``, a key of :data:`EXPORTS`; byte-identical on every run.
+def export(network: Network, to: str) -> str | bytes:
+    """The content of ``network`` as ``to``, a key of :data:`EXPORTS`; byte-identical on every run.
 
     Raises
     ------

@@ -7,18 +7,21 @@ does not.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
 
 from hwgen import __version__
+from hwgen.exports.ctext import array, literal
+from hwgen.exports.windows import c_sums
 from hwgen.rtl.names import module_name
 from hwgen.spec import golden
 from hwgen.spec.activations import Tabled
 from hwgen.spec.activations.table import Table
 from hwgen.spec.dense import DenseLayer
-from hwgen.spec.network import Network
+from hwgen.spec.maps import Windowed
+from hwgen.spec.network import AnyLayer, Network
 from hwgen.spec.rescale import Rescale
 from hwgen.support.errors import HwgenError
 
@@ -26,7 +29,6 @@ _BITS = 62
 """Widest number of a layer that 64 bits take, with one bit for a half that rounding adds."""
 
 _SELF_TEST_VECTORS = 16
-_COLUMNS = 96
 
 
 def c_header(network: Network) -> str:
@@ -70,33 +72,53 @@ class _Layer:
         self._alignment = network.source(index).alignment
         self._rescales = network.rescales[index]
 
-    def lines(self, layer: DenseLayer) -> Iterator[str]:
+    def lines(self, layer: AnyLayer) -> Iterator[str]:
         """Tables of the layer, its rescales, and the function."""
-        terms, name = layer.terms(self._alignment), self._name
+        name = self._name
         kinds = list(dict.fromkeys(self._rescales))
         for number, one in enumerate(kinds):
             yield from _rescale(one, f"{name}_rescale{number}")
-        columns = len(terms.index)
-        yield from _array("int64_t", f"{name}_weights", terms.weights.ravel().tolist())
-        yield from _array("int64_t", f"{name}_bias", layer.bias)
-        plain = not any(terms.dropped) and terms.index == list(range(columns))
-        if not plain:
-            yield from _array("uint32_t", f"{name}_index", terms.index)
-            yield from _array("uint32_t", f"{name}_dropped", terms.dropped)
-        factor = "x[i]" if plain else f"(x[{name}_index[i]] >> {name}_dropped[i])"
+        if isinstance(layer, Windowed):
+            tables, loops = c_sums(layer, self._alignment, name)
+        else:
+            tables, loops = self._dense(layer)
+        yield from tables
         yield f"static inline void {name}(const int64_t *x, int64_t *y) {{"
-        yield "  uint32_t i, j;"
-        yield f"  for (j = 0; j < {layer.outputs}u; j++) {{"
-        yield f"    int64_t acc = {name}_bias[j];"
-        yield f"    for (i = 0; i < {columns}u; i++)"
-        yield f"      acc += {name}_weights[j * {columns}u + i] * {factor};"
+        yield from loops
         if layer.wrap_bits is not None:
             yield f"    acc = {_wrapped('acc', layer.wrap_bits)};"
         yield "    y[j] = acc;"
         yield "  }"
-        for j, one in enumerate(self._rescales):
-            yield f"  y[{j}] = {name}_rescale{kinds.index(one)}(y[{j}]);"
+        count = layer.outputs // layer.output_channels
+        for j, one in enumerate(self._rescales[::count]):
+            function = f"{name}_rescale{kinds.index(one)}"
+            if count == 1:
+                yield f"  y[{j}] = {function}(y[{j}]);"
+            else:
+                yield f"  for (j = {j * count}u; j < {(j + 1) * count}u; j++)"
+                yield f"    y[j] = {function}(y[j]);"
         yield "}"
+
+    def _dense(self, layer: DenseLayer) -> tuple[list[str], list[str]]:
+        """Tables, and loops over the neurons that leave a sum in ``acc``."""
+        terms, name = layer.terms(self._alignment), self._name
+        columns = len(terms.index)
+        tables = [
+            *array("int64_t", f"{name}_weights", terms.weights.ravel().tolist()),
+            *array("int64_t", f"{name}_bias", layer.bias),
+        ]
+        factor = "x[i]"
+        if any(terms.dropped) or terms.index != list(range(columns)):
+            tables += array("uint32_t", f"{name}_index", terms.index)
+            tables += array("uint32_t", f"{name}_dropped", terms.dropped)
+            factor = f"(x[{name}_index[i]] >> {name}_dropped[i])"
+        return tables, [
+            "  uint32_t i, j;",
+            f"  for (j = 0; j < {layer.outputs}u; j++) {{",
+            f"    int64_t acc = {name}_bias[j];",
+            f"    for (i = 0; i < {columns}u; i++)",
+            f"      acc += {name}_weights[j * {columns}u + i] * {factor};",
+        ]
 
 
 class _Formula:
@@ -117,11 +139,11 @@ class _Formula:
 
     def constant(self, value: int) -> str:
         """``value`` as a literal."""
-        return _literal(value)
+        return literal(value)
 
     def clip(self, name: str, low: int, high: int) -> None:
         """The present value clipped."""
-        value, least, most = self.value, _literal(low), _literal(high)
+        value, least, most = self.value, literal(low), literal(high)
         clipped = f"{value} < {least} ? {least} : {value} > {most} ? {most} : {value}"
         self.wire(name, clipped, self.width)
 
@@ -130,17 +152,20 @@ def _rescale(one: Rescale, name: str) -> Iterator[str]:
     """``static int64_t NAME(int64_t acc)``."""
     formula = _Formula("acc")
     one.activation.describe(formula, one)
-    if one.thresholds is not None:
-        yield from _array("int64_t", f"{name}_thresholds", one.thresholds)
+    if one.thresholds:
+        yield from array("int64_t", f"{name}_thresholds", one.thresholds)
     if one.table is not None:
-        yield from _array("int64_t", f"{name}_table", one.table.entries)
+        yield from array("int64_t", f"{name}_table", one.table.entries)
     yield f"static inline int64_t {name}(int64_t acc) {{"
     if one.thresholds is not None and one.target is not None:
         yield from (f"  {line}" for line in formula.lines)
-        yield f"  int64_t y = {_literal(one.target.minimum)};"
-        yield "  uint32_t i;"
-        yield f"  for (i = 0; i < {len(one.thresholds)}u; i++)"
-        yield f"    y += {formula.value} >= {name}_thresholds[i];"
+        yield f"  int64_t y = {literal(one.target.minimum)};"
+        if one.thresholds:
+            yield "  uint32_t i;"
+            yield f"  for (i = 0; i < {len(one.thresholds)}u; i++)"
+            yield f"    y += {formula.value} >= {name}_thresholds[i];"
+        else:  # no step is ever reached
+            yield f"  (void){formula.value};"
         yield "  return y;"
     else:
         _round(formula, one)
@@ -155,16 +180,16 @@ def _round(formula: _Formula, one: Rescale) -> None:
     if one.multiplier != 1:
         formula.wire("product", f"{formula.value} * {one.multiplier}", 64)
     if one.shift < 0:
-        formula.wire("left", f"{formula.value} * {_literal(1 << -one.shift)}", 64)
+        formula.wire("left", f"{formula.value} * {literal(1 << -one.shift)}", 64)
     if one.shift <= 0:
         return
-    value, half = formula.value, _literal(1 << (one.shift - 1))
+    value, half = formula.value, literal(1 << (one.shift - 1))
     if one.rounding == "floor":
         formula.wire("floor", f"{value} >> {one.shift}", 64)
         return
     up = formula.wire("up", f"({value} + {half}) >> {one.shift}", 64)
     if one.rounding == "half_even":
-        low = _literal((1 << one.shift) - 1)
+        low = literal((1 << one.shift) - 1)
         formula.wire("even", f"({value} & {low}) == {half} ? {up} & ~INT64_C(1) : {up}", 64)
 
 
@@ -172,7 +197,7 @@ def _fit(formula: _Formula, one: Rescale, name: str) -> None:
     """The table of the activation, or the overflow."""
     if isinstance(one.activation, Tabled) and isinstance(one.table, Table):
         formula.clip("index", one.table.first, one.table.last)
-        first = _literal(one.table.first)
+        first = literal(one.table.first)
         formula.wire("entry", f"{name}_table[{formula.value} - {first}]", 64)
     elif one.target is not None and one.overflow == "saturate":
         formula.clip("fit", one.target.minimum, one.target.maximum)
@@ -210,8 +235,8 @@ def _self_test(network: Network, name: str) -> Iterator[str]:
     x[0], x[1] = low, high
     y = golden.predict(network, x).reshape(_SELF_TEST_VECTORS, -1)
     yield "#ifdef HWGEN_SELF_TEST"
-    yield from _array("int32_t", f"{name}_test_x", x.ravel().tolist())
-    yield from _array("int64_t", f"{name}_test_y", y.ravel().tolist())
+    yield from array("int32_t", f"{name}_test_x", x.ravel().tolist())
+    yield from array("int64_t", f"{name}_test_y", y.ravel().tolist())
     yield "int main(void) {"
     yield f"  int64_t y[{name.upper()}_RESULTS];"
     yield "  uint32_t i, j;"
@@ -227,29 +252,8 @@ def _self_test(network: Network, name: str) -> Iterator[str]:
 
 def _wrapped(value: str, bits: int, signed: bool = True) -> str:
     """The low ``bits`` of ``value``, as two's complement where ``signed``."""
-    low = f"({value} & {_literal((1 << bits) - 1)})"
+    low = f"({value} & {literal((1 << bits) - 1)})"
     if not signed:
         return low
-    top = _literal(1 << (bits - 1))
+    top = literal(1 << (bits - 1))
     return f"({low} ^ {top}) - {top}"
-
-
-def _literal(value: int) -> str:
-    """``value`` of at most 64 bits; the smallest of all has no literal of its own."""
-    if value == -(1 << 63):
-        return "INT64_MIN"
-    return f"INT64_C({value})" if value >= 0 else f"(-INT64_C({-value}))"
-
-
-def _array(kind: str, name: str, values: Iterable[int]) -> Iterator[str]:
-    """A constant array; one without values has a zero, as C knows no empty ones."""
-    yield f"static const {kind} {name}[] = {{"
-    line = " "
-    for value in list(values) or [0]:
-        item = str(value) if abs(value) < 1 << 31 else _literal(value)
-        if len(line) + len(item) + 2 > _COLUMNS:
-            yield line
-            line = " "
-        line += f" {item},"
-    yield line
-    yield "};"

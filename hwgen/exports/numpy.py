@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from hwgen import __version__
+from hwgen.exports.windows import NUMPY_WINDOWS, numpy_sums
 from hwgen.rtl.names import module_name
 from hwgen.spec.activations import Clip, Tabled
-from hwgen.spec.dense import DenseLayer
-from hwgen.spec.network import Network
+from hwgen.spec.maps import Windowed
+from hwgen.spec.network import AnyLayer, Network
 from hwgen.spec.rescale import Rescale
 from hwgen.support.errors import HwgenError
 
@@ -14,6 +15,7 @@ _BITS = 62
 _COLUMNS = 96
 
 _FUNCTIONS = {
+    "windows": NUMPY_WINDOWS,
     "half_even": '''
 def half_even(v, n):
     """Half to even: a tie, all dropped bits zero but the first, goes to the even neighbour."""
@@ -82,16 +84,20 @@ def numpy_script(network: Network) -> str:
     )
 
 
-def _layer(network: Network, index: int, layer: DenseLayer) -> Iterator[str]:
+def _layer(network: Network, index: int, layer: AnyLayer) -> Iterator[str]:
     """Statements that replace ``x`` by the layer's outputs."""
-    terms = layer.terms(network.source(index).alignment)
+    alignment = network.source(index).alignment
     yield ""
-    yield f"# layer {index}: {terms.weights.shape[1]} products for each of {layer.outputs} outputs"
-    yield from _matrix("w", terms.weights.tolist())
-    yield from _matrix("b", [list(layer.bias)])
-    if any(terms.dropped) or terms.index != list(range(layer.inputs)):
-        yield f"x = x[:, {terms.index}] >> np.array({terms.dropped})"
-    yield "x = x @ w.T + b[0]"
+    yield f"# layer {index}, {layer.kind}: {layer.outputs} outputs of {layer.fan_in} values each"
+    if isinstance(layer, Windowed):
+        yield from numpy_sums(layer, alignment)
+    else:
+        terms = layer.terms(alignment)
+        yield from _matrix("w", terms.weights.tolist())
+        yield from _matrix("b", [list(layer.bias)])
+        if any(terms.dropped) or terms.index != list(range(layer.inputs)):
+            yield f"x = x[:, {terms.index}] >> np.array({terms.dropped})"
+        yield "x = x @ w.T + b[0]"
     if layer.wrap_bits is not None:
         yield f"x = wrap(x, {layer.wrap_bits}, True)"
     kinds: dict[Rescale, list[int]] = {}

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hwgen.rtl.interface import Layout, input_layout, output_layout
 from hwgen.rtl.knobs import Knob
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
+from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
@@ -49,11 +50,14 @@ class Architecture(ABC):
     sequenced
         Its results depend on counters that a reset must have set: a proof then starts at a reset,
         and takes a design whole. Else a result depends on the last :attr:`Top.latency` beats alone.
+    kinds
+        The kinds of layer that it has hardware for.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     sequenced: ClassVar[bool]
+    kinds: ClassVar[frozenset[str]] = frozenset({"dense"})
 
     def __post_init__(self) -> None:
         for one in self.knobs():
@@ -92,6 +96,11 @@ class Architecture(ABC):
         """How a result leaves a design: one index for ``argmax``, else every output."""
         return output_layout(network, self.output_beats(network), not self.bare)
 
+    @classmethod
+    def takes(cls, network: Network) -> bool:
+        """Whether it has hardware for all kinds of layer that ``network`` has."""
+        return all(layer.kind in cls.kinds for layer in network.layers)
+
     def check(self, network: Network) -> None:
         """Refuse, without building it, a network that does not go into it with these knobs.
 
@@ -100,7 +109,10 @@ class Architecture(ABC):
         HwgenError
             What does not fit; about a knob's name where that can be set otherwise.
         """
-        return
+        for index, layer in enumerate(network.layers):
+            if layer.kind not in self.kinds:
+                allowed = f"{self.name} has {', '.join(sorted(self.kinds))}"
+                raise HwgenError(f"layers[{index}].kind", f"found {layer.kind!r}", allowed)
 
     @abstractmethod
     def build(self, network: Network) -> "Top":
@@ -128,11 +140,12 @@ class Architecture(ABC):
         return self
 
     @abstractmethod
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """Cell area in um2 (ihp-sg13g2, recipe ``area``) without making hardware.
 
-        Of ``layers`` that read inputs of the format ``source``. It ranks networks; ``hwgen synth``
-        has the area. Which knobs it looks at is for each architecture to say.
+        Of ``layers`` of its :attr:`kinds`, which read inputs of the format ``source``. It ranks
+        networks; ``hwgen synth`` has the area. Which knobs it looks at is for each architecture to
+        say.
         """
 
     def to_json(self) -> dict[str, Any]:

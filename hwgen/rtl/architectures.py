@@ -7,13 +7,16 @@ from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.bitserial.family import BitSerial
 from hwgen.rtl.parallel.family import Parallel
 from hwgen.rtl.serial.family import Serial
+from hwgen.rtl.stream.family import Stream
 from hwgen.support.errors import HwgenError
 from hwgen.support.messages import shown
 
 DEFAULT: type[Architecture] = Parallel
 """What is built where nothing is said."""
 
-_FAMILIES: dict[str, type[Architecture]] = {one.name: one for one in (Parallel, BitSerial, Serial)}
+_FAMILIES: dict[str, type[Architecture]] = {
+    one.name: one for one in (Parallel, BitSerial, Serial, Stream)
+}
 
 
 def families() -> dict[str, type[Architecture]]:

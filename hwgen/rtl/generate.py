@@ -76,27 +76,30 @@ def generate_text(network: Network, architecture: Architecture) -> tuple[str, Ma
 
 def verilog_text(component: Top, top: str, network: Network, architecture: Architecture) -> str:
     """Verilog-2005 of ``component``: module ``top``, and ``top_<submodule>`` for what is in it."""
+    parts = {name: [line] for name, line in component.parts.items()}
     layers = {
-        f"{top}.{layer_module(i, layer.name)}": [
+        layer_module(i, layer.name): [
             f"Layer {i}, {_plain(layer.name)}: {layer.fan_in} inputs {network.input_format(i)}, "
             f"{layer.outputs} outputs."
         ]
         for i, layer in enumerate(network.layers)
     }
-    body = verilog_of(rtlil.convert(component, name=top, emit_src=False), layers)
+    body = verilog_of(rtlil.convert(component, name=top, emit_src=False), parts | layers)
     return "".join(f"// {line}\n" for line in header(component, network, architecture)) + body
 
 
 def header(component: Top, network: Network, architecture: Architecture) -> list[str]:
     """What the first lines of the Verilog tell: origin, ports, cycles, terms of use."""
     source, result = architecture.input_layout(network), architecture.output_layout(network)
+    x, y = ("x", "y") if architecture.bare else ("s_axis_tdata", "m_axis_tdata")
+    features = f"{network.input.features} features {network.input.format}"
     decides = network.output == "argmax"
     meaning = "index of the largest output" if decides else f"outputs {network.output_range()}"
     return [
         f"Network {_plain(network.name)}, {architecture}; written by hwgen {__version__}.",
         f"Network sha256 {network.sha256()}",
-        f"Input: {network.input.features} features {network.input.format}; {source}.",
-        f"Output: {meaning}; {result}.",
+        f"Input {x}: {features}; {source}.",
+        f"Output {y}: {meaning}; {result}.",
         "(u4.2 is unsigned, 4 bits, 2 of them after the point; s is two's complement.)",
         f"Latency {component.latency}, interval {component.interval} clock cycles.",
         "This text is yours to use in any way; the authors of hwgen claim nothing on it.",

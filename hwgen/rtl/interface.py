@@ -1,19 +1,34 @@
 """What a design looks like from outside: its ports, and how vectors travel through them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import index_width
 from hwgen.spec.network import Network
+
+T = TypeVar("T")
+PORT_ORDER = (
+    *("clk", "rst"),
+    *("s_axis_tdata", "s_axis_tvalid", "s_axis_tready", "s_axis_tlast"),
+    *("m_axis_tdata", "m_axis_tvalid", "m_axis_tready", "m_axis_tlast"),
+)
+"""Ports in the order in which modules have them; others follow, inputs first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """How one vector of integers travels: in one beat, or in several of the same number each.
 
-    Elements are two's complement where signed, element 0 in the low bits, without gaps; a beat is
-    padded with zeros to ``width`` bits.
+    Elements are two's complement where signed, the first in the low bits, without gaps; a beat is
+    padded with zeros to ``width`` bits. :attr:`order` says which elements a beat has.
+
+    Parameters
+    ----------
+    by_position
+        A beat holds a position of a map, an element of each of its channels, instead of elements
+        that follow each other.
     """
 
     elements: int
@@ -21,6 +36,7 @@ class Layout:
     signed: bool
     beats: int
     width: int
+    by_position: bool = False
 
     def __str__(self) -> str:
         beats = "one beat" if self.beats == 1 else f"{self.beats} beats"
@@ -30,47 +46,73 @@ class Layout:
             if self.per_beat > 1
             else (f"{self.element_bits} bits")
         )
-        return f"{beats} of {element}, {kind}, the first in the low bits"
+        what = "channel 0" if self.by_position else "the first"
+        return f"{beats} of {element}, {kind}, {what} in the low bits"
 
     @property
     def per_beat(self) -> int:
         """Elements in one beat."""
         return self.elements // self.beats
 
+    @property
+    def order(self) -> list[range]:
+        """The elements of each beat, from its low bits on."""
+        if self.by_position:
+            return [range(beat, self.elements, self.beats) for beat in range(self.beats)]
+        size = self.per_beat
+        return [range(first, first + size) for first in range(0, self.elements, size)]
+
     def pack(self, vector: Integers) -> list[int]:
         """The beats that carry ``vector`` [elements]."""
         mask = (1 << self.element_bits) - 1
         codes = [int(value) & mask for value in vector]
-        groups = (codes[i : i + self.per_beat] for i in range(0, self.elements, self.per_beat))
         return [
-            sum(code << (position * self.element_bits) for position, code in enumerate(group))
-            for group in groups
+            sum(codes[i] << (place * self.element_bits) for place, i in enumerate(beat))
+            for beat in self.order
         ]
 
     def unpack(self, beats: list[int]) -> list[int]:
         """The integers [elements] that ``beats`` carry; padding is ignored."""
         mask, sign = (1 << self.element_bits) - 1, 1 << (self.element_bits - 1)
-        codes = [
-            (beat >> (position * self.element_bits)) & mask
-            for beat in beats
-            for position in range(self.per_beat)
-        ]
+        codes = [0] * self.elements
+        for beat, elements in zip(beats, self.order, strict=False):
+            for place, i in enumerate(elements):
+                codes[i] = (beat >> (place * self.element_bits)) & mask
         return [(code ^ sign) - sign if self.signed else code for code in codes]
 
+    def split(self, bits: Sequence[T]) -> list[list[T]]:
+        """The bits of each beat, without padding, of all bits of a vector, element by element."""
+        size = self.element_bits
+        return [
+            [bit for i in beat for bit in bits[i * size : (i + 1) * size]] for beat in self.order
+        ]
 
-def input_layout(network: Network, beats: int = 1, padded: bool = True) -> Layout:
+    def join(self, beats: Sequence[Sequence[T]]) -> list[T]:
+        """All bits of a vector, element by element, of the bits of its beats."""
+        found: dict[int, Sequence[T]] = {}
+        for bits, elements in zip(beats, self.order, strict=True):
+            for place, i in enumerate(elements):
+                found[i] = bits[place * self.element_bits : (place + 1) * self.element_bits]
+        return [bit for i in range(self.elements) for bit in found[i]]
+
+
+def input_layout(
+    network: Network, beats: int = 1, padded: bool = True, by_position: bool = False
+) -> Layout:
     """An input vector of ``network`` in ``beats`` beats, each padded to whole bytes or not."""
     bits, signed = network.input.bits, network.input.signed
-    return _layout(network.input.features, bits, signed, beats, padded)
+    return _layout(network.input.features, bits, signed, beats, padded, by_position)
 
 
-def output_layout(network: Network, beats: int = 1, padded: bool = True) -> Layout:
+def output_layout(
+    network: Network, beats: int = 1, padded: bool = True, by_position: bool = False
+) -> Layout:
     """A result of ``network``, one index for ``argmax``, else every output, in ``beats`` beats."""
     outputs = network.layers[-1].outputs
     if network.output == "argmax":
-        return _layout(1, index_width(outputs), False, beats, padded)
+        return _layout(1, index_width(outputs), False, beats, padded, False)
     target = network.output_range()
-    return _layout(outputs, target.bits, target.signed, beats, padded)
+    return _layout(outputs, target.bits, target.signed, beats, padded, by_position)
 
 
 def output_elements(network: Network) -> int:
@@ -78,10 +120,18 @@ def output_elements(network: Network) -> int:
     return 1 if network.output == "argmax" else network.layers[-1].outputs
 
 
-def _layout(elements: int, bits: int, signed: bool, beats: int, padded: bool) -> Layout:
+def _layout(
+    elements: int, bits: int, signed: bool, beats: int, padded: bool, by_position: bool
+) -> Layout:
     raw = elements // beats * bits
-    width = -(-raw // 8) * 8 if padded else raw
-    return Layout(elements=elements, element_bits=bits, signed=signed, beats=beats, width=width)
+    return Layout(
+        elements=elements,
+        element_bits=bits,
+        signed=signed,
+        beats=beats,
+        width=-(-raw // 8) * 8 if padded else raw,
+        by_position=by_position,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from hwgen.rtl.requantize import requantizers
 from hwgen.spec.arithmetic import Interval
-from hwgen.spec.dense import MAX_WEIGHT_SHIFT
-from hwgen.spec.network import Network, parse_network
+from hwgen.spec.network import DenseLayer, Network, parse_network
+from hwgen.spec.weighted import MAX_WEIGHT_SHIFT
 
 
 def simplify(network: Network) -> Network:
@@ -30,7 +30,10 @@ def simplify(network: Network) -> Network:
 
 def _unread(network: Network, index: int) -> list[int]:
     """Neurons of layer ``index``, past the first, whose outputs meet zero weights alone."""
-    read = (network.layers[index + 1].weight_values != 0).any(axis=0)
+    reader = network.layers[index + 1]
+    if not isinstance(reader, DenseLayer):
+        return []
+    read = (reader.weight_values != 0).any(axis=0)
     return [j for j in range(1, len(read)) if not read[j]]
 
 
@@ -38,9 +41,9 @@ def _drop(
     network: Network, index: int, neurons: list[int], ranges: list[Interval] | None = None
 ) -> Network:
     """``network`` without ``neurons`` of layer ``index``, whose outputs are constant or unread."""
-    if not neurons:
-        return network
     layer, reader = network.layers[index], network.layers[index + 1]
+    if not neurons or not isinstance(layer, DenseLayer) or not isinstance(reader, DenseLayer):
+        return network  # a map keeps its shape
     kept = [j for j in range(layer.outputs) if j not in neurons]
     following = reader.with_inputs(kept)
     if ranges is not None:

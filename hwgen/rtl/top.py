@@ -1,5 +1,8 @@
 """What every architecture builds: a top module that states its cycles."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from amaranth.lib import wiring
 
 
@@ -16,11 +19,14 @@ class Top(wiring.Component):
     accept
         Clock edges that a beat, offered to a design at rest, is there until it is taken, with the
         edge that takes it.
+    parts
+        What its submodules do, a line to each, by their names; layers have lines of their own.
     """
 
     latency: int
     interval: int
     accept: int = 1
+    parts: ClassVar[Mapping[str, str]] = {}
 
     def paced(self, source: int, sink: int) -> int:
         """The interval, in the long run, where a slower neighbour stands on each side.

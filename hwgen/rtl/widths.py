@@ -1,15 +1,37 @@
 """Widths of a layer's sums and results, as the area estimates of architectures need them."""
 
-from hwgen.spec.formats import Format, signed_width
-from hwgen.spec.network import DenseLayer
+from collections.abc import Sequence
+
+from hwgen.spec.formats import Format, common, signed_width
+from hwgen.spec.layer import Layer
+from hwgen.spec.network import AnyLayer, DenseLayer, InputFormat, Network
 
 
-def accumulator_widths(layer: DenseLayer, source: Format) -> list[int]:
+def dense(layers: Sequence[AnyLayer]) -> list[DenseLayer]:
+    """``layers``, which are all dense: those of an architecture that takes no others."""
+    return [layer for layer in layers if isinstance(layer, DenseLayer)]
+
+
+def accumulator_widths(layer: Layer, source: Format) -> list[int]:
     """Width of each accumulator of ``layer``, which reads inputs of the format ``source``."""
-    ends = layer.accumulator_intervals([(source.minimum, source.maximum)] * layer.fan_in)
+    ends = layer.accumulator_intervals([(source.minimum, source.maximum)] * layer.inputs)
     return [signed_width(low, high) for low, high in ends]
 
 
-def handed_on(layer: DenseLayer, source: Format) -> Format:
+def handed_on(layer: Layer, source: Format) -> Format:
     """The format that the next layer reads."""
-    return source if layer.output is None else layer.output.format
+    formats = layer.output_formats()
+    return source if formats is None else common(formats)
+
+
+def network_of(layers: Sequence[AnyLayer], source: Format) -> Network:
+    """A network of checked layers, the first of which reads inputs of the format ``source``."""
+    numbers = InputFormat.model_construct(
+        features=layers[0].inputs,
+        bits=source.bits,
+        signed=source.signed,
+        fraction_bits=source.fraction_bits,
+    )
+    return Network.model_construct(
+        name="estimate", input=numbers, layers=list(layers), output="values", labels=None
+    )

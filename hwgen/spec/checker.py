@@ -8,14 +8,13 @@ of a bare design; each layer is a module ``reference_layer<i>`` between them.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hwgen.rtl.interface import Layout
 from hwgen.spec.activations import Setting, Table, Tabled, activation
 from hwgen.spec.activations.table import table
 from hwgen.spec.formats import Format, index_width, signed_width
 from hwgen.spec.network import Network
-from hwgen.support.errors import HwgenError
+from hwgen.spec.sums import Sum, fractions, sums
 
 TOP = "reference"
 ARGMAX = "reference_argmax"
@@ -73,48 +72,54 @@ def write_reference(network: Network, output: Layout) -> Reference:
 
 def _layer(network: Network, index: int, packed: Packed) -> tuple[list[str], Packed]:
     layer = network.layers[index]
-    if layer.kind not in _KINDS:
-        raise HwgenError(f"layers[{index}].kind", f"found {layer.kind!r}", "not known here")
-    neurons = [_KINDS[layer.kind](network, index, j, packed) for j in range(layer.outputs)]
-    bits = max(neuron.width for neuron in neurons)
+    neurons = [
+        _Neuron(network, index, j, packed, one) for j, one in enumerate(sums(network, index))
+    ]
+    bits, signed = max(neuron.width for neuron in neurons), True
     if layer.output is not None:
         own = layer.output.bits
-        bits = max(own) if isinstance(own, list) else own
-    result = Packed(layer.outputs, bits, layer.output.signed if layer.output else True)
+        bits, signed = max(own) if isinstance(own, list) else own, layer.output.signed
+    elif any(neuron.largest for neuron in neurons):
+        bits, signed = packed.bits, packed.signed
+    result = Packed(len(neurons), bits, signed)
     body = [*_unpacked("x", packed)]
     for neuron in neurons:
         body += neuron.lines
-    body += [f"wire {_span(bits)} z{j} = y{j};" for j in range(layer.outputs)]
-    body.append(f"assign y = {_joined('z', layer.outputs)};")
+    body += [f"wire {_span(bits)} z{j} = y{j};" for j in range(len(neurons))]
+    body.append(f"assign y = {_joined('z', len(neurons))};")
     return _module(layer_name(index), packed.width, result.width, body), result
 
 
 class _Neuron:
-    """One neuron, line by line; every wire is signed and wide enough.
+    """One output, line by line; every wire is signed and wide enough.
 
     What activations write into is the part of it that :class:`hwgen.spec.activations.Formula` says.
     """
 
-    def __init__(self, network: Network, index: int, j: int, packed: Packed):
+    def __init__(self, network: Network, index: int, j: int, packed: Packed, one: Sum):
         self._layer = layer = network.layers[index]
         self._j = j
-        self._fractions = _fractions(network, index)
-        finest = max(self._fractions)
-        own = layer.weight_fraction_bits
-        weight_fraction = own[j] if isinstance(own, list) else own
-        self._fraction = weight_fraction + layer.weight_shift + finest
+        self.largest = one.largest
         self.lines: list[str] = []
         self.value = ""
         self.width = 0
-        self._sum(packed, finest)
+        if one.largest:
+            self._largest(packed, one)
+            return
+        self._fraction = one.finer + max(fractions(network, index))
+        self._sum(packed, one)
+        if layer.wrap_bits is not None:
+            self.wire("acc", self.value, layer.wrap_bits)
+        formats = layer.output_formats()
         setting = Setting(
             fraction=self._fraction,
             negative_shift=layer.negative_shift,
-            target=None if layer.output is None else layer.output.formats(layer.outputs)[j],
+            target=None if formats is None else formats[j],
         )
+        self._channel = j // (layer.outputs // layer.output_channels)
         activation(layer.activation).describe(self, setting)
         if layer.output is not None and layer.output.thresholds is not None:
-            self._count(layer.output.thresholds[j], setting.target)
+            self._count(layer.output.thresholds[self._channel], setting.target)
         elif setting.target is not None:
             self._rescale(setting.target)
         self.wire("y", self.value, self.width)
@@ -145,26 +150,29 @@ class _Neuron:
         if width > self.width:
             self.wire(f"wide{len(self.lines)}_", self.value, width)
 
-    def _sum(self, packed: Packed, finest: int) -> None:
-        """``bias + sum of (w << weight_shift) * (((x >> dropped) << dropped) << alignment)``."""
-        layer, j = self._layer, self._j
-        weights = [int(weight) << layer.weight_shift for weight in layer.weight_values[j]]
-        lefts = [finest - fraction for fraction in self._fractions]
-        reach = sum(abs(w) << left for w, left in zip(weights, lefts, strict=True))
-        self.width = ((reach << packed.bits) + abs(layer.bias[j])).bit_length() + 2
+    def _sum(self, packed: Packed, one: Sum) -> None:
+        """``constant + sum of weight * ((x >> dropped) << dropped)``."""
+        j = self._j
+        reach = sum(abs(product.weight) for product in one.products)
+        self.width = ((reach << packed.bits) + abs(one.constant)).bit_length() + 2
         products = []
-        for i, (weight, left) in enumerate(zip(weights, lefts, strict=True)):
-            dropped, x = _dropped(layer.dropped_bits, j, i), f"x{i}"
-            if weight and dropped:
+        for product in one.products:
+            i, dropped, x = product.index, product.dropped, f"x{product.index}"
+            if product.weight and dropped:
                 x = f"kept{i}_{j}"
                 kept = f"x{i} >>> {dropped} <<< {dropped}"
                 self.lines.append(f"wire signed {_span(packed.bits + 1)} {x} = {kept};")
-            if weight:
-                products.append(f"{self.constant(weight << left)} * {x}")
-        self.wire("sum", " + ".join([self.constant(layer.bias[j]), *products]), self.width)
-        bits = layer.accumulator_bits
-        if layer.accumulator_overflow == "wrap" and bits is not None:
-            self.wire("acc", self.value, bits)
+            if product.weight:
+                products.append(f"{self.constant(product.weight)} * {x}")
+        self.wire("sum", " + ".join([self.constant(one.constant), *products]), self.width)
+
+    def _largest(self, packed: Packed, one: Sum) -> None:
+        """One value after the other is held to the largest so far."""
+        first, *others = (f"x{product.index}" for product in one.products)
+        self.wire("best", first, packed.bits + 1)
+        for step, x in enumerate(others):
+            self.wire(f"best{step}_", f"{x} > {self.value} ? {x} : {self.value}", self.width)
+        self.wire("y", self.value, self.width)
 
     def _count(self, thresholds: Sequence[int], target: Format | None) -> None:
         """The format's minimum, and how many thresholds are reached."""
@@ -182,11 +190,11 @@ class _Neuron:
         if output is None:
             return
         factor = output.multiplier
-        multiplier = factor[self._j] if isinstance(factor, list) else factor
+        multiplier = factor[self._channel] if isinstance(factor, list) else factor
         if multiplier != 1:
             self._widen((1 << self.width) * multiplier)
             self.wire("times", f"{self.value} * {self.constant(multiplier)}", self.width)
-        given = output.shift[self._j] if isinstance(output.shift, list) else output.shift
+        given = output.shift[self._channel] if isinstance(output.shift, list) else output.shift
         self._shift(self._fraction - target.fraction_bits if given is None else given)
         function = activation(layer.activation)
         if isinstance(function, Tabled):
@@ -231,26 +239,6 @@ class _Neuron:
             self.lines.append(f"    {case}: entry{j} = {value};")
         self.lines += [f"    default: entry{j} = 0;", "  endcase"]
         self.wire("table", f"entry{j}", bits)
-
-
-_KINDS = {"dense": _Neuron}
-"""How one output of each kind of layer is written."""
-
-
-def _fractions(network: Network, index: int) -> list[int]:
-    """Fraction bits of each value that a layer reads."""
-    if index == 0:
-        return [network.input.fraction_bits] * network.input.features
-    before = network.layers[index - 1]
-    given = 0 if before.output is None else before.output.fraction_bits
-    return given if isinstance(given, list) else [given] * before.outputs
-
-
-def _dropped(given: Any, j: int, i: int) -> int:
-    """Low bits of input ``i`` that neuron ``j`` ignores."""
-    if given is None:
-        return 0
-    return int(given[j][i] if isinstance(given[0], list) else given[i])
 
 
 def _argmax(packed: Packed) -> list[str]:

@@ -35,14 +35,14 @@ def check_output(layer: Layer, where: str, last: bool) -> None:
         return
     where = f"{where}.output"
     for key in ("bits", "fraction_bits", "multiplier", "shift", "scale", "thresholds"):
-        _check_count(getattr(output, key), f"{where}.{key}", layer.outputs, key)
+        _check_count(getattr(output, key), f"{where}.{key}", layer.output_channels, key)
     for key in ("bits", "fraction_bits"):
         if last and isinstance(getattr(output, key), list):
             raise HwgenError(
                 f"{where}.{key}", "a list on the last layer", "one integer for all results"
             )
     if tabled:
-        fractions = each(output.fraction_bits, layer.outputs)
+        fractions = each(output.fraction_bits, layer.output_channels)
         for j, fraction in enumerate(fractions):
             if not 0 <= fraction <= 16:
                 place = f"[{j}]" if isinstance(output.fraction_bits, list) else ""
@@ -54,7 +54,7 @@ def check_output(layer: Layer, where: str, last: bool) -> None:
     if output.thresholds is not None:
         if tabled:
             raise HwgenError(f"{where}.thresholds", f"given {named}", "a table has none")
-        _check_thresholds(output, where, layer.outputs)
+        _check_thresholds(output, where, layer.output_channels)
 
 
 def _check_count(value: Any, where: str, outputs: int, key: str) -> None:

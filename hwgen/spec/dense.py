@@ -1,7 +1,6 @@
 """The dense layer: its keys, its numbers, its sums."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,54 +9,29 @@ from pydantic import Field
 from hwgen.spec import arithmetic
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.checks import check_activation, check_output
-from hwgen.spec.formats import Format, signed_width
-from hwgen.spec.layer import Layer, Source, rescales_of
-from hwgen.spec.models import (
-    ActivationName,
-    Bits,
-    Filled,
-    FractionBits,
-    OutputFormat,
-    Text,
-    Values,
-    Wide,
-    each,
-)
+from hwgen.spec.formats import Format
+from hwgen.spec.layer import Source, rescales_of
+from hwgen.spec.models import Filled, Values
 from hwgen.spec.rescale import Rescale
 from hwgen.spec.terms import Terms, shifted
-from hwgen.support.errors import HwgenError, printable
+from hwgen.spec.weighted import Weighted, check_accumulators, check_weights
+from hwgen.support.errors import HwgenError
 from hwgen.support.messages import shown
-
-MAX_WEIGHT_SHIFT = 64
-"""Largest ``weight_shift``."""
 
 _Dropped = Annotated[int, Field(ge=0, le=32)]
 
 
-class DenseLayer(Layer):
+class DenseLayer(Weighted):
     """A fully connected layer: ``acc = bias + weights @ x``, an activation, a rescale.
 
-    ``weights`` holds one row of integer codes per output. Without a codebook a code is the weight;
-    with one, the code read as unsigned indexes it.
+    ``weights`` holds one row of integer codes per output.
     """
 
-    VERSION_2 = frozenset({"weight_shift", "dropped_bits"})
+    VERSION_2 = Weighted.VERSION_2 | {"dropped_bits"}
 
     kind: Literal["dense"]
-    name: Text
     weights: Filled[Filled[int]]
-    weight_bits: Bits
-    weight_fraction_bits: FractionBits | Values[FractionBits]
-    weight_shift: Annotated[int, Field(ge=0, le=MAX_WEIGHT_SHIFT)] = 0
-    codebook: Values[int] | None = None
-    codebook_bits: Bits | None = None
-    bias: Values[Wide]
     dropped_bits: Values[_Dropped] | Values[Values[_Dropped]] | None = None
-    activation: ActivationName = "none"
-    negative_shift: Annotated[int, Field(ge=0, le=64)] | None = None
-    output: OutputFormat | None
-    accumulator_bits: Annotated[int, Field(ge=1, le=128)] | None = None
-    accumulator_overflow: Literal["error", "wrap"] = "error"
 
     # Sizes
 
@@ -76,40 +50,12 @@ class DenseLayer(Layer):
         """Neurons of the layer."""
         return len(self.weights)
 
-    @property
-    def weight_count(self) -> int:
-        """Weights of all neurons."""
-        return self.outputs * self.fan_in
-
-    @property
-    def parameter_count(self) -> int:
-        """Weights and biases."""
-        return self.weight_count + self.outputs
-
-    @property
-    def weight_memory_bits(self) -> int:
-        """Bits of all codes."""
-        return self.weight_count * self.weight_bits
-
-    @property
-    def weight_value_bits(self) -> int:
-        """Width of a weight as it is multiplied."""
-        return self.weight_bits if self.codebook_bits is None else self.codebook_bits
-
     # Numbers
 
-    @cached_property
-    def codes(self) -> Integers:
-        """Weight codes, int64 [outputs, inputs]; unsigned indices where there is a codebook."""
-        codes = np.array(self.weights, dtype=np.int64)
-        return codes if self.codebook is None else codes & ((1 << self.weight_bits) - 1)
-
-    @cached_property
-    def weight_values(self) -> Integers:
-        """Integer weights, int64 [outputs, inputs], decoded through any codebook."""
-        if self.codebook is None:
-            return self.codes
-        return np.array(self.codebook, dtype=np.int64)[self.codes]
+    @property
+    def output_biases(self) -> list[int]:
+        """The biases."""
+        return self.bias
 
     def output_formats(self) -> list[Format] | None:
         """The format of each neuron."""
@@ -117,13 +63,11 @@ class DenseLayer(Layer):
 
     def accumulator_fraction(self, input_fraction: int) -> list[int]:
         """Fraction bits of every neuron's accumulator."""
-        own = each(self.weight_fraction_bits, self.outputs)
-        return [fraction + input_fraction + self.weight_shift for fraction in own]
+        return self.channel_fractions(input_fraction)
 
-    @property
-    def wrap_bits(self) -> int | None:
-        """Width at which accumulators wrap."""
-        return self.accumulator_bits if self.accumulator_overflow == "wrap" else None
+    def reads(self, index: int) -> dict[int, int]:
+        """Every input, with its weight."""
+        return dict(enumerate(self.weight_values[index].tolist()))
 
     def rescales(self, input_fraction: int) -> list[Rescale]:
         """One for each neuron."""
@@ -245,81 +189,22 @@ class DenseLayer(Layer):
 
     def check(self, where: str, source: Source, last: bool) -> None:
         """Refuse what the types alone do not say."""
-        _check_bits(self, where)
-        _check_shape(self, where, source)
-        _check_codes(self, where)
+        for row, codes in enumerate(self.weights):
+            if len(codes) != source.count:
+                raise HwgenError(
+                    f"{where}.weights[{row}]",
+                    f"{len(codes)} codes",
+                    f"{shown(source.count)} as {source.said_by} say",
+                )
+        check_weights(self, where)
         check_activation(self, where)
         check_output(self, where, last)
         _check_dropped(self, where, source)
-        _check_accumulators(self, where, source)
+        check_accumulators(self, where, source)
 
 
 _PER_OUTPUT = ("weights", "bias", "weight_fraction_bits")
 _PER_OUTPUT_FORMAT = ("bits", "fraction_bits", "multiplier", "shift", "thresholds", "scale")
-
-
-def _check_bits(layer: DenseLayer, where: str) -> None:
-    if (layer.codebook is None) != (layer.codebook_bits is None):
-        missing = "codebook" if layer.codebook is None else "codebook_bits"
-        raise HwgenError(f"{where}.{missing}", "null", "codebook and codebook_bits go together")
-    if layer.codebook is not None and layer.weight_bits > 8:
-        raise HwgenError(
-            f"{where}.weight_bits",
-            f"{layer.weight_bits} with a codebook",
-            "at most 8 with a codebook",
-        )
-
-
-def _check_shape(layer: DenseLayer, where: str, source: Source) -> None:
-    fan_in = source.count
-    for row, codes in enumerate(layer.weights):
-        if len(codes) != fan_in:
-            raise HwgenError(
-                f"{where}.weights[{row}]",
-                f"{len(codes)} codes",
-                f"{shown(fan_in)} as {source.said_by} say",
-            )
-    if len(layer.bias) != layer.outputs:
-        raise HwgenError(
-            f"{where}.bias",
-            f"{len(layer.bias)} values",
-            f"{layer.outputs}, one for each row of weights",
-        )
-    fractions = layer.weight_fraction_bits
-    if isinstance(fractions, list) and len(fractions) != layer.outputs:
-        raise HwgenError(
-            f"{where}.weight_fraction_bits",
-            f"{len(fractions)} values",
-            f"one integer, or {layer.outputs}, one for each row of weights",
-        )
-
-
-def _check_codes(layer: DenseLayer, where: str) -> None:
-    low, high = -(1 << (layer.weight_bits - 1)), (1 << (layer.weight_bits - 1)) - 1
-    if layer.codebook is not None and layer.codebook_bits is not None:
-        high = (1 << layer.weight_bits) - 1
-        if len(layer.codebook) != high + 1:
-            raise HwgenError(
-                f"{where}.codebook",
-                f"{len(layer.codebook)} values",
-                f"{high + 1} for weight_bits {layer.weight_bits}",
-            )
-        values = Format(bits=layer.codebook_bits, signed=True, fraction_bits=0)
-        for position, value in enumerate(layer.codebook):
-            if not values.minimum <= value <= values.maximum:
-                raise HwgenError(
-                    f"{where}.codebook[{position}]",
-                    f"value {shown(value)}",
-                    f"{values.minimum}..{values.maximum} for codebook_bits {layer.codebook_bits}",
-                )
-    for row, codes in enumerate(layer.weights):
-        if min(codes) < low or max(codes) > high:
-            column = next(i for i, code in enumerate(codes) if not low <= code <= high)
-            raise HwgenError(
-                f"{where}.weights[{row}][{column}]",
-                f"code {shown(codes[column])}",
-                f"{low}..{high} for weight_bits {layer.weight_bits}",
-            )
 
 
 def _check_dropped(layer: DenseLayer, where: str, source: Source) -> None:
@@ -340,31 +225,3 @@ def _check_dropped(layer: DenseLayer, where: str, source: Source) -> None:
             most = one.bits - one.signed
             if bits > most:
                 raise HwgenError(f"{at}[{i}]", f"found {bits}", f"0..{most} of input {i} ({one})")
-
-
-def _check_accumulators(layer: DenseLayer, where: str, source: Source) -> None:
-    given = layer.accumulator_bits
-    if given is None:
-        if layer.accumulator_overflow == "wrap":
-            raise HwgenError(
-                f"{where}.accumulator_bits", "null with wrap", "a width is needed to wrap at"
-            )
-        return
-    for neuron, bias in enumerate(layer.bias):
-        if signed_width(bias, bias) > given:
-            raise HwgenError(
-                f"{where}.bias[{neuron}]",
-                f"value {bias} needs {signed_width(bias, bias)} bits",
-                f"the accumulator has {given}",
-            )
-    if layer.accumulator_overflow == "wrap":
-        return
-    intervals = layer.accumulator_intervals(source.ranges, source.alignment)
-    for neuron, (lo, hi) in enumerate(intervals):
-        if signed_width(lo, hi) > given:
-            name = printable(layer.name, 40)
-            raise HwgenError(
-                f"{where}.accumulator_bits",
-                f"{given}, but neuron {neuron} of layer {name!r} spans [{lo}, {hi}]",
-                f'{signed_width(lo, hi)} bits are needed (or "accumulator_overflow": "wrap")',
-            )

@@ -1,5 +1,6 @@
 """Integer number formats: ``real value = integer * 2**-fraction_bits``."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -46,3 +47,15 @@ class Format:
 
     def __str__(self) -> str:
         return f"{'s' if self.signed else 'u'}{self.bits}.{self.fraction_bits}"
+
+
+def common(formats: Iterable[Format]) -> Format:
+    """The format that holds values of all ``formats``, each brought to the finest fraction.
+
+    They are signed alike.
+    """
+    distinct = set(formats)
+    fraction = max(one.fraction_bits for one in distinct)
+    bits = max(one.bits + fraction - one.fraction_bits for one in distinct)
+    signed = any(one.signed for one in distinct)
+    return Format(bits=bits, signed=signed, fraction_bits=fraction)

@@ -8,12 +8,12 @@ up to each architecture, which refuses kinds that it does not know.
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hwgen.spec.activations import activation
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.formats import Format
-from hwgen.spec.models import Model, OutputFormat, each
+from hwgen.spec.models import Model, OutputFormat, Text, each
 from hwgen.spec.rescale import Rescale
 
 
@@ -30,13 +30,17 @@ class Source:
     said_by
         What says how many there are, for refusals.
     shape
-        ``[channels, height, width]`` or ``[channels, length]``, where the network file says so.
+        ``(channels, height, width)`` or ``(channels, length)`` of a map, whose values are ordered
+        like those of a C-contiguous array; None where they are not a map.
+    zero
+        The integer that means real 0, which pads a map: 0 but at the network's input.
     """
 
     count: int
     own: Format | list[Format]
     said_by: str
     shape: tuple[int, ...] | None = None
+    zero: int = 0
 
     @property
     def formats(self) -> list[Format]:
@@ -73,12 +77,37 @@ class Layer(Model):
         What accumulators are rescaled to; None on a last layer that hands on raw accumulators.
     """
 
-    if TYPE_CHECKING:  # each kind declares its keys in the order of the file
-        kind: str
-        name: str
-        activation: str
-        negative_shift: int | None
-        output: OutputFormat | None
+    kind: str
+    name: Text
+
+    if TYPE_CHECKING:  # kinds that have such keys declare them, the others say what stands for them
+
+        @property
+        def activation(self) -> str:
+            """Between the accumulators and their rescale."""
+
+        @property
+        def negative_shift(self) -> int | None:
+            """Of an activation that has one."""
+
+        @property
+        def output(self) -> OutputFormat | None:
+            """What accumulators are rescaled to."""
+
+        @property
+        def accumulator_bits(self) -> int | None:
+            """A width that is given; None for the exact one."""
+
+    def bound(self, where: str, source: Source) -> Self:
+        """The layer that reads ``source``, which its sizes may depend on.
+
+        Raises
+        ------
+        HwgenError
+            The layer does not go with what it reads; with the place in the file, which begins with
+            ``where``.
+        """
+        return self
 
     # Sizes
 
@@ -95,7 +124,24 @@ class Layer(Model):
     @property
     @abstractmethod
     def fan_in(self) -> int:
-        """Products in one accumulator."""
+        """Values that one accumulator is made of."""
+
+    @property
+    def output_shape(self) -> tuple[int, ...] | None:
+        """Channels and sizes of the map that it hands on; None where it hands on none."""
+        return None
+
+    @property
+    def output_channels(self) -> int:
+        """Outputs that may differ in format and rescale.
+
+        ``outputs`` is a multiple of it; the outputs of a channel stand one after the other.
+        """
+        return self.outputs
+
+    def output_name(self, index: int) -> str:
+        """What to call output ``index`` in a message."""
+        return f"neuron {index}"
 
     @property
     @abstractmethod
@@ -136,6 +182,10 @@ class Layer(Model):
             :attr:`Source.alignment`; None where all are 0.
         """
 
+    @abstractmethod
+    def reads(self, index: int) -> dict[int, int]:
+        """Inputs that output ``index`` depends on, with their weights; 1 where there are none."""
+
     @property
     @abstractmethod
     def wrap_bits(self) -> int | None:
@@ -172,10 +222,7 @@ class Layer(Model):
 
 
 def rescales_of(layer: Layer, fractions: Sequence[int], wraps: bool) -> list[Rescale]:
-    """What stands behind accumulators of these ``fractions``, one for each output.
-
-    For kinds of which every output has an accumulator of its own.
-    """
+    """What stands behind accumulators of these ``fractions``, one for each output channel."""
     count, output = len(fractions), layer.output
     own = activation(layer.activation)
     if output is None:

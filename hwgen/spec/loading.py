@@ -26,16 +26,22 @@ def read_content(path: Path, max_weights: int) -> Any:
 def check_size(content: Any, max_weights: int) -> None:
     """Refuse a network that is far too large before anything is built from it."""
     layers = content.get("layers") if isinstance(content, dict) else None
-    rows = [
-        row
+    weights = sum(
+        _count(layer.get("weights"))
         for layer in (layers if isinstance(layers, list) else [])
-        if isinstance(layer, dict) and isinstance(layer.get("weights"), list)
-        for row in layer["weights"]
-        if isinstance(row, list)
-    ]
-    weights = sum(map(len, rows))
+        if isinstance(layer, dict)
+    )
     if weights > max_weights:
         raise HwgenError("layers", *_too_many(weights, max_weights))
+
+
+def _count(weights: Any) -> int:
+    """Numbers in nested lists."""
+    if not isinstance(weights, list):
+        return 0
+    if not weights or not isinstance(weights[0], list):
+        return len(weights)
+    return sum(map(_count, weights))
 
 
 def _read_bytes(path: Path, max_weights: int) -> bytes:
@@ -61,5 +67,5 @@ def _too_many(weights: int, max_weights: int) -> tuple[str, str]:
     return (
         f"{weights:,} weights, about {least:,.0f} mm2 in a ROM or {most:,.0f} mm2 hard-wired "
         "in a 130 nm process",
-        f"at most {max_weights:,} are taken (--max-weights)",
+        f"at most {max_weights:,} are taken (max_weights)",
     )

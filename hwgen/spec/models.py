@@ -14,7 +14,7 @@ from pydantic import (
 
 from hwgen.spec.activations import activations
 from hwgen.spec.arithmetic import Overflow, Rounding
-from hwgen.spec.formats import Format
+from hwgen.spec.formats import Format, common
 
 _WIDTHS = (*range(1, 17), 32)
 
@@ -64,6 +64,11 @@ Shift = Annotated[int, Field(ge=-192, le=192)]
 Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Values = Annotated[list[T], Field(fail_fast=True)]
 Filled = Annotated[list[T], Field(fail_fast=True, min_length=1)]
+Two = Annotated[list[T], Field(fail_fast=True, min_length=2, max_length=2)]
+Four = Annotated[list[T], Field(fail_fast=True, min_length=4, max_length=4)]
+Size = Annotated[int, Field(ge=1)]
+"""A number of rows, columns, steps."""
+Padding = Annotated[int, Field(ge=0)]
 Version = Annotated[Literal[1, 2], BeforeValidator(_plain_integer)]
 ActivationName = Annotated[str, AfterValidator(_activation), Field(json_schema_extra=_named)]
 
@@ -107,13 +112,13 @@ class InputFormat(Model):
 
     VERSION_2 = frozenset({"scale", "zero_point", "shape"})
 
-    features: Annotated[int, Field(ge=1)]
+    features: Size
     bits: Bits
     signed: bool
     fraction_bits: FractionBits
     scale: Scale | None = None
     zero_point: Annotated[int, Field(ge=-(1 << 32), le=1 << 32)] = 0
-    shape: Values[Annotated[int, Field(ge=1)]] | None = None
+    shape: Values[Size] | None = None
 
     @property
     def format(self) -> Format:
@@ -145,10 +150,7 @@ class OutputFormat(Model):
     def format(self) -> Format:
         """The number format that holds every output, all brought to the finest fraction."""
         count = max([1, *(len(v) for v in (self.bits, self.fraction_bits) if isinstance(v, list))])
-        formats = self.formats(count)
-        fraction = max(one.fraction_bits for one in formats)
-        bits = max(one.bits + fraction - one.fraction_bits for one in formats)
-        return Format(bits=bits, signed=self.signed, fraction_bits=fraction)
+        return common(self.formats(count))
 
     def formats(self, count: int) -> list[Format]:
         """The number format of each of ``count`` outputs."""

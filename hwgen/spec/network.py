@@ -7,18 +7,22 @@ built in Python, and is validated just the same.
 import hashlib
 import json
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from hwgen.spec.activations import activations
 from hwgen.spec.arithmetic import Interval
+from hwgen.spec.conv import Conv1d, Conv2d
 from hwgen.spec.dense import DenseLayer
-from hwgen.spec.formats import Format, signed_width
+from hwgen.spec.formats import Format, common, signed_width
 from hwgen.spec.layer import Source
 from hwgen.spec.loading import check_size, read_content
+from hwgen.spec.maps import MAX_VALUES
 from hwgen.spec.models import Filled, InputFormat, Model, OutputFormat, Text, Values, Version
+from hwgen.spec.pools import AveragePool, GlobalAveragePool, MaxPool
 from hwgen.spec.rescale import Rescale
 from hwgen.support import jsontext
 from hwgen.support.errors import HwgenError
@@ -27,6 +31,7 @@ from hwgen.support.messages import refusal
 
 __all__ = [
     "MAX_WEIGHTS",
+    "AnyLayer",
     "DenseLayer",
     "InputFormat",
     "Network",
@@ -38,7 +43,13 @@ __all__ = [
 ]
 
 MAX_WEIGHTS = 100_000
-"""Default limit on the weights of a network; the command line's ``--max-weights`` moves it."""
+"""Default limit on the weights of a network; ``max_weights`` moves it."""
+
+AnyLayer = Annotated[
+    DenseLayer | Conv1d | Conv2d | MaxPool | AveragePool | GlobalAveragePool,
+    Field(discriminator="kind"),
+]
+"""A layer of one of the kinds there are."""
 
 
 class Network(Model):
@@ -51,7 +62,7 @@ class Network(Model):
     version: Version
     name: Text
     input: InputFormat
-    layers: Filled[DenseLayer]
+    layers: Filled[AnyLayer]
     output: Literal["values", "argmax"]
     labels: Values[Text] | None = None
 
@@ -63,8 +74,10 @@ class Network(Model):
         self.__dict__["version"] = 2 if newer else 1
         _check_shape(self.input)
         last = len(self.layers) - 1
-        for index, layer in enumerate(self.layers):
-            layer.check(f"layers[{index}]", self.source(index), index == last)
+        for index in range(last + 1):
+            where, source = f"layers[{index}]", self.source(index)
+            self.layers[index] = layer = self.layers[index].bound(where, source)
+            layer.check(where, source, index == last)
         outputs = self.layers[-1].outputs
         if self.labels is not None and len(self.labels) != outputs:
             raise HwgenError(
@@ -88,23 +101,34 @@ class Network(Model):
             return Source(
                 count=self.input.features,
                 own=self.input.format,
-                said_by="input.features",
+                said_by="input.features" if shape is None else "input.shape",
                 shape=shape,
+                zero=self.input.zero_point,
             )
-        found = self.layers[index - 1].output_formats()
+        before = self.layers[index - 1]
+        found = before.output_formats()
         if found is None:  # refused when the network is read, but for the last layer
             raise HwgenError(f"layers[{index - 1}].output", "null", "an output format is needed")
         said_by = f"the outputs of layers[{index - 1}]"
-        return Source(count=len(found), own=found, said_by=said_by)
+        return Source(count=len(found), own=found, said_by=said_by, shape=before.output_shape)
+
+    def dense(self, index: int) -> DenseLayer:
+        """Layer ``index``, which must be dense.
+
+        Raises
+        ------
+        HwgenError
+            It is of another kind.
+        """
+        layer = self.layers[index]
+        if not isinstance(layer, DenseLayer):
+            where = f"layers[{index}].kind"
+            raise HwgenError(where, f"found {layer.kind!r}", "dense layers alone are taken here")
+        return layer
 
     def input_format(self, index: int) -> Format:
         """Number format of the values that layer ``index`` reads, brought to one fraction."""
-        if index == 0:
-            return self.input.format
-        source = self.layers[index - 1].output
-        if source is None:  # as in source
-            raise HwgenError(f"layers[{index - 1}].output", "null", "an output format is needed")
-        return source.format
+        return common(self.source(index).formats)
 
     def accumulator_intervals(self, index: int) -> list[Interval]:
         """Exact [lo, hi] of every output's accumulator, inputs ranging over their whole format."""
@@ -139,9 +163,9 @@ class Network(Model):
         For raw accumulators the fraction bits are those of output 0.
         """
         last = len(self.layers) - 1
-        output = self.layers[last].output
-        if output is not None:
-            return output.format
+        formats = self.layers[last].output_formats()
+        if formats is not None:
+            return common(formats)
         fraction = self.layers[last].accumulator_fraction(self.input_format(last).fraction_bits)
         return Format(bits=self.accumulator_width(last), signed=True, fraction_bits=fraction[0])
 
@@ -165,11 +189,21 @@ class Network(Model):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _schema() -> dict[str, Any]:
+    return _schema_with(tuple(one.name for one in activations()))
+
+
+@lru_cache(maxsize=1)
+def _schema_with(names: tuple[str, ...]) -> dict[str, Any]:
+    """The schema while there are activations of these ``names``: more may be registered."""
+    return Network.model_json_schema()
+
+
 def json_schema() -> str:
     """The JSON Schema of the network file, as published in docs/network.schema.json."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Network.model_json_schema(),
+        **_schema(),
     }
     return json.dumps(schema, indent=2) + "\n"
 
@@ -187,7 +221,7 @@ def load_network(path: Path, max_weights: int = MAX_WEIGHTS) -> Network:
         check_size(content, max_weights)
         return Network.model_validate(content)
     except ValidationError as error:
-        raise refusal(error, Network.model_json_schema(), f"{path}: ") from None
+        raise refusal(error, _schema(), f"{path}: ") from None
     except HwgenError as error:
         raise HwgenError(f"{path}: {error.where}", error.found, error.allowed) from None
 
@@ -202,7 +236,7 @@ def parse_network(content: dict[str, Any]) -> Network:
     try:
         return Network.model_validate(content)
     except ValidationError as error:
-        raise refusal(error, Network.model_json_schema()) from None
+        raise refusal(error, _schema()) from None
 
 
 def _check_shape(given: InputFormat) -> None:
@@ -222,3 +256,5 @@ def _check_shape(given: InputFormat) -> None:
             f"{' x '.join(map(str, given.shape))} = {size}",
             f"{given.features} as input.features say",
         )
+    if size > MAX_VALUES:
+        raise HwgenError("input.shape", f"{size:,} values", f"at most {MAX_VALUES:,} are taken")

@@ -7,6 +7,9 @@ from hwgen.support.errors import HwgenError
 EXTRAS = {
     "matplotlib": "pictures",
     "onnx": "onnx",
+    "coloquinte": "place",
+    "h5py": "keras",
+    "tflite": "tflite",
     **dict.fromkeys(("torch", "brevitas", "onnxscript", "onnxoptimizer", "sklearn"), "train"),
     **dict.fromkeys(("distributed", "optuna", "pyarrow"), "sweep"),
 }

@@ -32,7 +32,7 @@ def parse(content: bytes, name: str) -> Any:
         place = f"{error.msg.removesuffix(' at')} at line {error.lineno} column {error.colno}"
         raise HwgenError(name, f"not JSON ({place})", "a network file is JSON text") from None
     except RecursionError:
-        raise HwgenError(name, "nested too deep", "a network file has four levels") from None
+        raise HwgenError(name, "nested too deep", "a network file has eight levels") from None
     except ValueError:
         raise HwgenError(name, "a number of thousands of digits", "at most 64 bits") from None
 

@@ -20,15 +20,9 @@ def refusal(error: ValidationError, schema: Schema, prefix: str = "") -> HwgenEr
     first = findings[0]
     if isinstance(first["input"], list) and first["type"] == "int_type" and len(findings) > 1:
         first = findings[1]  # of a list or an integer, the list is meant
-    where, nodes = "", _alternatives(schema, schema)
-    for step in first["loc"]:
-        if isinstance(step, int):
-            inner = [node["items"] for node in nodes if "items" in node]
-        else:
-            inner = [node["properties"][step] for node in nodes if step in _keys(node)]
-        if inner:  # else the name of a union's member, which the data does not have
-            where += f"[{step}]" if isinstance(step, int) else f".{step}"
-            nodes = [leaf for node in inner for leaf in _alternatives(node, schema)]
+    where, nodes = _followed(first["loc"], schema)
+    if first["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        return _untold(first, nodes, prefix + where.lstrip("."))
     if first["type"] in ("extra_forbidden", "invalid_key"):
         keys = ", ".join(key for node in nodes for key in _keys(node))
         key = str(first["loc"][-1])
@@ -40,6 +34,24 @@ def refusal(error: ValidationError, schema: Schema, prefix: str = "") -> HwgenEr
     own = str(first.get("ctx", {}).get("error", ""))
     allowed = own or " or ".join(map(_allowed, nodes))
     return HwgenError(where, f"found {shown(first['input'])}", f"must be {allowed}")
+
+
+def _followed(path: tuple[int | str, ...], schema: Schema) -> tuple[str, list[Schema]]:
+    """The place that ``path`` is, and what may stand there."""
+    where, nodes = "", _alternatives(schema, schema)
+    for step in path:
+        members = _members(nodes)
+        if step in members:  # which member of a union the data is
+            nodes = _alternatives({"$ref": members[step]}, schema)
+            continue
+        if isinstance(step, int):
+            inner = [node["items"] for node in nodes if "items" in node]
+        else:
+            inner = [node["properties"][step] for node in nodes if step in _keys(node)]
+        if inner:  # else the name of a union's member, which the data does not have
+            where += f"[{step}]" if isinstance(step, int) else f".{step}"
+            nodes = [leaf for node in inner for leaf in _alternatives(node, schema)]
+    return where, nodes
 
 
 def shown(value: object) -> str:
@@ -57,6 +69,25 @@ def shown(value: object) -> str:
     return f"a Python {type(value).__name__}"
 
 
+def _members(nodes: list[Schema]) -> dict[Any, str]:
+    """References of the members of a union, by what tells them apart."""
+    return {
+        tag: member
+        for node in nodes
+        for tag, member in node.get("discriminator", {}).get("mapping", {}).items()
+    }
+
+
+def _untold(finding: Any, nodes: list[Schema], where: str) -> HwgenError:
+    """A member of a union that does not say which it is, or says one that there is not."""
+    key = next(node["discriminator"]["propertyName"] for node in nodes if "discriminator" in node)
+    given = finding["input"]
+    if key not in given:
+        return HwgenError(f"{where}.{key}", "missing", "the key is required")
+    allowed = _listed(list(_members(nodes)))
+    return HwgenError(f"{where}.{key}", f"found {shown(given[key])}", f"must be {allowed}")
+
+
 def _keys(node: Schema) -> list[str]:
     return list(node.get("properties", ()))
 
@@ -72,10 +103,12 @@ def _alternatives(node: Schema, schema: Schema) -> list[Schema]:
 def _allowed(node: Schema) -> str:
     if "const" in node:
         return json.dumps(node["const"])
+    if "discriminator" in node:
+        return "an object"
     if "enum" in node:
         return _listed(node["enum"])
     kinds = {
-        "array": "a non-empty list" if node.get("minItems") else "a list",
+        "array": _list(node),
         "boolean": "true or false",
         "integer": _integer(node.get("minimum"), node.get("maximum")),
         "null": "null",
@@ -84,6 +117,11 @@ def _allowed(node: Schema) -> str:
         "string": "a string",
     }
     return kinds[node["type"]]
+
+
+def _list(node: Schema) -> str:
+    least, most = node.get("minItems", 0), node.get("maxItems")
+    return f"a list of {least}" if least == most else "a non-empty list" if least else "a list"
 
 
 def _integer(low: int | None, high: int | None) -> str:

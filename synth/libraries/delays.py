@@ -76,3 +76,8 @@ class Arc:
     fall: DelayTable | None = None
     rise_slew: DelayTable | None = None
     fall_slew: DelayTable | None = None
+
+    @property
+    def clocked(self) -> bool:
+        """From a clock to an output."""
+        return self.kind in ("rising_edge", "falling_edge")

@@ -1,19 +1,10 @@
-"""Which cells of a library a layout flow takes.
+"""Which cells of a library a layout flow takes."""
 
-``layout.json`` holds, by the name of the built-in library, the cells that the PDK's configuration
-for LibreLane keeps out of synthesis or out of placement, with their source and licence.
-"""
-
-import functools
-import json
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
 
 from hwgen.synth.libraries.library import Cell, CellLibrary
-
-_FILE = Path(__file__).with_name("layout.json")
+from hwgen.synth.libraries.processes import foundries
 
 
 def for_layout(library: CellLibrary, *, clock_gates: bool = False) -> CellLibrary:
@@ -37,10 +28,5 @@ def for_layout(library: CellLibrary, *, clock_gates: bool = False) -> CellLibrar
 
 def excluded(library: str) -> tuple[str, ...]:
     """Patterns of the names of the cells that LibreLane leaves out; none where it is not known."""
-    return tuple(_known().get(library, {}).get("excluded", ()))
-
-
-@functools.cache
-def _known() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = json.loads(_FILE.read_text(encoding="utf-8"))
-    return found
+    known = foundries().get(library)
+    return () if known is None else known.excluded

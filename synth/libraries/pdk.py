@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hwgen.support.errors import HwgenError
@@ -10,30 +10,11 @@ from hwgen.synth.libraries import tables
 from hwgen.synth.libraries.cells import library_from_groups
 from hwgen.synth.libraries.liberty import read_liberty
 from hwgen.synth.libraries.library import Cell, CellLibrary
+from hwgen.synth.libraries.processes import Foundry, foundries
 from hwgen.synth.mapping.adders import AdderCells
 
 DEFAULT = "ihp-sg13g2"
 INSTALLED = "pdk_root"
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where ciel puts a library below ``$PDK_ROOT``: ``FOLDER/libs.ref/CELLS/lib/PATTERN``."""
-
-    folders: tuple[str, ...]
-    cells: str
-    pattern: str
-
-
-_LAYOUTS = {
-    "ihp-sg13g2": _Layout(("ihp-sg13g2",), "sg13g2_stdcell", "*typ_1p20V_25C.lib*"),
-    "sky130hd": _Layout(("sky130A", "sky130B"), "sky130_fd_sc_hd", "*__tt_025C_1v80.lib*"),
-    "gf180mcu": _Layout(
-        ("gf180mcuD", "gf180mcuC", "gf180mcuB", "gf180mcuA"),
-        "gf180mcu_fd_sc_mcu7t5v0",
-        "*__tt_025C_3v30.lib*",
-    ),
-}
 
 
 def open_library(pdk: str | None = None, liberty: Sequence[Path] | None = None) -> CellLibrary:
@@ -71,7 +52,7 @@ def installed() -> dict[str, Path]:
     root = os.environ.get("PDK_ROOT")
     if not root:
         return {}
-    found = {name: _find(Path(root), at, at.folders) for name, at in _LAYOUTS.items()}
+    found = {name: _find(Path(root), at, at.folders) for name, at in foundries().items()}
     return {name: file for name, file in found.items() if file is not None}
 
 
@@ -115,29 +96,29 @@ def _installed(name: str) -> CellLibrary:
     if not root:
         raise HwgenError("PDK_ROOT", "not set", "the folder that holds the installed PDKs")
     name = name or os.environ.get("PDK", "")
-    for known, layout in _LAYOUTS.items():
-        if name != known and name not in layout.folders:
+    for known, at in foundries().items():
+        if name != known and name not in at.folders:
             continue
-        file = _find(Path(root), layout, [name] if name in layout.folders else layout.folders)
+        file = _find(Path(root), at, [name] if name in at.folders else at.folders)
         if file is not None:
             process = _built_in(known).process
             return replace(_from_files([file]), name=known, process=process)
-        folder = name if name in layout.folders else layout.folders[0]
+        folder = name if name in at.folders else at.folders[0]
         raise HwgenError(
             "PDK_ROOT",
             f"{folder} is not installed in {root}",
-            f"{layout.cells}/lib/{layout.pattern} in it",
+            f"{at.cells}/lib/{at.liberty} in it",
         )
     if name in tables.built_in():
         raise HwgenError("PDK", f"no PDK of {name!r} is known", "its Liberty files with --liberty")
-    names = dict.fromkeys([*_LAYOUTS, *(f for at in _LAYOUTS.values() for f in at.folders)])
+    names = dict.fromkeys([*foundries(), *(f for at in foundries().values() for f in at.folders)])
     raise HwgenError("PDK", f"{name!r} is not known", f"one of {', '.join(names)}")
 
 
-def _find(root: Path, layout: _Layout, folders: Sequence[str]) -> Path | None:
+def _find(root: Path, at: Foundry, folders: Sequence[str]) -> Path | None:
     for folder in folders:
-        place = root / folder / "libs.ref" / layout.cells / "lib"
-        found = sorted(place.glob(layout.pattern))
+        place = root / folder / "libs.ref" / at.cells / "lib"
+        found = sorted(place.glob(at.liberty))
         if found:
             return found[0]
     return None

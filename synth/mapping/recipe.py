@@ -170,9 +170,9 @@ def find_recipe(name: str, clock: float | None = None) -> Recipe:
         raise HwgenError("recipe", f"{name!r} is not known", f"one of {', '.join(RECIPES)}")
     recipe = RECIPES[name]
     if clock is not None and not recipe.fast:
-        raise HwgenError("--clock", f"given with recipe {name}", "only delay aims at a clock")
+        raise HwgenError("clock", f"given with recipe {name}", "only delay aims at a clock")
     if clock is not None and not math.isfinite(clock):
-        raise HwgenError("--clock", f"found {clock}", "a finite number is needed")
+        raise HwgenError("clock", f"found {clock}", "a finite number is needed")
     return recipe
 
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers, Interval
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import Network
 from hwgen.spec.rescale import Rescale
+from hwgen.spec.sums import Sum, sums
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.verdict import Status, Verdict
 
@@ -25,24 +26,23 @@ METHOD = "exact integer intervals"
 
 @dataclass(frozen=True)
 class AccumulatorSum:
-    """A neuron's accumulator: ``bias + sum of weights * x``, x without its ``dropped`` low bits."""
+    """A neuron's accumulator over a box of inputs, as the checker reads it."""
 
-    bias: int
-    weights: Sequence[int]
-    dropped: Sequence[int]
+    read: Sum
 
     def end(self, box: Sequence[Interval], highest: bool) -> tuple[int, list[int]]:
         """The highest (or lowest) value over a box, and where it is."""
-        place = [
-            high if (weight > 0) == highest else low
-            for weight, (low, high) in zip(self.weights, box, strict=True)
-        ]
+        place = [low for low, _ in box]
+        for one in self.read.products:
+            place[one.index] = box[one.index][(one.weight > 0) == highest]
         return self.at(place), place
 
     def at(self, x: Sequence[int]) -> int:
         """The value at one point."""
-        kept = (v >> d << d for v, d in zip(x, self.dropped, strict=True))
-        return self.bias + sum(w * v for w, v in zip(self.weights, kept, strict=True))
+        kept = (
+            one.weight * (x[one.index] >> one.dropped << one.dropped) for one in self.read.products
+        )
+        return max(kept) if self.read.largest else self.read.constant + sum(kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class AccumulatorProof:
 
     def _wraps(self, index: int) -> bool:
         """Whether the accumulators of a layer wrap, as the network file says."""
-        return self.network.layers[index].accumulator_overflow == "wrap"
+        return self.network.layers[index].wrap_bits is not None
 
     def _box(self, index: int) -> list[Interval]:
         """The ends of the format of each value that layer ``index`` reads."""
@@ -94,13 +94,7 @@ class AccumulatorProof:
         ]
 
     def _sums(self, index: int) -> Iterator[AccumulatorSum]:
-        layer = self.network.layers[index]
-        fractions = [one.fraction_bits for one in self.network.source(index).formats]
-        units = [2 ** (max(fractions) - fraction + layer.weight_shift) for fraction in fractions]
-        dropped = layer.dropped() or [[0] * layer.fan_in] * layer.outputs
-        for bias, codes, ignored in zip(layer.bias, layer.weights, dropped, strict=True):
-            weights = [_weight(layer, code) * u for code, u in zip(codes, units, strict=True)]
-            yield AccumulatorSum(bias, weights, ignored)
+        return map(AccumulatorSum, sums(self.network, index))
 
     def _interval(self, one: AccumulatorSum, box: Sequence[Interval]) -> Interval:
         return one.end(box, False)[0], one.end(box, True)[0]
@@ -169,11 +163,6 @@ def _ends(rescale: Rescale, interval: Interval) -> Interval:
     """Outputs for both ends of an interval of accumulators."""
     low, high = rescale.compute(np.array(interval, object)).tolist()
     return low, high
-
-
-def _weight(layer: DenseLayer, code: int) -> int:
-    """The factor that a code stands for."""
-    return code if layer.codebook is None else layer.codebook[code % (1 << layer.weight_bits)]
 
 
 def _holds(width: int, interval: Interval) -> bool:

@@ -114,10 +114,9 @@ class DesignRun:
         self._cycle({"rst": [TRUE]})
         for key, literal in self._state.items():
             self._state[key] = literal if literal <= TRUE else self._aig.input()
-        size, symbols = layout.per_beat * layout.element_bits, self._symbols.input
-        vector = [symbols[i : i + size] for i in range(0, len(symbols), size)]
-        word: Word = []
-        taken = beats = 0
+        vector = layout.split(self._symbols.input)
+        words: list[Word] = []
+        taken = 0
         for _ in range(3 * self._manifest.interval_cycles + self._manifest.latency_cycles + 8):
             beat = extended(vector[min(taken, len(vector) - 1)], layout.width, False)
             outputs = self._cycle(
@@ -134,13 +133,13 @@ class DesignRun:
                 raise HwgenError("proof", "a handshake that depends on data", "none is expected")
             taken += ready and taken < len(vector)
             if valid:
-                word += outputs["m_axis_tdata"][: result.per_beat * result.element_bits]
-                beats += 1
-                if outputs.get("m_axis_tlast", [TRUE]) != [int(beats == result.beats)]:
+                words.append(outputs["m_axis_tdata"])
+                if outputs.get("m_axis_tlast", [TRUE]) != [int(len(words) == result.beats)]:
                     break
-            if beats == result.beats:
-                return word
-        raise HwgenError("proof", f"{beats} beats of a result", "all of them, the last with tlast")
+            if len(words) == result.beats:
+                return result.join(words)
+        found = f"{len(words)} beats of a result"
+        raise HwgenError("proof", found, "all of them, the last with tlast")
 
     def _elements(self, word: Word, layout: Layout) -> Word:
         return word[: layout.elements * layout.element_bits]
@@ -259,20 +258,20 @@ class ArithmeticProof:
         """What keeps it from a proof, if anything; and an input for which the design is wrong."""
         aig, layout, result = Aig(), self.manifest.input, self.manifest.output
         beats = [aig.inputs(layout.width) for _ in range(layout.beats)]
-        x = [bit for beat in beats for bit in beat[: layout.per_beat * layout.element_bits]]
+        x = layout.join(beats)
         add = plain_adder(aig)
         arithmetic = Evaluation(reference, aig, ports=lambda *_: x, state=no_state, add=add)
-        word: Word = []
+        words: list[Word] = []
         for step in run(self.manifest, [Symbolic(source, aig)], beats):
             if not decider.left:
                 return "the time limit", None
             outputs = step.outputs[0]
             if self.manifest.arch.bare or outputs["m_axis_tvalid"] == [TRUE]:
-                bits = outputs["y" if self.manifest.arch.bare else "m_axis_tdata"]
-                word += bits[: result.per_beat * result.element_bits]
+                words.append(outputs["y" if self.manifest.arch.bare else "m_axis_tdata"])
         y = arithmetic.circuit.outputs["y"]
-        if len(word) != len(y):
+        if len(words) != result.beats:
             return "its result does not come when it should", None
+        word = result.join(words)
         answer = decider.equal(aig, list(zip(word, y, strict=True)))
         if answer.example is None:
             return answer.limit, None

@@ -6,93 +6,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
+from benchmarks.exports import GCC, by_c, by_numpy, vectors
 from hwgen.exports import export
 from hwgen.exports.c import _BITS
 from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network, load_network
 from hwgen.support.errors import HwgenError
+from tests.convnets import random_network
 from tests.networks import dense, network, networks, rescale
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-GCC = ["gcc", "-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-UNDEFINED = ["-fsanitize=undefined", "-fno-sanitize-recover"]
-
-_MAIN = """
-#include <stdio.h>
-#include "net.h"
-int main(void) {
-  int32_t x[FEATURES]; int64_t y[RESULTS];
-  while (fread(x, sizeof x, 1, stdin) == 1) {
-    PREDICT(x, y);
-    if (fwrite(y, sizeof y, 1, stdout) != 1) return 1;
-  }
-  return 0;
-}
-"""
-
-
-def codes(net: Network, count: int, seed: int = 1) -> Integers:
-    low, high = net.input.format.minimum, net.input.format.maximum
-    x = np.random.default_rng(seed).integers(low, high, (count, net.input.features), endpoint=True)
-    x[0], x[-1] = low, high
-    return x
-
-
-def by_c(net: Network, x: Integers, folder: Path) -> Integers:
-    """Results of the header, compiled with every warning and a check for undefined behaviour."""
-    header = export(net, "c")
-    (folder / "net.h").write_text(header)
-    name = header.split("void ")[-1].split("_predict")[0]
-    (folder / "main.c").write_text(_MAIN)
-    upper = name.upper()
-    defines = {"FEATURES": f"{upper}_FEATURES", "RESULTS": f"{upper}_RESULTS"}
-    defines["PREDICT"] = f"{name}_predict"
-    flags = [f"-D{key}={value}" for key, value in defines.items()]
-    subprocess.run([*GCC, *UNDEFINED, *flags, "main.c", "-o", "main"], cwd=folder, check=True)
-    done = subprocess.run(
-        ["./main"], cwd=folder, input=x.astype(np.int32).tobytes(), capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    return np.frombuffer(done.stdout, dtype=np.int64).reshape(len(x), -1)
-
-
-def by_numpy(net: Network, x: Integers) -> Integers:
-    scope: dict = {"__name__": "script"}
-    exec(export(net, "numpy"), scope)
-    return np.asarray(scope["predict"](x)).reshape(len(x), -1)
 
 
 def expected(net: Network, x: Integers) -> Integers:
     return golden.predict(net, x).reshape(len(x), -1)
 
 
-def test_digits(tmp_path: Path) -> None:
+def test_digits() -> None:
     net = load_network(EXAMPLES / "digits.json")
-    x = codes(net, 100_000)
+    x = vectors(net, 100_000)
     y = expected(net, x)
-    assert np.array_equal(by_c(net, x, tmp_path), y)
+    assert np.array_equal(by_c(net, x), y)
     assert np.array_equal(by_numpy(net, x), y)
 
 
 @settings(max_examples=60, deadline=None)
 @given(net=networks())
 def test_numpy_on_random_networks(net: Network) -> None:
-    x = codes(net, 200)
+    x = vectors(net, 200)
     assert np.array_equal(by_numpy(net, x), expected(net, x))
 
 
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=12, deadline=None)
 @given(net=networks())
-def test_c_on_random_networks(net: Network, tmp_path: Path) -> None:
-    x = codes(net, 500)
-    assert np.array_equal(by_c(net, x, tmp_path), expected(net, x))
+def test_c_on_random_networks(net: Network) -> None:
+    x = vectors(net, 500)
+    assert np.array_equal(by_c(net, x), expected(net, x))
 
 
 def test_self_test_of_c_fails_on_a_wrong_weight(tmp_path: Path) -> None:
@@ -107,7 +59,7 @@ def test_self_test_of_c_fails_on_a_wrong_weight(tmp_path: Path) -> None:
 
 def test_script_runs(tmp_path: Path) -> None:
     net = network([dense([[1, 2], [3, -4]])], output="argmax")
-    x = codes(net, 9)
+    x = vectors(net, 9)
     np.savez(tmp_path / "data.npz", x=x)
     (tmp_path / "net.py").write_text(export(net, "numpy"))
     command = [sys.executable, "net.py", "data.npz"]
@@ -127,5 +79,28 @@ def test_too_wide() -> None:
 
 def test_unknown() -> None:
     net = network([dense([[1]])])
-    with pytest.raises(HwgenError, match=r"^to: found 'rust', one of c, numpy$"):
+    with pytest.raises(HwgenError, match=r"^to: found 'rust', one of c, numpy, onnx$"):
         export(net, "rust")
+
+
+def _windowed(seed: int) -> Network:
+    """A random network with maps that both exports take."""
+    rng = np.random.default_rng(seed)
+    while True:
+        net = random_network(rng)
+        if max(net.widest) <= _BITS and len(net.layers) > 1:
+            return net
+
+
+def test_numpy_on_maps() -> None:
+    for seed in range(40):
+        net = _windowed(seed)
+        x = vectors(net, 20)
+        assert np.array_equal(by_numpy(net, x), expected(net, x))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_c_on_maps(seed: int, tmp_path: Path) -> None:
+    net = _windowed(100 + seed)
+    x = vectors(net, 200)
+    assert np.array_equal(by_c(net, x), expected(net, x))

@@ -95,7 +95,7 @@ def test_no_other_code_names_an_architecture(name: str) -> None:
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.Constant) and node.value == name:
                 found.append(f"{file}:{node.lineno}")
-            if isinstance(node, ast.ImportFrom) and f".{room.name}" in str(node.module):
+            if isinstance(node, ast.ImportFrom) and f".rtl.{room.name}" in str(node.module):
                 found.append(f"{file}:{node.lineno}")
     assert found == []
 

@@ -113,18 +113,18 @@ def made(tmp_path_factory: Any) -> tuple[Front, Path, list[str]]:
         prices=2,
         cheap=1e-4,
         dear=1e-3,
-        steps=400,
+        steps=250,
         rounds=0,
         sweeps=3,
     )
-    for _ in range(2):
+    for vectors in (0, 60):
         said.clear()
         front = flow.codesign(
             "breast_cancer",
             folder,
             settings=settings,
             budget=Budget(accuracy=0.5),
-            options=flow.Options(vectors=60, points=2, minutes=5),
+            options=flow.Options(vectors=vectors, points=1, minutes=5),
             progress=said.append,
         )
     return front, folder, said

@@ -9,7 +9,7 @@ from benchmarks.sweep import fill, made_up
 from hwgen.flows.cli.main import run
 from hwgen.flows.sweep.compare import comparison
 from hwgen.flows.sweep.store import Store
-from tests.flows.test_cli import json_of, refusal
+from tests.commands import json_of, refusal
 
 
 def _row(**figures: Any) -> dict[str, Any]:

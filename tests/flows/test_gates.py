@@ -21,7 +21,7 @@ from hwgen.synth import open_library
 from hwgen.synth.libraries.library import Cell, Pin, State
 from hwgen.synth.libraries.models import flat_verilog, verilog_models
 from hwgen.synth.mapping.netlist import Flat, Instance
-from tests.flows.test_cli import json_of, refusal
+from tests.commands import json_of, refusal
 from tests.sim.test_activity import tiny
 from tests.sim.test_generated import ARCHITECTURES
 from tests.synth.test_timing import LIBRARY, pin

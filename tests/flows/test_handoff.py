@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,16 @@ import pytest
 
 from hwgen.flows.cli.main import run
 from hwgen.flows.handoff import librelane
-from hwgen.flows.handoff.librelane import PROCESSES
 from hwgen.flows.handoff.tinytapeout import project as tinytapeout
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import runner
+from hwgen.sim.vectors import make_vectors
 from hwgen.spec.network import Network, save_network
 from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.processes import foundries
+from hwgen.synth.mapping.netlist import Netlist
 from tests.networks import dense, network, rescale
 
 LIBRARIES = {
@@ -179,6 +180,31 @@ def test_verified(
     assert (checked["passed"], checked["mismatches"], checked["vectors"]) == (True, 0, 12)
     assert (checked["seed"], checked["simulator"].split()[0]) == (5, simulator)
     assert "not verified" not in result["notes"]
+    assert result["proved"]["status"] == "proved"
+
+
+def test_netlist_of_another_gate_is_not_written(
+    capsys: pytest.CaptureFixture[str],
+    net: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = Netlist.read
+
+    def faulty(path: Path, top: str) -> Netlist:
+        data = json.loads(path.read_text("utf-8"))
+        gates = [c for m in data["modules"].values() for c in m["cells"].values()]
+        next(c for c in gates if c["type"] == "sg13g2_nand2_1")["type"] = "sg13g2_nor2_1"
+        path.write_text(json.dumps(data), "utf-8")
+        return read(path, top)
+
+    monkeypatch.setattr("hwgen.flows.handoff.flow.Netlist.read", faulty)
+    out = tmp_path / "out"
+    line = refusal(capsys, net, "--to", "librelane", "-o", out, "--vectors", 5)
+    assert re.match(
+        r"handoff: netlist = RTL is (refuted|undecided) \(.*, nothing was written", line
+    )
+    assert not out.exists()
 
 
 def test_wrong_design_is_not_written(
@@ -258,7 +284,9 @@ def test_too_large(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(tinytapeout.TILES, "ihp-sg13g2", {"1x1": (40.0, 40.0), "8x2": (50.0, 40.0)})
+    monkeypatch.setitem(foundries()["ihp-sg13g2"].tiles, "1x1", (40.0, 40.0))
+    for name in ("1x2", "2x2", "3x2", "4x2", "6x2", "8x2"):
+        monkeypatch.setitem(foundries()["ihp-sg13g2"].tiles, name, (50.0, 40.0))
     line = refusal(capsys, net, "--to", "tinytapeout", "-o", tmp_path / "out")
     assert re.fullmatch(
         r"tiles: [\d,]+ um2 of cells are expected, 8x2, the largest, holds 933 at 65 % utilization",
@@ -268,23 +296,23 @@ def test_too_large(
 
 
 def test_tiles() -> None:
-    sky = PROCESSES["sky130hd"]
+    sky = foundries()["sky130hd"]
     core = (161 - 12 * 0.46) * (111.52 - 2 * 2.72)  # as Tiny Tapeout's own results have it
     assert core == pytest.approx(16493.3, abs=0.1)
     assert tinytapeout.Tiles.of(0.6 * core, 60, sky).name == "1x1"
     assert tinytapeout.Tiles.of(0.6 * core, 59, sky).name == "1x2"
-    for process in PROCESSES.values():
-        areas = [width * height for width, height in tinytapeout.TILES[process.pdk].values()]
+    for foundry in foundries().values():
+        areas = [width * height for width, height in foundry.tiles.values()]
         assert areas == sorted(areas)
     with pytest.raises(HwgenError, match=r"^tiles: 200,000 um2 .*, 8x2, the largest, holds 181,"):
         tinytapeout.Tiles.of(200_000, 60, sky)
 
 
 def test_density_follows_the_fill() -> None:
-    process = PROCESSES["gf180mcu"]
+    foundry = foundries()["gf180mcu"]
     for fill, density in ((20.0, 60), (50.0, 60), (61.3, 72), (95.0, 95)):
         tiles = tinytapeout.Tiles(name="1x1", size=(346.64, 160.72), fill=fill)
-        config = json.loads(tinytapeout.config_text(process, 20.0, tiles, netlist=True))
+        config = json.loads(tinytapeout.config_text(foundry, 20.0, tiles, netlist=True))
         assert config["PL_TARGET_DENSITY_PCT"] == density
 
 
@@ -320,18 +348,19 @@ def test_nameless_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
 def test_packing_in_words() -> None:
     text, manifest = tile_design(tiny(output="values"), Serial(), "tt_um_x")
-    page = tinytapeout.page_text(tiny(output="values"), manifest, True)
+    vectors = make_vectors(tiny(output="values"), count=4, seed=1)
+    page = tinytapeout.page_text(tiny(output="values"), manifest, vectors, True)
     assert "3 features of 4 bits, unsigned, each in a byte of its own; high bits left over" in page
     assert f"2 outputs of {manifest.output.element_bits} bits, signed, each in" in page
     assert "simulated against its integer model" in page
     assert "module tt_um_x" in text
 
 
-def test_process_of_another_architecture() -> None:
-    process = replace(PROCESSES["sky130hd"], resynthesis=(2.0, 1.5))
-    assert process.expected_area(100, Parallel()) == 200
-    assert process.expected_area(100, Serial()) == 150
-    assert librelane.find_process("gf180mcu").pdk == "gf180mcuD"
+def test_area_after_another_synthesis() -> None:
+    foundry = foundries()["sky130hd"].model_copy(update={"resynthesis": (2.0, 1.5)})
+    assert foundry.expected_area(100, Parallel().sequenced) == 200
+    assert foundry.expected_area(100, Serial().sequenced) == 150
+    assert librelane.find_foundry("gf180mcu").pdk == "gf180mcuD"
 
 
 def test_said_in_lines(capsys: pytest.CaptureFixture[str], net: Path, tmp_path: Path) -> None:

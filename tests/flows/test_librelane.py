@@ -11,14 +11,16 @@ import pytest
 
 from benchmarks.librelane import pdk_root, synthesized
 from hwgen.flows.handoff.flow import default_period
-from hwgen.flows.handoff.librelane import PROCESSES, Floorplan, constraints_text, pins_text
+from hwgen.flows.handoff.librelane import Floorplan, pins_text
 from hwgen.flows.handoff.tinytapeout.tile import tile_design
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.constraints import constraints_text
 from hwgen.rtl.generate import generate
 from hwgen.rtl.interface import Port
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
+from hwgen.synth.libraries.processes import foundries
 from tests.flows.test_handoff import LIBRARIES, handed, net, tiny
 from tests.synth.test_library import FOUNDRY, needs_foundry
 
@@ -90,7 +92,7 @@ def with_pins(west: int) -> Manifest:
 def test_floorplan(
     area: float, pins: int, utilization: float, die: tuple[int, int], absolute: bool
 ) -> None:
-    plan = Floorplan.of(area, 40, with_pins(pins), PROCESSES["sky130hd"])
+    plan = Floorplan.of(area, 40, with_pins(pins), foundries()["sky130hd"])
     assert (plan.utilization, plan.die, plan.absolute) == (utilization, die, absolute)
     assert plan.to_config() == (
         {"FP_SIZING": "absolute", "DIE_AREA": [0, 0, *die]}

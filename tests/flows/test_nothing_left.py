@@ -7,7 +7,7 @@ import pytest
 
 from hwgen.flows.cli.main import run
 from hwgen.spec.network import Network, save_network
-from tests.flows.test_cli import json_of
+from tests.commands import json_of
 from tests.networks import dense, network, rescale
 
 BIT = rescale(1, False, 0)

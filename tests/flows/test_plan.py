@@ -1,6 +1,7 @@
 """The front of a network's designs, and the one to take."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ from click.testing import CliRunner
 
 from hwgen.flows.api.network import load as hwgen_load
 from hwgen.flows.cli.main import hwgen, run
-from hwgen.flows.plan import Limits, Mapped, Plan, Point, candidates, front, plan, write_plan
+from hwgen.flows.plan import Plan, candidates, front, plan, write_plan
+from hwgen.flows.plan_points import Limits, Mapped, Point
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
-from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.parallel import Parallel, estimate
 from hwgen.rtl.serial import Serial
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
@@ -54,7 +56,7 @@ def test_front() -> None:
 
 
 def test_candidates_state_their_cycles(tmp_path: Path) -> None:
-    points = candidates(NET)
+    points = candidates(NET, LIBRARY)
     assert {type(one.architecture) for one in points} >= {Parallel, BitSerial, Serial}
     for one in points:
         manifest = generate(NET, one.architecture, tmp_path)
@@ -75,6 +77,24 @@ def test_fastest_within_an_area() -> None:
     found = plan(NET, LIBRARY, Limits(max_area=middle))
     assert found.chosen is not None
     assert found.chosen.interval == min(one.interval for one in found.points if one.area <= middle)
+
+
+def test_smallest_within_an_energy() -> None:
+    """The slowest designs are the smallest, and take the most energy."""
+    found = plan(NET, LIBRARY, Limits(max_energy=20))
+    free = plan(NET, LIBRARY, Limits())
+    assert found.chosen is not None
+    assert free.chosen is not None
+    assert found.chosen.energy_pj <= 20 < free.chosen.energy_pj
+    assert found.chosen.area > free.chosen.area
+
+
+def test_measured_energy_decides() -> None:
+    limits = Limits(max_energy=5)
+    one = replace(point(1, 10), estimated_pj=6.0)
+    assert not limits.fit(one)
+    assert limits.fit(replace(one, mapped=replace(made(10), energy_pj=4.0)))
+    assert not limits.fit(replace(one, mapped=made(10)))
 
 
 def test_nothing_fits() -> None:
@@ -118,12 +138,33 @@ def test_options_make_the_design() -> None:
     assert point(1, 1).options == ""
 
 
-def test_estimates_of_digits() -> None:
-    """Against the areas that tests/synth/test_area.py pins."""
+AREAS = {
+    Parallel(): 62_903,
+    Parallel(pipeline=2): 138_616,
+    BitSerial(): 43_938,
+    BitSerial(stages=1): 40_797,
+}
+"""The README's, which tests/synth/test_area.py holds."""
+
+
+@pytest.mark.parametrize("architecture", AREAS, ids=str)
+def test_estimates_of_digits(architecture: Architecture) -> None:
     network = load_network(DIGITS)
-    layers, source = network.layers, network.input.format
-    for architecture, area in ((BitSerial(), 43_938), (BitSerial(stages=1), 40_797)):
-        assert abs(architecture.estimated_area(layers, source) / area - 1) < 0.06
+    estimate = architecture.estimated_area(network.layers, network.input.format)
+    assert abs(estimate / AREAS[architecture] - 1) < 0.06
+
+
+def test_large_layers_are_judged_by_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the inputs tell what sharing saves among all of them."""
+    weights = np.random.default_rng(2).integers(-8, 8, (24, 32))
+    net = network([dense(weights.tolist())])
+    whole, _, *others = estimate.parts(net.layers, net.input.format)
+    monkeypatch.setattr(estimate, "_MOST", 400)
+    monkeypatch.setattr(estimate, "_SOME", 600)
+    judged, _, *same = estimate.parts(net.layers, net.input.format)
+    assert same == others
+    assert judged != whole
+    assert abs(judged / whole - 1) < 0.03
 
 
 def test_command(tmp_path: Path) -> None:
@@ -134,6 +175,14 @@ def test_command(tmp_path: Path) -> None:
     assert report["command"].startswith(f"hwgen synth {DIGITS} --arch bit-serial")
     assert {path.name for path in (tmp_path / "plan").iterdir()} >= {"plan.json"}
     assert json.loads((tmp_path / "plan/plan.json").read_text())["chosen"] == report["chosen"]
+
+
+def test_clock_and_rate_with_any_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """A clock period is a limit here, not what is mapped for."""
+    assert run(["plan", str(DIGITS), "--clock", "20", "--rate", "1e6", "--max-energy", "300"]) == 0
+    said = capsys.readouterr()
+    assert "take bit-serial" in said.out
+    assert said.err.splitlines()[-1].endswith("known once it is mapped: --map")
 
 
 def test_refusals(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import keyword
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -137,3 +138,21 @@ def test_pythons_are_stated(version: str) -> None:
 
 def test_version() -> None:
     assert python("-m", "hwgen", "--version") == f"hwgen {hwgen.__version__}\n"
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_other_pythons_take_every_file(version: str) -> None:
+    interpreter = shutil.which(f"python{version}")
+    if interpreter is None or subprocess.run([interpreter, "-V"], capture_output=True).returncode:
+        pytest.skip(f"no Python {version} here")
+    script = (
+        "import pathlib, sys\n"
+        "for folder in sys.argv[1:]:\n"
+        "    for path in pathlib.Path(folder).rglob('*.py'):\n"
+        "        compile(path.read_bytes(), str(path), 'exec')\n"
+    )
+    rooms = [PACKAGE, *((PACKAGE / room).resolve() for room in ("sim", "synth", "flows"))]
+    done = subprocess.run(
+        [interpreter, "-W", "error", "-c", script, *map(str, rooms)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

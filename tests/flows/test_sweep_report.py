@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from benchmarks.sweep import fill, made_up
+from hwgen.flows.cli.main import run
 from hwgen.flows.sweep.estimator import LEAST, fit
 from hwgen.flows.sweep.metrics import best, front
 from hwgen.flows.sweep.store import sorted_rows, to_csv, to_parquet
-from tests.flows.test_cli import json_of, refusal, run
+from tests.commands import json_of, refusal
 
 
 def test_front() -> None:

@@ -21,6 +21,7 @@ from hwgen.frontends.codesign.silicon import (
     neuron_area,
     reduced,
 )
+from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.codesign.trials import Neuron, Trials
 from hwgen.spec import golden
 from hwgen.support.errors import HwgenError
@@ -39,7 +40,7 @@ def random_network(seed: int, sizes: tuple[int, ...] = (6, 5, 4, 3)) -> IntegerN
                 None if last else rng.integers(1, 5, outputs),
             )
         )
-    return IntegerNetwork(layers, 4)
+    return IntegerNetwork(layers, Taps.of(sizes[0], 4))
 
 
 def random_codes(seed: int, samples: int = 200, features: int = 6, classes: int = 3) -> Codes:
@@ -285,7 +286,7 @@ class TestPolish:
 
     def test_moves_are_in_the_order_of_their_promise(self) -> None:
         codes = random_codes(2)
-        moves = weight_moves(Trials(random_network(2), codes.x, codes.y), 1e-4)
+        moves = weight_moves(Trials(random_network(2), codes.x, codes.y), 1e-4, 500)
         expected = [move.expected for move in moves]
         assert expected == sorted(expected)
         assert expected[0] < 0
@@ -361,7 +362,7 @@ class TestSettings:
         [
             ({"hidden": ((4,), (4, 4))}, r"hidden: \[1, 2\] layers, all need the same number"),
             ({"hidden": ((0,),)}, "hidden: a layer without neurons, at least 1 neuron"),
-            ({"cheap": 1.0}, r"prices: 1.0 to 0.00035, 0 < lowest <= highest"),
+            ({"cheap": 1.0}, r"prices: 1.0 to 0.0004, 0 < lowest <= highest"),
             ({"jitter": 1.0}, "jitter: found 1.0, 0 to below 1"),
             ({"smoothings": ()}, r"smoothings: found \(\), shares of 0 to below 1"),
             ({"input_bits": 9}, "input_bits: found 9, 1 to 8"),

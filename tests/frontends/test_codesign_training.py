@@ -23,6 +23,7 @@ from hwgen.frontends.codesign.rounding import (  # noqa: E402
 )
 from hwgen.frontends.codesign.search import Clock, Nothing, search  # noqa: E402
 from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
+from hwgen.frontends.codesign.taps import Taps  # noqa: E402
 from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
 
 SMALL = Settings(
@@ -35,10 +36,10 @@ SMALL = Settings(
 def trained(hidden: tuple[int, ...], steps: int = 120) -> Population:
     codes = random_codes(1)
     members = [Member(hidden=hidden, price=price) for price in (1e-5, 1e-3)]
-    population = Population(members, 6, 3, 0)
+    population = Population(members, Taps.of(6, 4), 3, 0)
     with one_thread():
         train(
-            population, codes.x, codes.y, Training(steps=steps, batch=64), input_bits=4, seed=0,
+            population, codes.x, codes.y, Training(steps=steps, batch=64), seed=0,
             watch=lambda step, state: None,
         )  # fmt: skip
     return population
@@ -82,14 +83,14 @@ def test_integers_decide_as_the_population(hidden: tuple[int, ...]) -> None:
     with torch.no_grad():
         sums = population.logits(x).numpy()
     for member in range(2):
-        network = population.network(member, 4)
+        network = population.network(member)
         same = network.logits(codes.x).argmax(axis=0) == sums[member].argmax(axis=1)
         assert same.mean() > 0.97
 
 
 def test_a_higher_price_is_a_smaller_network() -> None:
     population = trained((5,), 400)
-    areas = [sum(population.network(member, 4).layer_areas()) for member in range(2)]
+    areas = [sum(population.network(member).layer_areas()) for member in range(2)]
     assert areas[1] < areas[0]
 
 
@@ -101,7 +102,7 @@ def test_networks_become_a_population_again(sizes: tuple[int, ...]) -> None:
         random_codes(4, 500),
     )
     for member, network in enumerate(networks):
-        again = population.network(member, 4)
+        again = population.network(member)
         decided = network.logits(codes.x).argmax(axis=0)
         assert (again.logits(codes.x).argmax(axis=0) == decided).mean() > 0.97
 
@@ -124,7 +125,7 @@ def plain(found: list[Candidate]) -> list[Any]:
 
 def test_search_goes_on_where_it_was(tmp_path: Any) -> None:
     whole = run(Nothing())
-    assert len(whole) == 4
+    assert len(whole) == 6
     store, said = Store(tmp_path), []
 
     class Killed(Exception):

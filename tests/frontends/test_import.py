@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from hwgen.flows.cli.main import run
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model, parse_format
+from hwgen.frontends.onnx.convert import import_model, parse_format
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from hwgen.spec.network import load_network
@@ -231,7 +232,7 @@ def test_input_without_a_quantizer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "4.4", "u0.1", "s17.0", "u4", "i8.8", "u4.444"])
 def test_input_format_wrong(text: str) -> None:
-    with pytest.raises(HwgenError, match=r"^--input-format: found '.*', u or s, bits"):
+    with pytest.raises(HwgenError, match=r"^input_format: found '.*', u or s, bits"):
         parse_format(text)
 
 
@@ -302,9 +303,7 @@ def test_shape_of_the_input(tmp_path: Path) -> None:
 
 
 def test_weight_limit(tmp_path: Path) -> None:
-    assert "6 weights, at most 5 (--max-weights)" in refused(
-        dense(start()), tmp_path, max_weights=5
-    )
+    assert "6 weights, at most 5 (max_weights)" in refused(dense(start()), tmp_path, max_weights=5)
 
 
 def test_hostile_names(tmp_path: Path) -> None:

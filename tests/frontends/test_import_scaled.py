@@ -8,7 +8,8 @@ import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model
+from hwgen.frontends.onnx.convert import import_model
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from tests.fixtures import scaled

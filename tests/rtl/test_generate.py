@@ -7,17 +7,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import from_json
+from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest, formats_of
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
-from hwgen.spec.network import Network, save_network
+from hwgen.spec.network import Network, parse_network, save_network
 from hwgen.support.errors import HwgenError
 from tests.networks import dense, network, rescale
 from tests.rtl.test_architectures import CORNERS, sized
@@ -123,12 +125,67 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
     assert len(texts) == 1
 
 
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, BitSerial()], ids=str)
+def test_slang_has_no_warning(
+    tmp_path: Path, architecture: Architecture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slang = pytest.importorskip("pyslang.driver")
+    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
+        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
+        driver = slang.Driver()
+        driver.addStandardArgs()
+        options = "-Wextra -Wconversion -Wno-sign-conversion -Werror --std 1364-2005"
+        assert driver.parseCommandLine(f"slang {options} --top {manifest.top} {manifest.verilog}")
+        assert driver.processOptions()
+        assert driver.parseAllSources()
+        assert driver.runFullCompilation(True), capfd.readouterr().err
+
+
+def test_clock_and_reset_in_the_manifest(tmp_path: Path) -> None:
+    reset = {"port": "rst", "active": 1}
+    for architecture, wanted in (
+        (Parallel(), ("clk", reset)),
+        (Parallel(bare=True, pipeline=1), ("clk", None)),
+        (Parallel(bare=True), (None, None)),
+    ):
+        content = generate(NET, architecture, tmp_path).to_json()
+        assert (content["clock"], content["reset"]) == wanted
+        assert (
+            content["input"]["packing"]
+            == "one beat of 4 x 4 bits, unsigned, the first in the low bits"
+        )
+        assert Manifest.from_json(content).to_json() == content
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ({}, 0.25),
+        ({"fractions": [1, 3]}, [0.5, 0.125]),
+        ({"scale": 0.3}, None),
+        ({"output": rescale(5, True, 3)}, 0.125),
+        ({"output": {**rescale(5, True, 3), "scale": 0.3}}, 0.3),
+    ],
+)
+def test_step_of_values(changes: dict[str, Any], step: object) -> None:
+    content = network(
+        [dense([[1, 2], [3, 4]], output=changes.get("output"))], output="values"
+    ).model_dump(mode="json")
+    content["layers"][0]["weight_fraction_bits"] = changes.get("fractions", 2)
+    if "scale" in changes:
+        content["input"]["scale"] = changes["scale"]
+    if "scale" in str(changes):
+        content["version"] = 2
+    assert formats_of(parse_network(content))["output"]["step"] == step
+
+
 def test_formats_in_the_manifest() -> None:
     source = {"bits": 4, "signed": False, "fraction_bits": 0, "zero_point": 0, "step": 1.0}
+    source |= {"rounding": "half_even", "minimum": 0, "maximum": 15}
     index = {"meaning": "index", "bits": 2, "signed": False, "fraction_bits": 0}
     assert formats_of(NET) == {"input": source, "output": index, "labels": None}
     values = network([dense([[1, 2]], output=rescale(5, True, 3))])
-    given = {"meaning": "values", "bits": 5, "signed": True, "fraction_bits": 3}
+    given = {"meaning": "values", "bits": 5, "signed": True, "fraction_bits": 3, "step": 0.125}
     assert formats_of(values)["output"] == given
 
 
@@ -137,6 +194,15 @@ def test_header(tmp_path: Path) -> None:
     lines = verilog.splitlines()
     assert lines[0].startswith("// Network net, parallel, pipeline 0; written by hwgen ")
     assert lines[1] == f"// Network sha256 {NET.sha256()}"
+    assert lines[2].startswith("// Input s_axis_tdata: 4 features u4.0; one beat of 4 x 4 bits")
+    assert lines[3].startswith("// Output m_axis_tdata: index of the largest output; one beat")
+    assert re.findall(r"^  (?:in|out)put .*?(\w+),?$", verilog.split(");")[0], re.MULTILINE) == [
+        *("clk", "rst", "s_axis_tdata", "s_axis_tvalid", "s_axis_tready"),
+        *("m_axis_tdata", "m_axis_tvalid", "m_axis_tready"),
+    ]
+    assert (
+        "// Index of the largest output, the lowest of equals.\nmodule hwgen_net_argmax" in verilog
+    )
     assert "Yosys" not in verilog
     assert "src =" not in verilog
 
@@ -167,7 +233,9 @@ def test_hostile_names(tmp_path: Path, name: str) -> None:
         assert max(map(len, verilog.splitlines())) < 4000
         # Names stand in comments as words, and nothing is a directive but no-change ones.
         for comment in re.findall(r"//.*", verilog):
-            assert re.fullmatch(r"// (Network|Input|Output|Latency|This|Layer|\().*", comment)
+            assert re.fullmatch(
+                r"// (Network|Input|Output|Latency|This|Layer|Index|Multi|What|\().*", comment
+            )
             assert re.fullmatch(r"[A-Za-z0-9 _.+,:;()\'/-]*", comment)
         for directive in re.findall(r"`\w+", verilog):
             assert directive in ("`timescale", "`default_nettype")

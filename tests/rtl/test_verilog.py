@@ -173,6 +173,6 @@ def test_what_is_not_used_is_left_out() -> None:
 
 
 def test_comments_stand_above_their_module() -> None:
-    told = {"outer.inner": ["one", "two"]}
+    told = {"inner": ["one", "two"]}
     text = verilog_of(rtlil.convert(Outer(), name="outer", emit_src=False), told)
     assert "// one\n// two\nmodule outer_inner (" in text

@@ -73,7 +73,9 @@ def test_parallel_sound(parallel: Simulation) -> None:
             8, r"full speed: cycle \d+: stuck, 21 of 40 results came .*s_axis_tready 0", id="stuck"
         ),
         pytest.param(
-            9, r"full speed: vector 1: expected \[30, 30, 0\], got \[31, 30, 0\]$", id="value"
+            9,
+            r"full speed: vector 1: expected \[30, 30, 0\], got \[31, 30, 0\] in cycle 7$",
+            id="value",
         ),
         pytest.param(10, r"stalls: cycle \d+: m_axis_(tdata changed|tvalid fell)", id="overrun"),
         pytest.param(11, r"stalls: m_axis_tvalid does not rise until m_axis_tready", id="waits"),
@@ -93,6 +95,7 @@ def test_first_mismatch(parallel: Simulation) -> None:
         "phase": "full speed",
         "input": [15, 15, 15, 15],
         "vector": 1,
+        "cycle": 7,
         "expected": [30, 30, 0],
         "got": [31, 30, 0],
     }

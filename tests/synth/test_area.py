@@ -24,6 +24,7 @@ from hwgen.rtl.serial.words import WordMemory
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
+from hwgen.support.cache import open_cache
 from hwgen.synth import SynthesisReport, open_library, synthesize
 from tests.networks import dense, network, rescale
 
@@ -118,7 +119,10 @@ def test_readme_figures(row: list[str], tmp_path: Path) -> None:
     library = open_library(pdk)
     architecture = DIGITS[name].suited(library.latch_share)
     manifest = generate(load_network(ROOT / "examples/digits.json"), architecture, tmp_path)
-    report = synthesize(Path(manifest.verilog), manifest.top, library=library, out_dir=tmp_path)
+    verilog = Path(manifest.verilog)
+    report = synthesize(
+        verilog, manifest.top, library=library, out_dir=tmp_path, cache=open_cache()
+    )
     measured = [
         report.cells,
         round(report.area_um2),

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from benchmarks.netlist_sim import evaluate_flat
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries.delays import Arc
 from hwgen.synth.libraries.layout import excluded, for_layout
@@ -15,7 +16,6 @@ from hwgen.synth.limits import excess
 from hwgen.synth.mapping.buffers import buffered
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.timing import analyse
-from tests.netlist_sim import evaluate_flat
 from tests.synth.test_library import FOUNDRY, needs_foundry
 from tests.synth.test_timing import FLAT, INV, LIBRARY, NAND, design, module, pin, port, table
 

@@ -15,7 +15,7 @@ from hwgen.sim.vectors import make_vectors
 from hwgen.synth import measure, open_library, synthesize
 from hwgen.synth.libraries.models import verilog_models
 from hwgen.synth.libraries.pdk import basic_cells, installed
-from tests.flows.test_cli import json_of, refusal
+from tests.commands import json_of, refusal
 from tests.networks import dense, network, rescale
 from tests.synth.test_liberty import SMALL
 from tests.synth.test_library import LIBRARIES, foundry, needs_foundry

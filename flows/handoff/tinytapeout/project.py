@@ -6,46 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.flows.handoff.librelane import NETLIST, SOURCE, Process
+from hwgen.flows.handoff.librelane import NETLIST, SOURCE
+from hwgen.flows.handoff.tinytapeout.folder import bytes_of
 from hwgen.flows.handoff.tinytapeout.tile import OUTPUTS, PINS, PREFIX, RESET_CYCLES
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.names import module_name
+from hwgen.sim.vectors import Vectors
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 from hwgen.support.errors import HwgenError, printable
-
-Sizes = dict[str, tuple[float, float]]
-
-_SKY: Sizes = {
-    "1x1": (161.00, 111.52),
-    "1x2": (161.00, 225.76),
-    "2x2": (334.88, 225.76),
-    "3x2": (508.76, 225.76),
-    "4x2": (682.64, 225.76),
-    "6x2": (1030.40, 225.76),
-    "8x2": (1378.16, 225.76),
-}
-_IHP: Sizes = {
-    "1x1": (202.08, 154.98),
-    "1x2": (202.08, 313.74),
-    "2x2": (419.52, 313.74),
-    "3x2": (636.96, 313.74),
-    "4x2": (854.40, 313.74),
-    "6x2": (1289.28, 313.74),
-    "8x2": (1724.16, 313.74),
-}
-_GF: Sizes = {
-    "1x1": (346.64, 160.72),
-    "1x2": (346.64, 325.36),
-    "2x2": (711.20, 325.36),
-    "3x2": (1075.76, 325.36),
-    "4x2": (1440.32, 325.36),
-    "3x4": (1075.76, 736.96),
-    "4x4": (1440.32, 736.96),
-}
-TILES = {"sky130A": _SKY, "ihp-sg13g2": _IHP, "gf180mcuD": _GF}
-"""Width and height in um, smallest first: ``tile_sizes.yaml`` of tt-support-tools, as far as the
-project templates of the shuttles offer them."""
+from hwgen.synth.libraries.processes import Foundry
 
 SHORTEST_CLOCK = 1e3 / 66
 """Clock period in ns that the chip's pads allow."""
@@ -79,7 +50,7 @@ class Tiles:
     fill: float
 
     @classmethod
-    def of(cls, area: float, utilization: float, process: Process) -> "Tiles":
+    def of(cls, area: float, utilization: float, foundry: Foundry) -> "Tiles":
         """The tiles for ``area`` um2 of cells, which fill at most ``utilization`` percent.
 
         Raises
@@ -87,10 +58,10 @@ class Tiles:
         HwgenError
             No tiles are large enough.
         """
-        width, height = process.site
+        width, height = foundry.site
         cells = 0.0
         name = ""
-        for name, size in TILES[process.pdk].items():
+        for name, size in foundry.tiles.items():
             core = (size[0] - 2 * _SITES * width) * (size[1] - 2 * _ROWS * height)
             cells = core * utilization / 100
             if area <= cells:
@@ -108,7 +79,7 @@ def top_module(network: Network, author: str) -> str:
     return PREFIX + "_".join(filter(None, parts))
 
 
-def config_text(process: Process, period: float, tiles: Tiles, *, netlist: bool) -> str:
+def config_text(foundry: Foundry, period: float, tiles: Tiles, *, netlist: bool) -> str:
     """``src/config.json``: what Tiny Tapeout prescribes, with our clock (ns) and density.
 
     ``netlist``: the Verilog is one of the process's cells.
@@ -139,7 +110,7 @@ def config_text(process: Process, period: float, tiles: Tiles, *, netlist: bool)
         "MAGIC_DEF_LABELS": False,
         "MAGIC_WRITE_LEF_PINONLY": True,
     }
-    if process.pdk == "sky130A":
+    if foundry.pdk == "sky130A":
         content["RT_MAX_LAYER"] = "met4"
     return json.dumps(content, indent=2) + "\n"
 
@@ -196,6 +167,8 @@ of its vector. In the long run a vector takes {interval} clock cycles.
 - Input: {input}.
 - Output: {output}.
 
+A real value becomes a code so: {coding}.
+
 ## How to test
 
 1. Hold `rst_n` low for at least {reset} rising edges of `clk`, with `in_valid` low.
@@ -203,6 +176,16 @@ of its vector. In the long run a vector takes {interval} clock cycles.
    the next after a rising edge of `clk` at which `in_ready` was high.
 3. Raise `out_ready` and read `uo` at each rising edge of `clk` at which `out_valid` is high;
    `out_last` marks the last byte of a result.
+
+An example, in hexadecimal, the first byte first. The bytes of the codes
+{codes} are
+
+```
+{example_in}
+```
+
+and the answer is `{example_out}`, {answer}. `test/` holds more of them, and drives the tile with
+cocotb under the template's own Makefile.
 
 Inputs must change in step with `clk`, such as while it is low; `rst_n` may change at any time. No
 output depends on an input within the clock cycle.
@@ -220,8 +203,10 @@ _MEANING = {
 }
 
 
-def page_text(network: Network, manifest: Manifest, verified: bool) -> str:
-    """``docs/info.md``, a page of the chip's data sheet."""
+def page_text(network: Network, manifest: Manifest, vectors: Vectors, verified: bool) -> str:
+    """``docs/info.md``, a page of the chip's data sheet; its example is the last of ``vectors``."""
+    x, y = vectors.x[-1], vectors.expected[-1]
+    given, taken = bytes_of(manifest.input, x).hex(" "), bytes_of(manifest.output, y).hex(" ")
     rows = [
         f"| `uio[{PINS[name]}]` | {'out' if name in OUTPUTS else 'in'} | `{name}`: {meaning} |"
         for name, meaning in _MEANING.items()
@@ -240,7 +225,35 @@ def page_text(network: Network, manifest: Manifest, verified: bool) -> str:
         input=_packing(manifest.input, "feature", "ignored"),
         output=_packing(manifest.output, result, "0"),
         reset=RESET_CYCLES,
+        coding=_coding(manifest.formats["input"]),
+        codes=_cut(x.tolist()),
+        example_in="\n".join(given[i : i + 95] for i in range(0, len(given), 96)),
+        example_out=taken,
+        answer=_answer(network, y.tolist()),
     )
+
+
+def _coding(source: dict[str, Any]) -> str:
+    """How a real value becomes a code, in words."""
+    zero = f", plus {source['zero_point']}" if source["zero_point"] else ""
+    return (
+        f"divided by {source['step']:.12g}, rounded to the nearest integer (half to even){zero}, "
+        f"kept within {source['minimum']} and {source['maximum']}"
+    )
+
+
+def _answer(network: Network, result: list[int]) -> str:
+    """What the integers of a result mean, in words."""
+    if network.output != "argmax":
+        return f"which is {_cut(result)}"
+    label = network.labels[result[0]] if network.labels else ""
+    named = f" ({_escaped(printable(label, 40))})" if label not in ("", str(result[0])) else ""
+    return f"class {result[0]}{named}"
+
+
+def _cut(values: list[int]) -> str:
+    """``values`` as a list that a line can hold."""
+    return ", ".join(map(str, values[:24])) + (" ..." if len(values) > 24 else "")
 
 
 def _title(network: Network) -> str:
@@ -249,7 +262,8 @@ def _title(network: Network) -> str:
 
 def _description(network: Network, manifest: Manifest) -> str:
     sizes = [network.input.features, *(layer.outputs for layer in network.layers)]
-    bits = "/".join(str(bits) for bits in dict.fromkeys(x.weight_bits for x in network.layers))
+    weighted = [layer for layer in network.layers if isinstance(layer, Weighted)]
+    bits = "/".join(str(bits) for bits in dict.fromkeys(one.weight_bits for one in weighted))
     return (
         f"Neural network {'-'.join(map(str, sizes))} with {bits}-bit weights in hardware, "
         f"{manifest.arch}"

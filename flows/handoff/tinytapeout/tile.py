@@ -183,6 +183,11 @@ class TinyTapeoutTop(wiring.Component):
         self._layouts = source, sink
         self.latency = latency
         self.interval = interval
+        self.parts = {
+            **core.parts,
+            "receiver": "Gathers bytes into beats.",
+            "sender": "Hands on beats byte by byte.",
+        }
         super().__init__(
             {port.name: (In if port.direction == "input" else Out)(port.width) for port in _PORTS}
         )

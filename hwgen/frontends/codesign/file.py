@@ -1,8 +1,8 @@
 """Network files of integer networks.
 
 Hidden outputs keep the input's fraction bits, so that ``weight_fraction_bits`` of a neuron is its
-rescale shift. Version 1 where one output width says it all, else version 2 with a width for each
-neuron.
+rescale shift; a first layer ``taps`` leaves low bits of inputs out. Version 1 where one output
+width says it all, else version 2 with a width for each neuron.
 """
 
 from typing import Any, Literal
@@ -20,6 +20,8 @@ def to_network(
     output: Literal["argmax", "values"] = "argmax",
 ) -> Network:
     """The network file's model; its integers are those of ``network``."""
+    own, network = len(network.layers), network.without_taps()
+    taps = len(network.layers) - own  # layers that only leave bits out: one, or none
     layers = []
     tops = network.tops()
     for index, layer in enumerate(network.layers):
@@ -27,7 +29,7 @@ def to_network(
         low, high = int(layer.weights.min()), int(layer.weights.max())
         content: dict[str, Any] = {
             "kind": "dense",
-            "name": "classes" if last else f"hidden{index + 1}",
+            "name": _name(index - taps, last),
             "weights": layer.weights.tolist(),
             "weight_bits": max(2, signed_width(low, high)),
             "weight_fraction_bits": 0 if layer.shifts is None else layer.shifts.tolist(),
@@ -35,7 +37,7 @@ def to_network(
             "codebook_bits": None,
             "bias": layer.biases.tolist(),
             "activation": "none" if last else "relu",
-            "output": None if last else _output(layer, tops[index], network.input_bits),
+            "output": None if last else _output(layer, tops[index], network.taps.bits),
             "accumulator_bits": None,
             "accumulator_overflow": "error",
         }
@@ -46,10 +48,10 @@ def to_network(
         "version": 2 if own else 1,
         "name": name,
         "input": {
-            "features": network.layers[0].weights.shape[1],
-            "bits": network.input_bits,
+            "features": network.taps.features,
+            "bits": network.taps.bits,
             "signed": False,
-            "fraction_bits": network.input_bits,
+            "fraction_bits": network.taps.bits,
         },
         "layers": layers,
         "output": output,
@@ -57,6 +59,12 @@ def to_network(
     if labels is not None:
         content["labels"] = list(labels)
     return parse_network(content)
+
+
+def _name(hidden: int, last: bool) -> str:
+    if last:
+        return "classes"
+    return "taps" if hidden < 0 else f"hidden{hidden + 1}"
 
 
 def _output(layer: IntegerLayer, tops: list[int], fraction: int) -> dict[str, Any]:

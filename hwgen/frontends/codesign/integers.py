@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.frontends.codesign.silicon import PRICES, Prices, interval, layer_area, neuron_area
+from hwgen.frontends.codesign.taps import Taps
 from hwgen.spec.arithmetic import Integers
 
 Singles = NDArray[np.float32]
@@ -88,18 +89,49 @@ def fire(accumulators: Singles, shift: Integers | int, bits: Integers | int) -> 
 
 @dataclass(eq=False)
 class IntegerNetwork:
-    """Layers, and the width of the unsigned input."""
+    """Layers, and what the first of them reads."""
 
     layers: list[IntegerLayer]
-    input_bits: int
+    taps: Taps
 
     def copy(self) -> "IntegerNetwork":
         """A network of its own arrays."""
-        return IntegerNetwork([layer.copy() for layer in self.layers], self.input_bits)
+        return IntegerNetwork([layer.copy() for layer in self.layers], self.taps)
+
+    def reading(self, drops: tuple[int, ...]) -> "IntegerNetwork":
+        """The same network, which could read every input with each of ``drops``."""
+        taps = Taps.of(self.taps.features, self.taps.bits, drops)
+        first = self.layers[0].copy()
+        weights = np.zeros((first.outputs, len(taps)), np.int64)
+        for column, (source, drop) in enumerate(zip(taps.sources, taps.drops, strict=True)):
+            same = (self.taps.sources == source) & (self.taps.drops == drop)
+            weights[:, column] = first.weights[:, same].sum(axis=1)
+        first.weights = weights
+        return IntegerNetwork([first, *(layer.copy() for layer in self.layers[1:])], taps)
+
+    def without_taps(self) -> "IntegerNetwork":
+        """The same network, reading its inputs as they are.
+
+        Where it leaves low bits of them out, a layer of neurons that read one input each and shift
+        it right comes first.
+        """
+        taps, first = self.taps, self.layers[0].copy()
+        plain = Taps.of(taps.features, taps.bits)
+        read = (first.weights != 0).any(axis=0)
+        ahead, used = [], taps.chosen(read)
+        if used.drops.any():
+            one = used.sources[:, None] == np.arange(taps.features)
+            nothing = np.zeros(len(used), np.int64)
+            shifts, bits = used.drops, used.fractions
+            ahead = [IntegerLayer(one.astype(np.int64), nothing, shifts, bits)]
+            first.weights = first.weights[:, read]
+        else:
+            first.weights = self.reading((0,)).layers[0].weights
+        return IntegerNetwork([*ahead, first, *(one.copy() for one in self.layers[1:])], plain)
 
     def logits(self, codes: Integers) -> Singles:
         """Sums of the last layer [classes, samples] for input codes [samples, features]."""
-        x: Singles = np.ascontiguousarray(codes.T, np.float32)
+        x: Singles = np.ascontiguousarray(self.taps.read(codes).T, np.float32)
         for layer in self.layers[:-1]:
             x = layer.fire(layer.accumulate(x))
         return self.layers[-1].accumulate(x)
@@ -108,9 +140,14 @@ class IntegerNetwork:
         """Share of samples whose largest sum is their class's; ties go to the lowest index."""
         return float((self.logits(codes).argmax(axis=0) == y).mean())
 
+    def unused_inputs(self) -> list[int]:
+        """Features that no weight reads."""
+        read = self.taps.sources[(self.layers[0].weights != 0).any(axis=0)]
+        return sorted(set(range(self.taps.features)) - set(read.tolist()))
+
     def tops(self) -> list[list[int]]:
         """Largest value of every input of every layer."""
-        found = [[(1 << self.input_bits) - 1] * self.layers[0].weights.shape[1]]
+        found = [self.taps.tops]
         for layer in self.layers[:-1]:
             found.append([layer.top(j, found[-1]) for j in range(layer.outputs)])
         return found

@@ -1,4 +1,4 @@
-"""More samples where there are few: copies with noise, so that no network learns them by heart."""
+"""More samples: copies with noise, so that no network learns them by heart."""
 
 import numpy as np
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from hwgen.frontends.codesign.integers import Singles
 from hwgen.frontends.codesign.silicon import digits
 from hwgen.frontends.codesign.trials import Neuron, Trials
 from hwgen.spec.arithmetic import Integers
@@ -19,15 +20,19 @@ _FULL_ADDER = 5.0
 
 @dataclass(frozen=True, order=True)
 class WeightMove:
-    """Weight ``(output, input)`` of a layer becomes ``value``; ``expected`` is the change of the
+    """Weights of neuron ``output`` of a layer become others; ``expected`` is the change of the
     objective by the slopes.
+
+    Parameters
+    ----------
+    changes
+        Inputs, and what their weights become.
     """
 
     expected: float
     layer: int
     output: int
-    input: int
-    value: int
+    changes: tuple[tuple[int, int], ...]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -42,8 +47,8 @@ def alternatives(weight: int, top_digit: int) -> tuple[int, ...]:
     return tuple(sorted(v for v in found if v != weight and abs(v) < 2 << top_digit))
 
 
-def weight_moves(trials: Trials, price: float) -> list[WeightMove]:
-    """Moves of single weights, the most promising first.
+def weight_moves(trials: Trials, price: float, most: int) -> list[WeightMove]:
+    """The ``most`` most promising moves of weights, the best first.
 
     Parameters
     ----------
@@ -51,20 +56,65 @@ def weight_moves(trials: Trials, price: float) -> list[WeightMove]:
         What a gate equivalent is worth in units of the loss.
     """
     found: list[WeightMove] = []
-    layers, last = trials.network.layers, len(trials.network.layers) - 1
-    for index, (layer, (first, second)) in enumerate(zip(layers, trials.slopes(), strict=True)):
-        top_digit = _HIDDEN_DIGITS if index < last else _LAST_DIGITS
-        adder = price * _FULL_ADDER * trials.sharing[index]
-        rates = [adder * top.bit_length() for top in trials.tops[index]]
-        for (j, i), weight in np.ndenumerate(layer.weights):
-            before, slope, bend = len(digits(int(weight))), float(first[j, i]), second[j, i] / 2
-            for value in alternatives(int(weight), top_digit):
-                step = value - int(weight)
-                expected = step * slope + step * step * float(bend)
-                expected += (len(digits(value)) - before) * rates[i]
-                if expected < 8 * adder:
-                    found.append(WeightMove(expected, index, j, i, value))
-    found.sort()
+    slopes = trials.slopes()
+    for index in range(len(trials.network.layers)):
+        found += _single_moves(trials, index, slopes[index], price, most)
+    found += _tap_moves(trials, slopes[0][0], price)
+    return sorted(found)[:most]
+
+
+def _single_moves(
+    trials: Trials, layer: int, slopes: tuple[Singles, Singles], price: float, most: int
+) -> list[WeightMove]:
+    """Moves of one weight of ``layer``."""
+    weights = trials.network.layers[layer].weights
+    top_digit = _HIDDEN_DIGITS if layer + 1 < len(trials.network.layers) else _LAST_DIGITS
+    adder = price * _FULL_ADDER * trials.sharing[layer]
+    rates = adder * np.array([top.bit_length() for top in trials.tops[layer]])
+    parts = []
+    for weight in np.unique(weights).tolist():
+        rows, columns = np.nonzero(weights == weight)
+        values = np.array(alternatives(weight, top_digit))
+        steps = values - weight
+        dearer = np.array([len(digits(value)) for value in values.tolist()]) - len(digits(weight))
+        expected = slopes[0][rows, columns][:, None] * steps
+        expected = expected + slopes[1][rows, columns][:, None] / 2 * steps**2
+        expected += rates[columns][:, None] * dearer
+        one, other = np.nonzero(expected < 8 * adder)
+        parts.append((expected[one, other], rows[one], columns[one], values[other]))
+    expected, rows, columns, values = map(np.concatenate, zip(*parts, strict=True))
+    best = np.argsort(expected, kind="stable")[:most].tolist()
+    return [
+        WeightMove(float(expected[k]), layer, int(rows[k]), ((int(columns[k]), int(values[k])),))
+        for k in best
+    ]
+
+
+def _tap_moves(trials: Trials, slope: Singles, price: float) -> list[WeightMove]:
+    """Digits of the first layer's weights that move to another tap of their input."""
+    weights, taps = trials.network.layers[0].weights, trials.network.taps
+    rate = price * _FULL_ADDER * trials.sharing[0]
+    bits, drops = taps.fractions.tolist(), taps.drops.tolist()
+    others = [taps.others(tap) for tap in range(len(taps))]
+    found = []
+    for j, tap in zip(*(place.tolist() for place in np.nonzero(weights)), strict=True):
+        weight = int(weights[j, tap])
+        for shift, sign in digits(weight):
+            left = weight - (sign << shift)
+            for other in others[tap]:
+                place = shift + drops[other] - drops[tap]
+                if place not in range(_HIDDEN_DIGITS + 2):
+                    continue
+                there = int(weights[j, other])
+                joined = there + (sign << place)
+                expected = (left - weight) * slope[j, tap] + (joined - there) * slope[j, other]
+                dearer = (len(digits(left)) - len(digits(weight))) * bits[tap]
+                dearer += (len(digits(joined)) - len(digits(there))) * bits[other]
+                found.append(
+                    WeightMove(
+                        float(expected) + rate * dearer, 0, j, ((tap, left), (other, joined))
+                    )
+                )
     return found
 
 

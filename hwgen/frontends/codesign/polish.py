@@ -57,15 +57,15 @@ def _accepts(change: float, sweep: Sweep, rng: np.random.Generator) -> bool:
 
 
 def _weights(trials: Trials, sweep: Sweep, rng: np.random.Generator) -> int:
-    moves = weight_moves(trials, sweep.price)
+    moves = weight_moves(trials, sweep.price, 4 * sweep.tried)
     if sweep.heat:
         some = min(len(moves), 2 * sweep.tried)
         moves = [moves[k] for k in sorted(rng.permutation(some)[: sweep.tried])]
     changed: set[tuple[int, int, int]] = set()
-    tried = 0
+    tried = taken = 0
     for move in moves:
-        place = move.layer, move.output, move.input
-        if place in changed:
+        places = {(move.layer, move.output, tap) for tap, _ in move.changes}
+        if places & changed:
             continue
         if tried == sweep.tried:
             break
@@ -74,19 +74,22 @@ def _weights(trials: Trials, sweep: Sweep, rng: np.random.Generator) -> int:
         if _accepts(change, sweep, rng):
             trials.take(neuron, outcome)
             trials.neuron_areas[move.layer][move.output] = area
-            changed.add(place)
-    return len(changed)
+            changed |= places
+            taken += 1
+    return taken
 
 
 def _best(trials: Trials, move: WeightMove, sweep: Sweep) -> tuple[float, float, Neuron, Outcome]:
     """The better of the move alone, and with a bias that keeps the accumulator's mean."""
     layer = trials.network.layers[move.layer]
     weights = layer.weights[move.output].copy()
-    step = move.value - int(weights[move.input])
-    weights[move.input] = move.value
-    values = trials.values[move.layer][move.input]
-    moved = trials.accumulators[move.layer][move.output] + np.float32(step) * values
-    steps = {0, -round(step * float(values.mean()))} if layer.bits is not None else {0}
+    moved, mean = trials.accumulators[move.layer][move.output].copy(), 0.0
+    for tap, value in move.changes:
+        step = value - int(weights[tap])
+        weights[tap] = value
+        moved += np.float32(step) * trials.values[move.layer][tap]
+        mean += step * float(trials.means[move.layer][tap])
+    steps = {0, -round(mean)} if layer.bits is not None else {0}
     found = []
     for by in sorted(steps):
         neuron = Neuron(

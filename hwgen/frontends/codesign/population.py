@@ -24,6 +24,7 @@ from hwgen.frontends.codesign.candidates import Candidate
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
 from hwgen.frontends.codesign.rounding import RoundedRelu, RoundedWeight, digit_cost
 from hwgen.frontends.codesign.settings import Training
+from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.spec.arithmetic import Integers
 
@@ -59,20 +60,23 @@ class Population:
     ----------
     members
         All with the same number of hidden layers.
+    taps
+        What their first layers read.
     """
 
-    def __init__(self, members: Sequence[Member], features: int, classes: int, seed: int):
+    def __init__(self, members: Sequence[Member], taps: Taps, classes: int, seed: int):
         self.members = tuple(members)
+        self.taps = taps
         depth = len(self.members[0].hidden)
         widest = [max(member.hidden[k] for member in self.members) for k in range(depth)]
-        sizes = [features, *widest, classes]
+        sizes = [len(taps), *widest, classes]
         generator = torch.Generator().manual_seed(seed)
         count = len(self.members)
 
         def uniform(*shape: int) -> Tensor:
             return 2 * torch.rand(*shape, generator=generator) - 1
 
-        self.masks = [torch.ones(count, features)]
+        self.masks = [torch.ones(count, len(taps))]
         for k, width in enumerate(widest):
             own = torch.tensor([[member.hidden[k]] for member in self.members])
             self.masks.append((torch.arange(width)[None] < own).float())
@@ -139,10 +143,10 @@ class Population:
             x = RoundedRelu.apply(sums, bits[:, None])
         return torch.baddbmm(self.biases[-1][:, None], x, weights[-1])
 
-    def costs(self, input_bits: int) -> Tensor:
+    def costs(self) -> Tensor:
         """Gate equivalents [members], smooth."""
         total = torch.zeros(len(self.members))
-        widths: Tensor | float = float(input_bits)
+        widths: Tensor | float = torch.tensor(self.taps.fractions).float()[None, :, None]
         for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True)):
             cost = digit_cost(weight, fraction) * self._mask(k)
             total = total + (cost * widths).sum((1, 2))
@@ -157,13 +161,13 @@ class Population:
             for bits in self.bits:
                 bits.clamp_(0, _WIDEST)
 
-    def network(self, member: int, input_bits: int) -> IntegerNetwork:
+    def network(self, member: int) -> IntegerNetwork:
         """A member in integers."""
         with torch.no_grad():
             weights = [w[member].double().numpy().T for w in self.rounded()]
             biases = [b[member].double().numpy() for b in self.biases]
             bits = [torch.round(b[member]).long().numpy() for b in self.bits]
-        return integers(weights, biases, bits, input_bits)
+        return integers(weights, biases, bits, self.taps)
 
 
 def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
@@ -177,15 +181,14 @@ def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
         )
         for one in candidates
     ]
-    first = networks[0].layers
-    found = Population(members, first[0].weights.shape[1], first[-1].outputs, seed)
+    found = Population(members, networks[0].taps, networks[0].layers[-1].outputs, seed)
     for index, network in enumerate(networks):
         _begin(found, index, network)
     return found
 
 
 def _begin(population: Population, member: int, network: IntegerNetwork) -> None:
-    fractions = np.full(network.layers[0].weights.shape[1], network.input_bits)
+    fractions = network.taps.fractions
     with torch.no_grad():
         for k, layer in enumerate(network.layers):
             if layer.shifts is None or layer.bits is None:
@@ -194,7 +197,7 @@ def _begin(population: Population, member: int, network: IntegerNetwork) -> None
                 population.heats[member] = math.log(4.0)
             else:
                 own = layer.shifts + layer.bits
-                half = np.where(layer.shifts > 0, np.exp2(layer.shifts - 1.0), 0)
+                half = np.exp2(layer.shifts - 1.0) - 0.5
             reals = np.ldexp(layer.weights.astype(float), fractions[None] - own[:, None])
             finest = np.vectorize(lambda w: _fraction(np.array([w])) if w else 99)(reals)
             usual = np.minimum(finest.min(axis=1, keepdims=True), 6)
@@ -220,14 +223,14 @@ def _last_scale(weights: Integers, fractions: Integers) -> int:
 
 
 def integers(
-    weights: list[Floats], biases: list[Floats], bits: list[Integers], input_bits: int
+    weights: list[Floats], biases: list[Floats], bits: list[Integers], taps: Taps
 ) -> IntegerNetwork:
     """The network of weights [outputs, inputs] that are multiples of powers of two.
 
-    A hidden output is in [0, 1) with as many fraction bits as ``bits`` says; so is the input.
+    A hidden output is in [0, 1) with as many fraction bits as ``bits`` says; so is a tap.
     """
     layers = []
-    fractions = np.full(weights[0].shape[1], input_bits)
+    fractions = taps.fractions
     for k, (real, bias) in enumerate(zip(weights, biases, strict=True)):
         reals = np.ldexp(real, -fractions[None])  # the weight of an input's integer
         if k == len(bits):
@@ -238,17 +241,17 @@ def integers(
         own = [max(_fraction(row), int(b)) for row, b in zip(reals, bits[k], strict=True)]
         found = np.array(own)
         shifts = found - bits[k]
-        half = np.where(shifts > 0, np.exp2(shifts - 1.0), 0)
+        half = np.exp2(shifts - 1.0)  # floor(x + half) rounds, of any shift
         layers.append(
             IntegerLayer(
                 _ints(np.ldexp(reals, found[:, None])),
-                _ints(np.floor(np.ldexp(bias, found) + half + 0.5)),
+                _ints(np.floor(np.ldexp(bias, found) + half)),
                 shifts,
                 bits[k].copy(),
             )
         )
         fractions = bits[k]
-    return IntegerNetwork(layers, input_bits)
+    return IntegerNetwork(layers, taps)
 
 
 def _fraction(row: Floats) -> int:
@@ -280,7 +283,6 @@ def train(
     y: Integers,
     training: Training,
     *,
-    input_bits: int,
     seed: int,
     watch: Callable[[int, Any], None],
     begin: dict[str, Any] | None = None,
@@ -295,7 +297,7 @@ def train(
     begin
         Such a state.
     """
-    x = torch.tensor(codes / (1 << input_bits), dtype=torch.float32)
+    noisy = _Noisy(population.taps, codes, training.noise)
     classes = torch.tensor(y)
     prices = torch.tensor([member.price for member in population.members])
     optimizer = population.optimizer(training)
@@ -311,10 +313,10 @@ def train(
         late = max(0.0, (done - training.rise) / (1 - training.rise))
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * max(0.01, (1 + math.cos(math.pi * late)) / 2)
-        rows = torch.randint(len(x), (len(prices), training.batch), generator=generator)
+        rows = torch.randint(len(codes), (len(prices), training.batch), generator=generator)
         risen = 10 ** (2 * min(1.0, done / training.rise) - 2) if done > 0.03 else 0.0
-        loss = _loss(population, x[rows], classes[rows])
-        loss = (loss + prices * risen * population.costs(input_bits)).sum()
+        loss = _loss(population, noisy(rows, generator), classes[rows])
+        loss = (loss + prices * risen * population.costs()).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -328,6 +330,23 @@ def train(
                 "generator": generator.get_state(),
             },
         )
+
+
+class _Noisy:
+    """Samples with noise of ``noise`` codes, another each time."""
+
+    def __init__(self, taps: Taps, codes: Integers, noise: float):
+        self._codes = torch.tensor(taps.read(codes), dtype=torch.float32)
+        self._tops, scale = torch.tensor(taps.tops), np.exp2(-taps.fractions)
+        self._scale = torch.tensor(scale, dtype=torch.float32)
+        self._moving = noise * (self._codes.std(dim=0) > 0)
+
+    def __call__(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Inputs [*rows, taps]."""
+        codes = self._codes[rows]
+        noise = self._moving * torch.randn(codes.shape, generator=generator)
+        codes = torch.round(codes + noise).clamp(min=torch.tensor(0), max=self._tops)
+        return codes * self._scale
 
 
 def _loss(population: Population, x: Tensor, y: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 Every price on the ladder asks for one point of the front. After each round all networks found so
 far are looked at from every price, by ``loss + price * area`` of the training samples, and the best
-few for each price go on: so a network moves along the ladder to where it is worth most.
+few for each price go on: so a network moves along the ladder to where it is worth most. In the end
+those are polished once more, now free to leave low bits of inputs out.
 """
 
 import multiprocessing
@@ -17,6 +18,7 @@ from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
 from hwgen.frontends.codesign.population import Member, Population, population_of, train
 from hwgen.frontends.codesign.settings import Settings
+from hwgen.frontends.codesign.taps import Taps
 
 Say = Callable[[str], None]
 
@@ -84,7 +86,7 @@ def search(
     """
     top = (1 << settings.input_bits) - 1
     noise = settings.jitter * (top + 1)
-    samples = jittered(samples, noise, settings.jittered, top, settings.seed)
+    polished_for = jittered(samples, noise, settings.jittered, top, settings.seed)
     found: list[Candidate] = []
     ladder = settings.ladder()
     members = [
@@ -93,31 +95,43 @@ def search(
         for smoothing in settings.smoothings
         for price in ladder
     ]
-    population = Population(members, samples.x.shape[1], classes, settings.seed)
-    for number in range(settings.rounds + 1):
-        _trained(settings, population, number, samples, clock, memory, say)
+    taps = Taps.of(samples.x.shape[1], settings.input_bits)
+    population = Population(members, taps, classes, settings.seed)
+
+    def improve(number: int, starts: list[Candidate]) -> None:
         tasks = {
             f"round {number}, network {index}": Polishing(
-                start=Candidate(
-                    network=population.network(index, settings.input_bits),
-                    price=member.price,
-                    smoothing=member.smoothing,
-                ),
-                samples=samples,
+                start=start,
+                samples=polished_for,
                 validation=validation,
                 sweeps=settings.sweeps,
                 tried=settings.tried,
                 seed=(settings.seed, number, index),
                 until=clock.until,
             )
-            for index, member in enumerate(population.members)
+            for index, start in enumerate(starts)
         }
-        found += _all(tasks, jobs, clock, memory, say)
+        found.extend(_all(tasks, jobs, clock, memory, say))
+
+    for number in range(settings.rounds + 1):
+        _trained(settings, population, number, samples, clock, memory, say)
+        improve(number, _members(population))
+        chosen = survivors(found, ladder, settings.kept)
         if number == settings.rounds or clock.cut:
             break
-        chosen = survivors(found, ladder, settings.kept)
         population = population_of(chosen, settings.seed + number + 1)
+    if max(settings.drops) and not clock.cut:
+        tapped = [replace(one, network=one.network.reading(settings.drops)) for one in chosen]
+        improve(settings.rounds + 1, tapped)
     return found
+
+
+def _members(population: Population) -> list[Candidate]:
+    """The members of a population in integers."""
+    return [
+        Candidate(network=population.network(index), price=member.price, smoothing=member.smoothing)
+        for index, member in enumerate(population.members)
+    ]
 
 
 def _trained(
@@ -131,10 +145,13 @@ def _trained(
 ) -> None:
     """Train the population of a round, as far as its share of the time goes."""
     name = f"training {number}"
-    training = replace(settings.first, steps=settings.steps)
+    noise = settings.jitter * (1 << settings.input_bits)
+    training = replace(settings.first, steps=settings.steps, noise=noise)
     if number:
         steps = settings.later_steps
-        training = replace(training, steps=steps, rate=2e-3, width_rate=3e-3, rise=0.01)
+        training = replace(
+            training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01
+        )
     own = clock.left(_TRAINING_SHARE)
 
     def watch(step: int, state: Callable[[], Any]) -> None:
@@ -150,7 +167,6 @@ def _trained(
             samples.x,
             samples.y,
             training,
-            input_bits=settings.input_bits,
             seed=settings.seed + 1000 * number,
             watch=watch,
             begin=memory.get(name),

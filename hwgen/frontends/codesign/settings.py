@@ -17,14 +17,17 @@ class Training:
         Weight decay.
     rise
         Share of the steps in which prices rise, by a factor of 100.
+    noise
+        Standard deviation of what is added to the input codes, another for every step.
     """
 
     steps: int = 6000
     batch: int = 256
-    rate: float = 4e-3
+    rate: float = 2e-2
     width_rate: float = 1e-2
     decay: float = 1e-3
     rise: float = 0.7
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +54,21 @@ class Settings:
         Moves of single weights in a sweep.
     input_bits
         Width of the unsigned inputs.
+    drops
+        How many low bits of an input single neurons may leave out, in the end.
     smoothings
         Shares of every label that are spread over all classes; one network each of every topology
         and price. More is better for few samples, and validation samples decide.
-    jitter, jittered
-        Noise of training samples, as a share of the range of a feature, where they are so few that
-        copies with noise do not make more than ``jittered``.
+    jitter
+        Standard deviation of the noise that is added to training samples, as a share of the range
+        of a feature.
+    jittered
+        Networks are polished with up to three noisy copies of the samples, as long as all together
+        are no more than these.
     steps, later_steps
         Steps of the first training, and of each later one.
+    later_rate
+        Rate of the later ones.
     seed
         Decides everything that is left to chance.
 
@@ -69,19 +79,21 @@ class Settings:
     """
 
     hidden: tuple[tuple[int, ...], ...] = ((24,),)
-    cheap: float = 1.5e-5
-    dear: float = 3.5e-4
+    cheap: float = 1.2e-5
+    dear: float = 4e-4
     prices: int = 8
     rounds: int = 3
     kept: int = 1
     sweeps: int = 8
     tried: int = 300
     input_bits: int = 4
-    smoothings: tuple[float, ...] = (0.02, 0.1)
-    jitter: float = 0.06
-    jittered: int = 4500
+    drops: tuple[int, ...] = (0, 1, 2, 3)
+    smoothings: tuple[float, ...] = (0.05,)
+    jitter: float = 0.04
+    jittered: int = 14_000
     steps: int = 5000
     later_steps: int = 1200
+    later_rate: float = 3e-3
     seed: int = 0
     first: Training = field(default_factory=Training)
 
@@ -97,6 +109,8 @@ class Settings:
             raise HwgenError("smoothings", f"found {self.smoothings}", "shares of 0 to below 1")
         if not 0 <= self.jitter < 1:
             raise HwgenError("jitter", f"found {self.jitter}", "0 to below 1")
+        if 0 not in self.drops or min(self.drops) < 0:
+            raise HwgenError("drops", f"found {self.drops}", "0 among numbers from 0")
         if self.input_bits not in range(1, 9):
             raise HwgenError("input_bits", f"found {self.input_bits}", "1 to 8")
 

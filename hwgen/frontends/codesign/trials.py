@@ -79,7 +79,7 @@ class Trials:
         self.smoothing = np.float32(smoothing)
         self.prices = prices
         self.temperature = np.float32(0)
-        self._x = np.ascontiguousarray(codes.T, np.float32)
+        self._x = np.ascontiguousarray(network.taps.read(codes).T, np.float32)
         self._every = np.arange(len(y))
         self.refresh()
 
@@ -91,6 +91,7 @@ class Trials:
             self.accumulators.append(layer.accumulate(self.values[-1]))
             self.values.append(layer.fire(self.accumulators[-1]))
         self.values.pop()
+        self.means = [values.mean(axis=1) for values in self.values]
         self.tops = self.network.tops()
         self.neuron_areas = self.network.neuron_areas(self.prices)
         self.layer_areas = self.network.layer_areas(self.prices)

@@ -6,84 +6,34 @@ When all is read, each sum with what follows becomes a layer (:mod:`hwgen.fronte
 """
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import cast
 
 import numpy as np
 
-from hwgen.frontends.onnx.chain import LayerChain
 from hwgen.frontends.onnx.constants import FOLDED, fold
 from hwgen.frontends.onnx.context import Context
 from hwgen.frontends.onnx.expand import expanded
 from hwgen.frontends.onnx.file import Graph, Node, Tensor, load_model
+from hwgen.frontends.onnx.finish import Imported, ImportOptions, finished, refuse
 from hwgen.frontends.onnx.operations import Operations
 from hwgen.frontends.onnx.problems import (
     QONNX_DOMAINS,
-    ImportRefused,
     Refused,
     Report,
     advice,
     label,
 )
-from hwgen.frontends.onnx.quantizers import Array, Constant, Quantizers
-from hwgen.frontends.onnx.states import EVERYTHING, Class, Codes, Real, State, Sum
+from hwgen.frontends.onnx.quantizers import Constant, Quantizers
+from hwgen.frontends.onnx.states import Class, Codes, Real, State
 from hwgen.spec.formats import Format
-from hwgen.spec.network import MAX_WEIGHTS, Network, parse_network
-from hwgen.support.errors import HwgenError, printable
+from hwgen.support.errors import HwgenError
 
 _FEW_ELEMENTS = 1 << 20
 _PER_OUTPUT = ("multiplier", "shift", "thresholds")
 _QONNX_OPS = ("Quant", "IntQuant", "BipolarQuant")
 _STORED = ("INT8", "UINT8", "INT16", "UINT16", "INT4", "UINT4", "INT2", "UINT2")
 _INPUT_FORMAT = re.compile(r"([us])(\d{1,2})\.(-?\d{1,2})")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOptions:
-    """How to import.
-
-    Parameters
-    ----------
-    name
-        The network's name; the file's where None.
-    snap_scales
-        Move scales that are no powers of two to the nearest one.
-    round_tables
-        Take a sigmoid or tanh whose table differs from the function for some sums.
-    input_format
-        Format of an input that the model does not quantize.
-    output
-        ``"model"``: as the model has it; ``"argmax"`` or ``"values"``.
-    max_weights
-        Most weights of a layer.
-    """
-
-    name: str | None = None
-    snap_scales: bool = False
-    round_tables: bool = False
-    input_format: Format | None = None
-    output: Literal["model", "argmax", "values"] = "model"
-    max_weights: int = MAX_WEIGHTS
-
-
-@dataclass(frozen=True, kw_only=True)
-class Imported:
-    """A network, and what its user should know about how it came about.
-
-    Parameters
-    ----------
-    scale, offset
-        An output y of the last layer stands for ``scale * (y + offset)`` of the model's.
-    codes
-        Smallest and largest input code of the model; the input format may hold more.
-    """
-
-    network: Network
-    notes: list[str]
-    scale: float = 1.0
-    offset: float = 0.0
-    codes: tuple[int, int] | None = None
 
 
 def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
@@ -95,13 +45,18 @@ def import_model(path: Path, options: ImportOptions | None = None) -> Imported:
         The file is unreadable or unsafe, or the model cannot be imported: then every node that is
         in the way is named, with its operator and the reason.
     """
-    path, options = Path(path), options or ImportOptions()
-    graph = expanded(load_model(path))
+    path = Path(path)
+    return import_graph(path, expanded(load_model(path)), options or ImportOptions())
+
+
+def import_graph(path: Path, graph: Graph, options: ImportOptions) -> Imported:
+    """What :func:`import_model` does, of a graph that was read from ``path``."""
     importer = _Importer(path, graph, options)
     state = importer.walk()
     if importer.report.problems or state is None:
-        importer.refuse()
-    return importer.finish(cast(State, state))
+        refuse(path, importer.report)
+    last = label(graph.nodes[-1])
+    return finished(path, cast(State, state), options, importer.report, last)
 
 
 def parse_format(text: str) -> Format:
@@ -115,7 +70,7 @@ def parse_format(text: str) -> Format:
     match = _INPUT_FORMAT.fullmatch(text)
     if match is None or not (1 <= int(match[2]) <= 16 or int(match[2]) == 32):
         raise HwgenError(
-            "--input-format", f"found {text!r}", "u or s, bits 1..16 or 32, a dot, fraction bits"
+            "input_format", f"found {text!r}", "u or s, bits 1..16 or 32, a dot, fraction bits"
         )
     return Format(bits=int(match[2]), signed=match[1] == "s", fraction_bits=int(match[3]))
 
@@ -129,6 +84,7 @@ class _Importer:
         self._constants = {
             name: Constant(value=value, kind=graph.types[name])
             for name, value in graph.initializers.items()
+            if value.dtype.kind != "U"
         }
         self._quantizers = Quantizers(self._constants, self.report, options.snap_scales)
         self._operations = Operations(
@@ -142,15 +98,6 @@ class _Importer:
         )
         self._states: dict[str, State | None] = {}
         self._elements = max(_FEW_ELEMENTS, 8 * options.max_weights)
-
-    def refuse(self) -> None:
-        """Raise what was found."""
-        count = len(self.report.problems)
-        raise ImportRefused(
-            str(self.path),
-            self.report.problems or ["nothing leads from its input to its output"],
-            f"{count} problem{'s' * (count != 1)}, and no network is written",
-        )
 
     def walk(self) -> State | None:
         """Go through the graph; the state of its output, None where it could not be had."""
@@ -223,7 +170,7 @@ class _Importer:
         if given is None:
             return state
         if state.type != "FLOAT":
-            raise HwgenError("--input-format", "given", f"the model's input is {state.type}")
+            raise HwgenError("input_format", "given", f"the model's input is {state.type}")
         return _quantized_input(state, given)
 
     def _supported(self, node: Node, computed: bool) -> bool:
@@ -241,7 +188,7 @@ class _Importer:
             sizes = [self._constants[name].value.size for name in node.inputs if name]
             self._elements -= max(sizes, default=0)
             if self._elements < 0:
-                raise Refused("too many constants to compute (--max-weights)")
+                raise Refused("too many constants to compute (max_weights)")
             result = fold(node, self._constants, self._quantizers)
         except Refused as refused:
             self.report.problem(node, str(refused))
@@ -276,72 +223,10 @@ class _Importer:
                 self.report.problem(node, str(refused))
         return None
 
-    # layers
-
-    def finish(self, state: State) -> Imported:
-        """The network of a chain that ends in ``state``."""
-        end = state.of if isinstance(state, Class) else state
-        if isinstance(end, Real):
-            raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
-        end = self._without_scores(end)
-        index = isinstance(state, Class) and not state.scores
-        output = self.options.output
-        if output == "model":
-            output = "argmax" if index else "values"
-        elif output == "values" and index:
-            self.report.note(label(self._graph.nodes[-1]), "left out, as values are asked for")
-        chain = LayerChain(self.report, self.options.round_tables, output == "values")
-        layers, entry = chain.layers(end)
-        if self.report.problems:
-            self.refuse()
-        if not layers:
-            raise HwgenError(str(self.path), "no Gemm or MatMul", "at least one is needed")
-        _reorder(layers[-1], end.order.ravel())
-        weights = sum(len(layer["weights"]) * len(layer["weights"][0]) for layer in layers)
-        if weights > self.options.max_weights:
-            limit = f"at most {self.options.max_weights:,} are taken (--max-weights)"
-            raise HwgenError(str(self.path), f"{weights:,} weights", limit)
-        content = {
-            "format": "hwgen-network",
-            "version": 2,
-            "name": self.options.name or _text(self.path.stem),
-            "input": {
-                "features": len(layers[0]["weights"][0]),
-                "bits": entry.format.bits,
-                "signed": entry.format.signed,
-                "fraction_bits": entry.format.fraction_bits,
-                "scale": entry.real,
-                "zero_point": entry.zero_point,
-            },
-            "layers": [{**layer, "name": _text(layer["name"])} for layer in layers],
-            "output": output,
-        }
-        try:
-            network = parse_network(content)
-        except HwgenError as error:
-            raise HwgenError(f"{self.path}: {error.where}", error.found, error.allowed) from None
-        return Imported(
-            network=network,
-            notes=self.report.notes,
-            scale=chain.scale,
-            offset=chain.offset,
-            codes=entry.ends,
-        )
-
-    def _without_scores(self, end: Codes | Sum) -> Codes | Sum:
-        """``end`` without a sigmoid or tanh that nothing quantizes: it keeps the order."""
-        if not isinstance(end, Sum) or end.function is None or end.clip != EVERYTHING:
-            return end
-        self.report.note(
-            end.function,
-            "left out at the end: sums are in the same order as its values, and 0 is its middle",
-        )
-        return replace(end, function=None)
-
 
 def _quantized_input(state: Real, given: Format) -> Codes:
     """The input as the user says that it is quantized."""
-    node = Node(op="--input-format", domain="", name=str(given), inputs=(), outputs=())
+    node = Node(op="input_format", domain="", name=str(given), inputs=(), outputs=())
     return Codes(
         order=state.order,
         source=state,
@@ -351,16 +236,3 @@ def _quantized_input(state: Real, given: Format) -> Codes:
         high=given.maximum,
         declared=(given.bits, given.signed),
     )
-
-
-def _reorder(layer: dict[str, Any], order: Array) -> None:
-    """Put the outputs of the last layer into the order in which the model hands them out."""
-    for part in (layer, layer["output"] or {}):
-        for key in ("weights", "bias", "weight_fraction_bits", *_PER_OUTPUT):
-            if isinstance(part.get(key), list):
-                part[key] = [part[key][neuron] for neuron in order]
-
-
-def _text(name: str) -> str:
-    """A name that a network file can hold."""
-    return printable(name.encode("utf-8", "replace").decode("utf-8"), 200)

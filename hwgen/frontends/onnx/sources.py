@@ -53,8 +53,13 @@ def input_source(codes: Codes, report: Report) -> Source:
     if codes.bipolar:
         return _signs_source(codes, gained, added)
     stored = source.type != "FLOAT"
-    if not stored and codes.mode != "nearest":
-        raise Refused("input data are rounded half to even, and in no other way")
+    if not stored and codes.mode in ("half_up", "half_away", "half_toward_zero"):
+        report.note(
+            label(codes.node),
+            "real data on a tie are rounded half to even, other than in the model",
+        )
+    elif not stored and codes.mode != "nearest":
+        raise Refused("input data are rounded half to even; give input codes (--input-format)")
     zero = codes.zero_point
     for base in dict.fromkeys((zero, 0)):
         low, high = codes.low - base, codes.high - base

@@ -1,6 +1,5 @@
 """Post-training quantization: a float network and some data become a network file's integers."""
 
-from hwgen.frontends.quantize.floatgraph import load_float_model
 from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel
 from hwgen.frontends.quantize.flow import Accuracy, Result, accuracy, quantize, run
 from hwgen.frontends.quantize.settings import Settings, parse_format
@@ -12,7 +11,6 @@ __all__ = [
     "Result",
     "Settings",
     "accuracy",
-    "load_float_model",
     "parse_format",
     "quantize",
     "run",

@@ -15,6 +15,7 @@ import numpy as np
 
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network
+from hwgen.spec.weighted import Weighted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +46,16 @@ def bounds(network: Network) -> list[Bounds]:
     for index, layer in enumerate(network.layers):
         x = network.input_format(index)
         width = x.bits - x.signed
-        sums = int(np.abs(layer.weight_values).sum(axis=1).max())
+        sums, weight = layer.fan_in, 1
+        if isinstance(layer, Weighted):
+            rows = layer.weight_values.reshape(layer.output_channels, -1)
+            sums, weight = int(np.abs(rows).sum(axis=1).max()), layer.weight_value_bits
         found.append(
             Bounds(
                 layer=layer.name,
                 given=layer.accumulator_bits,
                 # ceil(log2(v + 1)) of an integer v is its bit length
-                data_type=(layer.fan_in << (width + layer.weight_value_bits - 1)).bit_length() + 1,
+                data_type=(layer.fan_in << (width + weight - 1)).bit_length() + 1,
                 a2q=(sums << width).bit_length() + 1,
                 exact=max(signed_width(*ends) for ends in network.accumulator_intervals(index)),
             )

@@ -45,7 +45,7 @@ def as_reals(name: object, x: Integers, settings: Settings) -> tuple[Floats, Set
         settings = replace(settings, input_format=_format_of(where, x))
     target = settings.input_format
     if target is None:  # given or found above
-        raise HwgenError(where, "no format", "--input-format is needed")
+        raise HwgenError(where, "no format", "one is needed (input_format)")
     low, high = _ends(x)
     if low < target.minimum or high > target.maximum:
         raise HwgenError(

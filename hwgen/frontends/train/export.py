@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwgen.frontends.onnx.convert import Imported, ImportOptions, import_model
+from hwgen.frontends.onnx.convert import import_model
+from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.train.layers import Quantized
 from hwgen.spec import golden
@@ -134,10 +135,11 @@ def check(network: Network, model: nn.Module, x: Floats) -> int:
 
 
 def _integers(model: nn.Module, x: Floats, network: Network) -> Integers:
-    last = network.layers[-1]
-    fraction = last.weight_fraction_bits
-    scale = max(fraction) if isinstance(fraction, list | tuple) else fraction
-    scale += network.input_format(len(network.layers) - 1).fraction_bits
+    last = network.dense(len(network.layers) - 1)
+    before = network.input_format(len(network.layers) - 1).fraction_bits
+    scale = max(last.accumulator_fraction(before))
+    if last.output is not None:
+        scale = last.output.format.fraction_bits
     with torch.no_grad():
         sums: Any = model.double()(torch.from_numpy(x))
     model.float()

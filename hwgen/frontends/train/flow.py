@@ -288,7 +288,7 @@ def describe(trained: Trained) -> dict[str, Any]:
         "accuracy": {name: None if one is None else asdict(one) for name, one in parts.items()},
         "input_format": str(network.input.format),
         "accumulator_bits": [network.accumulator_width(i) for i in range(len(network.layers))],
-        "weight_bits": sum(layer.codes.size * layer.weight_bits for layer in network.layers),
+        "weight_bits": sum(layer.weight_memory_bits for layer in network.layers),
         "compared_with_brevitas": trained.compared,
         "notes": trained.notes,
     }

@@ -10,10 +10,10 @@ import random
 
 from hwgen.rtl.adders.sharing import FULL, Sharing
 
-EFFORTS = {"low": 0, "normal": 2000, "high": 30_000}
+EFFORTS = {"low": 0, "normal": 5000, "high": 30_000}
 """Steps for each digit of the weights, by the name of the effort."""
 
-_MOST = {"low": 0, "normal": 10_000_000, "high": 200_000_000}
+_MOST = {"low": 0, "normal": 20_000_000, "high": 200_000_000}
 _ENOUGH = 500
 """Digits from which on each has all its steps; fewer of them are soon as good as they get."""
 

@@ -12,25 +12,26 @@ from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.digits import digit_counts
 from hwgen.rtl.requantize import shape_of
+from hwgen.rtl.widths import network_of
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, InputFormat, Network
+from hwgen.spec.network import AnyLayer
 
 PRICES = (30.3, 109.8, 37.8, 19.3)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format, digit: int, stages: int) -> float:
+def estimated_area(layers: Sequence[AnyLayer], source: Format, digit: int, stages: int) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``."""
     found = parts(layers, source, digit, stages)
     return sum(price * part for price, part in zip(PRICES, found, strict=True))
 
 
-def parts(layers: Sequence[DenseLayer], source: Format, digit: int, stages: int) -> tuple[int, ...]:
+def parts(layers: Sequence[AnyLayer], source: Format, digit: int, stages: int) -> tuple[int, ...]:
     """What a design is made of.
 
     Bits added in a clock; bits of accumulators; other bits that are stored; bits of inputs of which
     a digit is selected.
     """
-    network = _network(layers, source)
+    network = network_of(layers, source)
     schedule = Schedule.of(network, digit, stages)
     added = upper = stored = selected = 0
     ranges = sources(network)
@@ -48,16 +49,3 @@ def parts(layers: Sequence[DenseLayer], source: Format, digit: int, stages: int)
         if reads[index] == "stored":
             stored += sum(max(0, width - digit) for width in widths)
     return added, upper, stored, selected
-
-
-def _network(layers: Sequence[DenseLayer], source: Format) -> Network:
-    """A network of checked layers."""
-    numbers = InputFormat.model_construct(
-        features=layers[0].fan_in,
-        bits=source.bits,
-        signed=source.signed,
-        fraction_bits=source.fraction_bits,
-    )
-    return Network.model_construct(
-        name="estimate", input=numbers, layers=list(layers), output="values", labels=None
-    )

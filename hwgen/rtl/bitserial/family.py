@@ -11,7 +11,7 @@ from hwgen.rtl.knobs import knob
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
@@ -80,6 +80,6 @@ class BitSerial(Architecture):
         schedule = Schedule.of(simplify(network), self.digit, self.stages)
         return Cycles(latency=schedule.latency, interval=schedule.frame)
 
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """With all of its knobs."""
         return estimated_area(layers, source, self.digit, self.stages)

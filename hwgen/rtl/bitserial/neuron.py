@@ -123,7 +123,7 @@ class Column:
 
 def columns(network: Network, index: int, ranges: list[Interval]) -> list[Column]:
     """What layer ``index`` adds up, its inputs lying in ``ranges``."""
-    terms = network.layers[index].terms(network.source(index).alignment)
+    terms = network.dense(index).terms(network.source(index).alignment)
     found = []
     for position, (i, dropped) in enumerate(zip(terms.index, terms.dropped, strict=True)):
         shape = shape_of(*ranges[i])
@@ -222,7 +222,7 @@ def neurons(network: Network, index: int, ranges: list[Interval], digit: int) ->
     read = columns(network, index, ranges)
     return [
         Neuron(
-            layer=network.layers[index],
+            layer=network.dense(index),
             index=j,
             columns=read,
             digit=digit,

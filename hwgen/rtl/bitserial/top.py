@@ -1,5 +1,8 @@
 """The top module of a bit-serial design."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from amaranth.hdl import Cat, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
@@ -23,6 +26,10 @@ class BitSerialTop(Top):
 
     ``interval`` and ``latency`` are those of :class:`Schedule`.
     """
+
+    parts: ClassVar[Mapping[str, str]] = {
+        "argmax": "Index of the largest output, the lowest of equals."
+    }
 
     def __init__(
         self,

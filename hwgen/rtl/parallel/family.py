@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 from hwgen.rtl.adders.search import EFFORTS
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
-from hwgen.rtl.parallel.estimate import estimated_area
+from hwgen.rtl.parallel.windows import KINDS, check_windows, sane
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
@@ -32,6 +32,7 @@ class Parallel(Architecture):
     name: ClassVar[str] = "parallel"
     summary: ClassVar[str] = "every weight hard-wired, one inference per clock"
     sequenced: ClassVar[bool] = False
+    kinds: ClassVar[frozenset[str]] = KINDS
 
     pipeline: int = knob(
         0,
@@ -43,6 +44,16 @@ class Parallel(Architecture):
     effort: str = knob(
         "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
     )
+
+    @classmethod
+    def takes(cls, network: Network) -> bool:
+        """All kinds, of few windows."""
+        return super().takes(network) and sane(network)
+
+    def check(self, network: Network) -> None:
+        """Refuse windows that are too many to be unrolled."""
+        super().check(network)
+        check_windows(network)
 
     def build(self, network: Network) -> "Top":
         """The adder graphs, and the handshake around them."""
@@ -62,6 +73,13 @@ class Parallel(Architecture):
         latency = None if self.pipeline else int(not self.bare)
         return Cycles(latency=latency, interval=1)
 
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
-        """Without registers of a pipeline and without a handshake."""
-        return estimated_area(layers, source)
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
+        """With the registers of a pipeline; of any effort."""
+        from hwgen.rtl.parallel.estimate import estimated_area
+
+        return estimated_area(layers, source, self.pipeline)
+
+    @classmethod
+    def choices(cls, network: Network) -> Sequence[Architecture]:
+        """Combinational, and pipelines that are ever shorter from register to register."""
+        return [cls(pipeline=levels) for levels in (0, 4, 2, 1)]

@@ -1,59 +1,47 @@
 """Cell area of a serial design, estimated from a network's integers.
 
-Bits of ROM, bits of storage, bit products of the first multiplier, a constant, and for each further
-MAC bit products and bits of its accumulator, each at a price in um2
-that was fitted to ``hwgen synth`` (ihp-sg13g2, recipe ``area``); docs/quantize.md has the errors.
-Storage is that of the smaller kind of design, with inputs or with accumulators of the first layer
-stored (docs/architectures.md).
+Information in the ROM (codes by their frequencies, and biases), bits of storage as
+:mod:`hwgen.rtl.serial.schedule` counts them, bit products of the multipliers, and a constant, each
+at a price in um2 that was fitted to ``hwgen synth`` (ihp-sg13g2, recipe ``area``) by ``python -m
+benchmarks.estimates``; docs/plan.md has the errors.
 """
 
 from collections.abc import Sequence
 
-from hwgen.rtl.widths import accumulator_widths, handed_on
+import numpy as np
+
+from hwgen.rtl.requantize import shape_of
+from hwgen.rtl.serial.neurons import Neurons
+from hwgen.rtl.serial.schedule import accumulating_cost, loading_cost
+from hwgen.rtl.widths import network_of
+from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer
+from hwgen.spec.network import AnyLayer
 
-PRICES = (0.974, 65.4, 40.6, 806.0)
-FURTHER = (33.0, 62.0)
+PRICES = (1.337, 56.85, 59.01, 3588.0)
 
 
-def estimated_area(layers: Sequence[DenseLayer], source: Format, macs: int = 1) -> float:
+def estimated_area(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> float:
     """Estimated um2 of ``layers`` that read inputs of the format ``source``, with ``macs`` MACs."""
-    found = parts(layers, source)
-    one = sum(price * part for price, part in zip(PRICES, found, strict=True))
-    return one + (macs - 1) * (FURTHER[0] * found[2] + FURTHER[1] * _widest(layers, source))
+    found = parts(layers, source, macs)
+    return sum(price * part for price, part in zip(PRICES, found, strict=True))
 
 
-def parts(layers: Sequence[DenseLayer], source: Format) -> tuple[float, ...]:
-    """Bits of ROM, bits of storage, bit products of the multiplier, one."""
-    rom = multiplier = 0.0
-    memories, widths = [], []
-    for layer in layers:
-        widths.append(accumulator_widths(layer, source))
-        rom += layer.codes.size * layer.weight_bits + layer.outputs * max(widths[-1])
-        multiplier = max(multiplier, layer.weight_value_bits * source.bits)
-        memories.append(layer.fan_in * source.bits)
-        source = handed_on(layer, source)
-    return rom, _storage(memories, widths), multiplier, 1.0
+def parts(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> tuple[float, ...]:
+    """Bits of information in ROM, of storage, of products; one."""
+    network = network_of(layers, source)
+    neurons = Neurons.of(network)
+    rom = sum(_information(one.layer.codes) + _bias_bits(one) for one in neurons)
+    storage = min(loading_cost(network), accumulating_cost(network, macs))
+    product = max(one.layer.weight_value_bits * shape_of(*one.source).width for one in neurons)
+    return rom, storage, float(macs * product), 1.0
 
 
-def _widest(layers: Sequence[DenseLayer], source: Format) -> int:
-    """Bits of the widest accumulator."""
-    widths = []
-    for layer in layers:
-        widths += accumulator_widths(layer, source)
-        source = handed_on(layer, source)
-    return max(widths)
+def _information(codes: Integers) -> float:
+    """Bits that codes take at least, each for itself."""
+    _, counts = np.unique(codes, return_counts=True)
+    return float(-(counts * np.log2(counts / codes.size)).sum())
 
 
-def _storage(memories: list[int], widths: list[list[int]]) -> float:
-    """Bits of flip-flops for data, given the input of each layer and its accumulators' widths."""
-    rest = [max(of_layer) for of_layer in widths]
-    loading = _shared(memories) + max(rest)
-    further = _shared(memories[2:]) + max(rest[1:], default=0)
-    return min(loading, sum(widths[0]) + 0.75 * rest[0] + further)
-
-
-def _shared(memories: list[int]) -> int:
-    """Bits of two memories that layers use in turns."""
-    return sum(max(memories[parity::2], default=0) for parity in (0, 1))
+def _bias_bits(one: Neurons) -> int:
+    return sum(abs(bias).bit_length() + 1 for bias in one.biases)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.interface import output_elements
 from hwgen.rtl.knobs import knob
-from hwgen.rtl.serial.estimate import estimated_area
 from hwgen.spec.formats import Format
-from hwgen.spec.network import DenseLayer, Network
+from hwgen.spec.network import AnyLayer, Network
 from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class Serial(Architecture):
 
     def check(self, network: Network) -> None:
         """More MACs than the widest layer has neurons have nothing to do."""
+        super().check(network)
         widest = max(layer.outputs for layer in network.layers)
         if self.macs > widest:
             raise HwgenError("macs", f"found {self.macs}", f"at most {widest} can be kept busy")
@@ -88,8 +88,10 @@ class Serial(Architecture):
             latency=schedule.latency(network.output == "argmax"), interval=schedule.interval
         )
 
-    def estimated_area(self, layers: Sequence[DenseLayer], source: Format) -> float:
+    def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """With all of its MACs."""
+        from hwgen.rtl.serial.estimate import estimated_area
+
         return estimated_area(layers, source, self.macs)
 
     def suited(self, latch: float | None) -> "Serial":

@@ -40,7 +40,7 @@ class Neurons:
     """
 
     def __init__(self, network: Network, index: int, source: Interval):
-        self.layer = network.layers[index]
+        self.layer = network.dense(index)
         self.source = source
         drops = [bits for row in self.layer.dropped() or [[0]] for bits in row]
         low, high = source
@@ -100,7 +100,7 @@ def widest_first(network: Network) -> Network:
     source = network.input.format.minimum, network.input.format.maximum
     widths = Neurons(network, 0, source).widths
     order = sorted(range(len(widths)), key=lambda j: -widths[j])
-    layer, following = network.layers[:2]
+    layer, following = network.dense(0), network.dense(1)
     content = network.model_dump()
     content["layers"][:2] = [layer.with_outputs(order), following.with_inputs(order)]
     return parse_network(content)

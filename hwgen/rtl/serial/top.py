@@ -1,5 +1,8 @@
 """The top module of a serial design."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
@@ -44,6 +47,13 @@ class SerialTop(Top):
     still
         Whether words of its memories stand still.
     """
+
+    parts: ClassVar[Mapping[str, str]] = {
+        "macs": "Multiplies and adds for all layers, and holds their accumulators.",
+        "memory0": "What layers of even number read.",
+        "memory1": "What layers of odd number read.",
+        "argmax": "Index of the largest of the outputs that come one by one.",
+    }
 
     def __init__(
         self, network: Network, source: Layout, sink: Layout, schedule: Schedule, still: bool

@@ -72,15 +72,16 @@ def _result(cell: Cell) -> Sig | None:
 def _decided(cell: Cell) -> bool | None:
     """Whether a comparison with a constant holds for all, True, or none, False, of the values."""
     kind, a, b = cell.kind, cell.ports["A"], cell.ports["B"]
-    signed = bool(cell.number("A_SIGNED"))
-    if signed != bool(cell.number("B_SIGNED")) or not a or not b:
-        return None
+    signs = {cell.number("A_SIGNED"), cell.number("B_SIGNED")}
+    signed = signs == {1}
     if constant(a) is not None:
         kind, a, b = _MIRRORED[kind], b, a
     bits, width = constant(b), width_of(a)
     if bits is None or constant(a) is not None or not set(bits) <= {"0", "1"}:
         return None
-    bound = int(bits, 2) - (signed and bits[0] == "1") * (1 << len(bits))
+    if bits and len(signs) > 1:
+        return None
+    bound = int(f"0{bits}", 2) - (signed and bits[:1] == "1") * (1 << len(bits))
     low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
     if kind in ("$gt", "$le"):  # a > bound is not a <= bound
         holds = False if high <= bound else True if low > bound else None

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
+from hwgen.rtl.interface import PORT_ORDER
 from hwgen.rtl.verilog.expressions import OPERATORS, constant, expression, literal
 from hwgen.rtl.verilog.fold import cut
 from hwgen.rtl.verilog.names import NameTable
@@ -118,10 +119,10 @@ class ModuleText:
     # Ports and declarations.
 
     def _ports(self) -> Iterator[str]:
-        clocks = ("\\clk", "\\rst")
         gone = self._dropped.get(self._module.name, set())
         ports = [w for w in self._module.wires.values() if w.direction and w.name not in gone]
-        for wire in sorted(ports, key=lambda wire: (wire.name not in clocks, wire.direction)):
+        known = {f"\\{name}": position for position, name in enumerate(PORT_ORDER)}
+        for wire in sorted(ports, key=lambda w: (known.get(w.name, len(known)), w.direction)):
             yield f"{wire.direction:6} {self._declaration(wire)}"
 
     def _declaration(self, wire: Wire) -> str:
@@ -169,10 +170,10 @@ class ModuleText:
 
     def _unread(self, wire: Wire) -> Iterator[Slice]:
         """Bits of ``wire`` that nothing reads."""
-        read = self._usage.bits.get(wire.name, set())
+        read: Mapping[int, int] = self._usage.bits.get(wire.name, {})
         start = None
         for bit in range(wire.width + 1):
-            idle = bit < wire.width and bit not in read
+            idle = bit < wire.width and not read.get(bit)
             if idle and start is None:
                 start = bit
             if not idle and start is not None:
@@ -268,7 +269,7 @@ class ModuleText:
         if wire not in self._usage.registers or not isinstance(body, list):
             yield f"{self._text(register)} <= {self._text(data, alone=True)};"
             return
-        keeps = isinstance(body[0], Assign) and body[0].value == register
+        keeps = self._usage.keeps(wire, str(register[0].wire))
         yield from self._statements(body[1:] if keeps else body, "<=")
 
     def _statements(self, body: Body, operator: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ class Usage:
     uses
         How often a wire is read.
     bits
-        Which bits of a wire are read.
+        How often each bit of a wire is read; a register that keeps its value does not read it.
     whole
         Wires that some place reads as a whole, at most extended by zeros.
     outputs
@@ -58,12 +58,15 @@ class Usage:
             if module.wires[str(c.target[0].wire)].direction == "output"
         }
         self.uses: Counter[str] = Counter()
-        self.bits: dict[str, set[int]] = {}
+        self.bits: dict[str, Counter[int]] = {}
         self.whole: set[str] = set()
         live = self._mark()
         self.cells = [cell for cell in module.cells if id(cell) in live]
         self.processes = [body for body in module.processes if id(body) in live]
         self.registers = self._registers()
+        for wire, register in self.registers.items():
+            if self.keeps(wire, register):
+                self.bits[register].subtract(range(module.wires[register].width))
 
     def written(self, cell: Cell) -> list[Sig]:
         """What ``cell`` drives."""
@@ -80,6 +83,13 @@ class Usage:
     def is_whole(self, part: Slice) -> bool:
         """Whether ``part`` is all of its wire."""
         return part.width == self._module.wires[str(part.wire)].width
+
+    def keeps(self, wire: str, register: str) -> bool:
+        """Whether ``wire``, the next value of ``register``, is by default that of now."""
+        body = self.driver[wire]
+        first = body[0] if isinstance(body, list) else None
+        whole = (Slice(register, 0, self._module.wires[register].width),)
+        return isinstance(first, Assign) and first.value == whole
 
     def _read(self, cell: Cell) -> list[Sig]:
         """What ``cell`` reads, each operand in the width in which it is written."""
@@ -113,7 +123,7 @@ class Usage:
             if part.wire is not None:
                 self.uses[part.wire] += 1
                 bits = range(part.low, part.low + part.width)
-                self.bits.setdefault(part.wire, set()).update(bits)
+                self.bits.setdefault(part.wire, Counter()).update(bits)
         plain = bool(sig) and all(part.wire is None for part in sig[1:])
         if plain and sig[0].wire is not None and self.is_whole(sig[0]):
             self.whole.add(sig[0].wire)

@@ -23,8 +23,8 @@ def verilog_of(rtlil: str, comments: Mapping[str, list[str]] | None = None) -> s
     rtlil
         What :func:`amaranth.back.rtlil.convert` returns.
     comments
-        Lines to stand above a module, by its RTLIL name. A line break in them would end the
-        comment: the caller's texts have none.
+        Lines to stand above a module, by the name that it has inside its parent. A line break in
+        them would end the comment: the caller's texts have none.
 
     Raises
     ------
@@ -42,12 +42,16 @@ def verilog_of(rtlil: str, comments: Mapping[str, list[str]] | None = None) -> s
         if module is not modules[0]:
             dropped[module.name] = _unread_ports(module, usages[module.name])
     texts = [
-        ModuleText(m, names, usages[m.name], dropped, list((comments or {}).get(m.name, ()))).text()
+        ModuleText(m, names, usages[m.name], dropped, _comment(m.name, comments or {})).text()
         for m in modules
     ]
     # One file holds all modules, so that it can be handed on as one.
     lint = "/* verilator lint_off DECLFILENAME */\n"
     return f"{lint}`default_nettype none\n\n" + "\n".join(texts) + "\n`default_nettype wire\n"
+
+
+def _comment(name: str, comments: Mapping[str, list[str]]) -> list[str]:
+    return list(comments.get(name.rpartition(".")[2], ()))
 
 
 def _usage(module: Module, names: NameTable, dropped: dict[str, set[str]]) -> Usage:

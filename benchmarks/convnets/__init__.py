@@ -1,0 +1,1 @@
+"""Convolutional networks: trained ones, random ones, and what their streams take."""

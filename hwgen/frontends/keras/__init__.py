@@ -1,0 +1,1 @@
+"""Networks from Keras, QKeras and HGQ2."""
