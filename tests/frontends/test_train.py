@@ -252,7 +252,7 @@ def test_integers_that_differ_are_refused(tmp_path: Path) -> None:
     x = np.random.default_rng(0).random((50, 5))
     student = Quantized(start, choose_formats(start, x, StudentTable(hidden=(6,))), None)
     model = as_brevitas(student)
-    network = imported_bytes(exported(model, 5), "n").network
+    network = imported_bytes(exported(model, (5,)), "n").network
     assert check(network, model, x) == 150
     codes = quantize(x, network.input.format)
     sums = student(torch.from_numpy(x.astype(np.float32))).detach().numpy()
@@ -284,7 +284,7 @@ def test_accumulators_are_held_for_any_weights(bits: int) -> None:
     x = np.random.default_rng(0).normal(size=(60, 20))
     table = StudentTable(hidden=(10,), per_output=bits == 8)
     student = Quantized(start, choose_formats(start, x, table), bits)
-    network = imported_bytes(exported(as_brevitas(student), 20), "n").network
+    network = imported_bytes(exported(as_brevitas(student), (20,)), "n").network
     assert max(network.accumulator_width(index) for index in range(2)) <= bits
 
 
