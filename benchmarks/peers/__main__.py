@@ -44,7 +44,7 @@ _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _OWN = (
     *(
         f"adders/{name}.py"
-        for name in ("addergraph", "digits", "search", "sharing", "signs", "words")
+        for name in ("addergraph", "digits", "search", "sharing", "signs", "wired", "words")
     ),
     "parallel/layer.py",
     "parallel/top.py",
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPES, action="append")
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--pdk", default="ihp-sg13g2")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     kept = Results(options.results)
     chosen = {
         name: network

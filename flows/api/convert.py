@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from hwgen.flows.api.models import float_model, sklearn_model, torch_model
+from hwgen.flows.api.models import float_model, sklearn_model
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
@@ -53,14 +53,15 @@ def from_sklearn(
 def from_torch(
     model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
 ) -> Network:
-    """A network from a ``torch.nn.Sequential`` of ``Linear`` layers and activations.
+    """A network from PyTorch: a ``Sequential`` of dense layers, or a program of ``torch.export``.
 
     Parameters
     ----------
     model
         ``Linear``, ``BatchNorm1d``, ``ReLU``, ``LeakyReLU`` (with a power of two as slope),
         ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``, ``Flatten``,
-        ``Identity``; taken as in evaluation.
+        ``Identity``; taken as in evaluation. Modules of other classes by
+        ``torch.export.export(model.eval(), (x,))``, of such operators in one chain.
     x
         Samples to calibrate with [samples, features], an array or a tensor.
     y
@@ -80,7 +81,7 @@ def from_torch(
     HwgenError
         Another module, samples that do not fit.
     """
-    return quantized(torch_model(model), x, y, name=name, **settings)
+    return quantized(float_model(model), x, y, name=name, **settings)
 
 
 def from_keras(

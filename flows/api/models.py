@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.flows.api.exported import exported_model, is_exported
 from hwgen.flows.api.samples import array_of
 from hwgen.frontends.importing import load_float_model
 from hwgen.frontends.keras.floats import keras_model
@@ -33,7 +34,7 @@ def float_model(model: object) -> FloatModel:
     ----------
     model
         A :class:`FloatModel`, a float ONNX file, a fitted scikit-learn MLP or a Pipeline that ends
-        in one, a PyTorch ``Sequential``, a Keras model.
+        in one, a PyTorch ``Sequential`` or a program of ``torch.export``, a Keras model.
 
     Raises
     ------
@@ -46,6 +47,8 @@ def float_model(model: object) -> FloatModel:
         return load_float_model(Path(model))
     if hasattr(model, "coefs_") or hasattr(model, "steps"):
         return sklearn_model(model)
+    if is_exported(model):
+        return exported_model(model)
     if hasattr(model, "named_parameters"):
         return torch_model(model)
     if hasattr(model, "layers") and hasattr(model, "get_weights"):
@@ -134,7 +137,7 @@ def _torch_steps(module: Any) -> Iterator[Step]:
         for child in module.children():
             yield from _torch_steps(child)
     elif kind not in ("Identity", "Dropout", "Flatten"):
-        allowed = "Linear, BatchNorm1d and activations; others by way of ONNX (hwgen.from_onnx)"
+        allowed = "Linear, BatchNorm1d and activations; else torch.export.export(model, (x,))"
         raise HwgenError("model", f"a {kind}", allowed)
 
 

@@ -125,6 +125,8 @@ def _steps(network: Network) -> float | list[float] | None:
     last = network.layers[-1]
     if last.output is not None:
         given = last.output.scale
+        if isinstance(given, list):
+            return [one for one in given for _ in range(last.outputs // last.output_channels)]
         return 2.0**-last.output.format.fraction_bits if given is None else given
     if network.input.scale is not None:  # fractions are then not those of real values
         return None

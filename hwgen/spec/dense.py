@@ -52,6 +52,11 @@ class DenseLayer(Weighted):
 
     # Numbers
 
+    @property
+    def output_biases(self) -> list[int]:
+        """The biases."""
+        return self.bias
+
     def output_formats(self) -> list[Format] | None:
         """The format of each neuron."""
         return None if self.output is None else self.output.formats(self.outputs)

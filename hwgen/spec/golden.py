@@ -61,9 +61,11 @@ def decide(network: Network, outputs: Integers) -> Integers:
 
 def rescale(rescales: Sequence[Rescale], accumulators: Integers) -> Integers:
     """Outputs [samples, outputs] of ``accumulators``, each through its own of ``rescales``."""
-    neurons: dict[Rescale, list[int]] = {}
+    distinct = {id(one): one for one in rescales}  # outputs of a channel have the very same
+    neurons: dict[Rescale, list[int]] = {one: [] for one in distinct.values()}
+    own_list = {key: neurons[one] for key, one in distinct.items()}
     for j, one in enumerate(rescales):
-        neurons.setdefault(one, []).append(j)
+        own_list[id(one)].append(j)
     if len(neurons) == 1:
         return rescales[0].compute(accumulators)
     outputs = np.empty_like(accumulators)

@@ -18,105 +18,19 @@ the design is right for every input. A pair that samples told apart by chance on
 back as an example, one lane of the next run.
 """
 
-import random
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwgen.spec.checker import TOP, Packed, layer_name
 from hwgen.support.errors import HwgenError
-from hwgen.synth.prove.aig import FALSE, TRUE, Aig, lanes_of, values_of
+from hwgen.synth.prove.aig import FALSE, TRUE, Aig, values_of
 from hwgen.synth.prove.cells import Word, extended
 from hwgen.synth.prove.circuit import Cell, CircuitSource
 from hwgen.synth.prove.decide import Decider
 from hwgen.synth.prove.evaluation import Evaluation
+from hwgen.synth.prove.samples import LANES, TRUE_LANES, Samples
 from hwgen.synth.prove.sums import Words
-from hwgen.synth.prove.terms import Terms, constant_word, few_rows, normal
-
-_LANES = 512
-_ONES = (1 << _LANES) - 1
-_TRUE_LANES = (1 << _LANES // 2) - 1
-"""Lanes where a new number is what it stands for; in the others it is anything in its interval."""
-
-
-class Samples:
-    """Values of every node of a graph of words, lane by lane, as far as they are asked for.
-
-    Parameters
-    ----------
-    words
-        The words: each number is drawn from its interval, with a liking for its ends.
-    known
-        What numbers were in examples that samples had missed: one lane for each.
-    """
-
-    def __init__(self, words: Words, known: Sequence[Mapping[Hashable, int]]):
-        self._words = words
-        self._known = known
-        self.columns = [0]
-        self._numbers: dict[Hashable, list[int]] = {}
-        self._inputs: dict[int, int] = {}
-        self._generator = random.Random(1)
-
-    def column(self, literal: int) -> int:
-        """The values of a literal."""
-        fanins, ones = self._words.aig.fanins, _ONES
-        for node in range(len(self.columns), len(fanins)):
-            a, b = fanins[node]
-            if a < 0:
-                self.columns.append(0)
-                self.columns[node] = self._input(2 * node)
-                continue
-            x, y = self.columns[a >> 1], self.columns[b >> 1]
-            self.columns.append((x ^ ones if a & 1 else x) & (y ^ ones if b & 1 else y))
-        return self.columns[literal >> 1] ^ (ones if literal & 1 else 0)
-
-    def _input(self, bit: int) -> int:
-        if bit in self._inputs:
-            return self._inputs[bit]
-        made = self._words.made(bit)
-        if made is None:
-            return self._generator.getrandbits(_LANES)
-        terms, constant, bits = made
-        values = [value + constant for value in self._values(terms, constant)]
-        self._inputs |= dict(zip(bits, lanes_of(values, len(bits)), strict=True))
-        return self._inputs[bit]
-
-    def define(self, word: Word, values: Sequence[int]) -> None:
-        """Let a new number have these values, or any between them in the lanes where it may."""
-        bit = next((bit for bit in word if bit > TRUE), None)
-        made = None if bit is None else self._words.made(bit & ~1)
-        if made is not None:
-            key, half = normal(made[0])[0], _LANES // 2
-            free = self._drawn(key, min(values), max(values), 0)
-            self._numbers[key] = [*values[:half], *free[half:]]
-
-    def _values(self, terms: Terms, constant: int) -> list[int]:
-        few = few_rows(terms)
-        if few is not None:
-            words = [values_of(self.columns, row, _LANES) for row in few[0]]
-            return [sum(lane) + few[1] for lane in zip(*words, strict=True)]
-        key, shift, negative = normal(terms)
-        scale = -(1 << shift) if negative else 1 << shift
-        if key not in self._numbers:
-            low, high = self._words.interval(dict(key))
-            self._numbers[key] = self._drawn(key, low, high, -constant // scale)
-        return [scale * value for value in self._numbers[key]]
-
-    def _drawn(self, key: Hashable, low: int, high: int, middle: int) -> list[int]:
-        """Values in ``low..high``: ends, evenly spread, and crowded about ``middle``."""
-        draw = self._generator
-        ends = [end + d for end in (low, high, middle) for d in range(-4, 5)]
-        values = list(dict.fromkeys(v for v in [low, high, *ends] if low <= v <= high))
-        while len(values) < _LANES // 2:
-            reach = 1 << draw.randrange((high - low).bit_length() + 1)
-            value = middle + draw.randint(-reach, reach)
-            values.append(min(max(value, low), high))
-        values += [draw.randint(low, high) for _ in range(_LANES - len(values))]
-        draw.shuffle(values)
-        for lane, example in enumerate(self._known[: _LANES // 2]):
-            for half in (0, _LANES // 2):
-                values[half + lane] = example.get(key, values[half + lane])
-        return values
+from hwgen.synth.prove.terms import constant_word
 
 
 @dataclass(frozen=True)
@@ -239,7 +153,7 @@ class Symbols:
         steady = next(i for i, bit in enumerate(bits) if bit > TRUE)
         upper = bits[steady:]
         self.samples.column(max(upper))
-        values = values_of(self.samples.columns, upper, _LANES)
+        values = values_of(self.samples.columns, upper, LANES)
         if signed:
             values = [_as_signed(value, len(upper)) for value in values]
         low, high = min(values), max(values)
@@ -290,8 +204,8 @@ class Symbols:
 
     def _look(self, bit: int) -> tuple[int, int]:
         """What a bit looks like on the samples, or its opposite if it is 1 on the first; which."""
-        column = self.samples.column(bit) & _TRUE_LANES
-        return (column ^ _TRUE_LANES, 1) if column & 1 else (column, 0)
+        column = self.samples.column(bit) & TRUE_LANES
+        return (column ^ TRUE_LANES, 1) if column & 1 else (column, 0)
 
     def _find(self, bit: int, before: _Substitute | None) -> _Substitute | None:
         column, flip = self._look(bit)
@@ -361,15 +275,29 @@ class Symbols:
                 return failure
         return None
 
+    def _opened(self, roots: list[int]) -> list[int]:
+        """``roots`` with what numbers are defined to be: layer by layer, for one may be the largest
+        of those before it.
+        """
+        above = len(self._ports)
+        while True:
+            inputs = self.aig.support(roots)
+            layers = [self._layer[bit] for bit in inputs if bit in self._defined]
+            above = max((layer for layer in layers if layer < above), default=0)
+            if not above:
+                return roots
+            given = {
+                bit: self._defined[bit] if self._layer.get(bit) == above else bit for bit in inputs
+            }
+            roots = self.aig.copy(roots, self.aig, given)
+
     def _check(
         self, group: Sequence[Obligation], decider: Decider, *, defined: bool
     ) -> Failure | None:
         """Prove these; new numbers are free, or what they are ``defined`` to be."""
         roots = [literal for one in group for literal in (one.left, one.right)]
         if defined:
-            inputs = self.aig.support(roots)
-            given = {bit: self._defined.get(bit, bit) for bit in inputs}
-            roots = self.aig.copy(roots, self.aig, given)
+            roots = self._opened(roots)
         ground = self.words.grounded(roots)
         pairs = list(zip(ground.roots[::2], ground.roots[1::2], strict=True))
         answer = decider.equal(ground.aig, pairs, ground.limits)

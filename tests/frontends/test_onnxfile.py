@@ -9,7 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from hwgen.frontends.importing import load_float_model
 from hwgen.frontends.onnx import file as onnxfile
+from hwgen.frontends.onnx.convert import import_model
 from hwgen.frontends.onnx.file import load_model
 from hwgen.support.errors import HwgenError
 
@@ -147,9 +149,9 @@ def test_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unsaid = TensorProto(name="c", data_type=TensorProto.FLOAT, dims=[3], float_data=[1.0])
     onnx.save(model([add()], [unsaid]), path)
     assert "data that do not fit its shape" in refused(path)
-    text = TensorProto(name="c", data_type=TensorProto.STRING, dims=[1], string_data=[b"x"])
-    onnx.save(model([add()], [text]), path)
-    assert "data type STRING" in refused(path)
+    pairs = TensorProto(name="c", data_type=TensorProto.COMPLEX64, dims=[0])
+    onnx.save(model([add()], [pairs]), path)
+    assert "data type COMPLEX64" in refused(path)
     onnx.save(model([add()], [tensor("c", [1, 2, 3])]), path)
     monkeypatch.setattr(onnxfile, "MAX_NODES", 0)
     assert "1 nodes, at most 0" in refused(path)
@@ -181,3 +183,14 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
     content = model([add(name="abcdef")], [tensor("c", [1])]).SerializeToString()
     (tmp_path / "m.onnx").write_bytes(content.replace(b"abcdef", b"abc\xff\xfef"))
     assert load_model(tmp_path / "m.onnx").nodes[0].name == "abc\ufffd\ufffdf"
+
+
+def test_texts_are_no_numbers(tmp_path: Path) -> None:
+    """Names of classes are read, and refused wherever a number is needed."""
+    path = tmp_path / "m.onnx"
+    text = TensorProto(name="c", data_type=TensorProto.STRING, dims=[1], string_data=[b"x"])
+    onnx.save(model([add()], [text]), path)
+    assert load_model(path).initializers["c"].tolist() == ["x"]
+    for read in (import_model, load_float_model):
+        with pytest.raises(HwgenError, match=r"joins several computed|input 1 is no constant"):
+            read(path)

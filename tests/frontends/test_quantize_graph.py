@@ -155,3 +155,26 @@ def test_example() -> None:
     assert [layer.weights.shape for layer in model.layers] == [(24, 64), (10, 24)]
     assert model.name == "digits-float"
     assert model.parameter_count == 1810
+
+
+SKLEARN = Path(__file__).parents[1] / "fixtures" / "onnx" / "sklearn"
+
+
+@pytest.mark.parametrize("name", ["classes", "scores", "names", "two"])
+def test_classifiers_of_skl2onnx(name: str) -> None:
+    """The end that looks up names of classes is left out, and the names are kept."""
+    data = np.load(SKLEARN / f"{name}.npz")
+    model = load_float_model(SKLEARN / f"{name}.onnx")
+    assert model.labels is not None
+    predicted = np.array(model.labels)[model.as_classifier().predict(data["x"].astype(np.float64))]
+    wanted = data["y"].astype(int) if name == "two" else data["y"]
+    assert (predicted == wanted.astype(str)).all()
+
+
+@pytest.mark.parametrize("name", ["value", "values"])
+def test_regressors_of_skl2onnx(name: str) -> None:
+    data = np.load(SKLEARN / f"{name}.npz")
+    model = load_float_model(SKLEARN / f"{name}.onnx")
+    assert model.output == "values"
+    given = model.infer(data["x"].astype(np.float64))
+    assert np.allclose(given.reshape(data["y"].shape), data["y"], atol=1e-4)

@@ -46,7 +46,7 @@ def _round(value: Fraction, mode: Mode) -> int:
         return math.trunc(value)
     if mode == "half_away":
         return int(math.copysign(1, value)) * math.floor(abs(value) + Fraction(1, 2))
-    raise Refused("this rounding mode behind a clip")
+    raise Refused("this rounding mode behind a clip; ROUND or FLOOR can be had")
 
 
 def code_of(codes: Codes, value: float) -> float:

@@ -96,7 +96,7 @@ def _quantize(node: Node, first: Constant, quantizers: Quantizers) -> Constant |
     except ValueError:
         raise Refused("a scale or zero point of another shape than its tensor") from None
     if not np.isfinite(first.value).all():
-        raise Refused("values that are not finite")
+        raise Refused("values that are not finite; train or export the model anew")
     if node.op == "DequantizeLinear":
         if first.value.dtype.kind not in "iu":
             raise Refused("values that are no integers")
@@ -193,7 +193,7 @@ def _list(node: Node, constants: dict[str, Constant]) -> list[int] | None:
     """Shape or axes, an input of newer files and an attribute of older ones."""
     if len(node.inputs) > 1 and node.inputs[1]:
         if node.inputs[1] not in constants:
-            raise Refused("a layout that is computed")
+            raise Refused("a layout that is computed; export the model with fixed sizes")
         return integers_of(constants[node.inputs[1]].value)
     given = node.attributes.get("shape" if node.op == "Reshape" else "axes")
     return [int(size) for size in given] if isinstance(given, list) else None

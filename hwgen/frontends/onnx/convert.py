@@ -84,6 +84,7 @@ class _Importer:
         self._constants = {
             name: Constant(value=value, kind=graph.types[name])
             for name, value in graph.initializers.items()
+            if value.dtype.kind != "U"
         }
         self._quantizers = Quantizers(self._constants, self.report, options.snap_scales)
         self._operations = Operations(

@@ -1,9 +1,8 @@
 """ONNX files, read as the untrusted input that they are.
 
 :func:`load_model` gives plain data: nodes in an order in which every input is known before it is
-used, and constant tensors as numpy arrays. Nothing of the ``onnx`` package is handed on. Sizes are
-bounded before memory is taken, external tensors are read from the model's own folder only, and
-nothing is ever unpickled or run.
+used, and constant tensors as numpy arrays. Sizes are bounded before memory is taken, external
+tensors are read from the model's own folder only, and nothing is ever unpickled or run.
 """
 
 import math
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.frontends.onnx.text import domain_of, natural, text_of
+from hwgen.frontends.onnx.text import domain_of, natural, strings_of, text_of
 from hwgen.support.errors import HwgenError
 from hwgen.support.extras import need
 
@@ -121,8 +120,7 @@ def load_model(path: Path) -> Graph:
     Raises
     ------
     HwgenError
-        Unreadable, not ONNX, too large, a tensor outside of the model's folder, a tensor whose
-        data do not fit its shape, a graph with a cycle or with inputs that nothing makes.
+        Unreadable, not ONNX, too large, unsafe, or a graph that is none, as it has a cycle.
     """
     path = Path(path)
     model = _parse(path)
@@ -268,6 +266,8 @@ class _Reader:
 
         known = tensor.data_type in TensorProto.DataType.values()
         kind = TensorProto.DataType.Name(tensor.data_type) if known else str(tensor.data_type)
+        if kind == "STRING":
+            return strings_of(tensor), kind
         if kind not in _BITS:
             raise HwgenError(where, f"data type {kind}", f"one of {', '.join(_BITS)}")
         size = self._size(tensor, kind, where)

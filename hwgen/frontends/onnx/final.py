@@ -215,7 +215,7 @@ def raw_layer(total: Sum, x: Source, report: Report) -> Layer:
         An activation that needs an output format.
     """
     if total.function is not None:
-        raise Refused(f"{total.function} without a quantizer behind it")
+        raise Refused(f"{total.function} without a quantizer behind it; add one, or leave it out")
     sums, slope = integer_sums(total, x), -log2(total.slope)
     if slope:
         sums = for_slope(total, sums, slope, x, report)

@@ -103,7 +103,9 @@ class Functions:
             raise Refused(UNQUANTIZED_INPUT)
         total = self.at.identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
         if total.function is not None or total.slope != 1.0:
-            raise Refused("stands behind another activation that is not quantized")
+            raise Refused(
+                "stands behind another activation, not quantized; add a quantizer between"
+            )
         low, high = total.clip
         slope = 1.0 if low >= 0 else alpha
         return replace(total, slope=slope, clip=(min(low, low * alpha), high))
@@ -116,7 +118,9 @@ class Functions:
                 raise Refused(UNQUANTIZED_INPUT)
             total = self.at.identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
             if total.active:
-                raise Refused("stands behind another activation that is not quantized")
+                raise Refused(
+                    "stands behind another activation, not quantized; add a quantizer between"
+                )
             return replace(total, function=tabled.name)
 
         return take

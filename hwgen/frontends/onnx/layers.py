@@ -327,7 +327,7 @@ def source_of(layer: Layer, scale: float, offset: float) -> Source:
 def _sign_layer(total: Sum, sums: Sums, codes: Codes, x: Source) -> tuple[Layer, Source]:
     """-1 for what is negative, else 0, in one bit: that is ``(sign - 1) / 2``."""
     if total.function is not None or total.clip[0] >= 0 or total.clip[1] < 0:
-        raise Refused("the sign of an activation")
+        raise Refused("the sign of an activation; take the sign of the sum")
     bias = [math.floor(b) for b in sums.bias]
     fraction = max(sums.fractions)
     rounded = Rounded(rounding="floor", bias=bias)

@@ -19,7 +19,10 @@ from hwgen.frontends.onnx.functions import Functions, Handler
 from hwgen.frontends.onnx.problems import Refused, label
 from hwgen.frontends.onnx.quantizers import Constant, Quantizer, dyadic
 from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum
+from hwgen.frontends.onnx.windows import Windows
 
+_QUANTIZING = ("Quant", "IntQuant", "QuantizeLinear", "DequantizeLinear")
+_ON_SCORES = (*_QUANTIZING, "ArgMax", "TopK")
 _ON_INTEGERS = ("Identity", "Clip", "DequantizeLinear", "ArgMax", "TopK")
 
 
@@ -39,6 +42,7 @@ class Operations:
             **dict.fromkeys(LAYOUT, self._layout),
             "DequantizeLinear": self._dequantize,
             **self._affine.handlers,
+            **Windows(at).handlers,
             **Functions(at).handlers,
         }
 
@@ -56,13 +60,15 @@ class Operations:
             It cannot be imported where it stands.
         """
         if isinstance(state, Class):
-            allowed = (*LAYOUT, "Identity", "Cast", *(("ArgMax", "TopK") * state.scores))
+            allowed = (*LAYOUT, "Identity", "Cast", *(_ON_SCORES * state.scores))
             if node.op not in allowed:
                 what = "scores that are left out" if state.scores else "the index of the largest"
                 raise Refused(f"reads {what}; end the model before it")
         raw = (isinstance(state, Codes) and state.raw) or _stored(state)
         if raw and node.op not in (*LAYOUT, *_ON_INTEGERS):
             raise Refused("reads integers: a DequantizeLinear is needed between")
+        if isinstance(state, Class) and node.op in _QUANTIZING:
+            return state  # codes of scores are in their order
         return self._handlers[node.op](node, state)
 
     def check(self, node: Node) -> None:
@@ -119,7 +125,7 @@ class Operations:
                 zero_point=int(by.zero_point),
             )
         if not isinstance(state, Codes) or not state.raw:
-            raise Refused("reads no integers")
+            raise Refused("reads no integers; a QuantizeLinear is needed before it")
         by = self._one(node, "INT8" if state.declared[1] else "UINT8")
         moved = (state.zero_point - int(by.zero_point)) * float(by.scale)
         return replace(state, raw=False, gain=float(by.scale) / state.scale, add=moved)
@@ -144,6 +150,8 @@ class Operations:
             raise Refused(UNQUANTIZED)
         if weights is None:
             raise Refused("")
+        if any(state.padding):
+            raise Refused("reads a map that is padded; a convolution is needed behind the Pad")
         features = state.order.size
         if state.order.shape[-1] != features or state.order.ndim > 3:
             raise Refused(f"reads a tensor of shape {list(state.order.shape)}; Flatten is needed")
@@ -171,16 +179,18 @@ class Operations:
     def _weights(self, node: Node) -> Constant | None:
         """Quantized weights [outputs, inputs], or None where they were reported."""
         if len(node.inputs) < 2 or node.inputs[1] not in self.at.constants:
-            raise Refused("weights that are computed, or stand on the left")
+            raise Refused(
+                "weights that are computed, or stand on the left; constants on the right can be had"
+            )
         weights = self.at.constants[node.inputs[1]]
         if weights.value.ndim != 2 or not weights.value.size:
-            raise Refused(f"weights of shape {list(weights.value.shape)}")
+            raise Refused(f"weights of shape {list(weights.value.shape)}; two axes can be had")
         if weights.value.size > self.at.max_weights:
             raise Refused(
                 f"{weights.value.size:,} weights, at most {self.at.max_weights:,} (max_weights)"
             )
         if node.attributes.get("transA", 0):
-            raise Refused("transA")
+            raise Refused("transA; data that are not transposed can be had")
         if weights.codes is None:
             found = dyadic(weights.value)
             if found is None:
@@ -201,13 +211,13 @@ class Operations:
     def _same(self, node: Node, state: State) -> State:
         mode = node.op == "Dropout" and len(node.inputs) > 2 and bool(node.inputs[2])
         if mode and self.at.constant(node, 2).value.any():
-            raise Refused("training_mode")
+            raise Refused("training_mode; export the model as it evaluates (model.eval())")
         if (
             node.op == "Cast"
             and not isinstance(state, Class)
             and node.attributes.get("to") not in (1, 11)
         ):
-            raise Refused("casts to something other than FLOAT or DOUBLE")
+            raise Refused("casts to something other than FLOAT or DOUBLE; a quantizer rounds")
         return state
 
     def _layout(self, node: Node, state: State) -> State:
@@ -215,7 +225,7 @@ class Operations:
             return state
         order = laid_out(node, state.order, self.at.constants)
         if order.ndim > 1 and order.shape[0] != 1:
-            raise Refused("moves the axis of the samples")
+            raise Refused("moves the axis of the samples; it must stay the first")
         return replace(state, order=order)
 
     def _class(self, node: Node, state: State) -> State:
@@ -228,13 +238,13 @@ class Operations:
         rank = codes.order.ndim
         along = axis % rank if isinstance(axis, int) and -rank <= axis < rank else None
         if along is None or codes.order.shape[along] != codes.order.size:
-            raise Refused("along another axis than that of the outputs")
+            raise Refused("along another axis than that of the outputs; take axis -1")
         if node.attributes.get("select_last_index", 0):
             raise Refused("select_last_index; ties go to the lowest index")
         if node.op == "TopK":
             count = integers_of(self.at.constant(node, 1).value)
             if count != [1] or not node.attributes.get("largest", 1):
-                raise Refused("other than the one largest")
+                raise Refused("other than the one largest; k = 1 can be had")
         return Class(of=codes)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from hwgen.frontends.onnx.file import Graph, Node, load_model
 from hwgen.frontends.onnx.problems import ImportRefused
+from hwgen.frontends.quantize.classes import ML, without_labels
 from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
 from hwgen.spec.activations import Activation, Clip, activations
 from hwgen.support.errors import HwgenError, printable
@@ -38,6 +39,7 @@ def load_onnx(path: Path) -> FloatModel:
 
 def float_model(graph: Graph, where: str = "model") -> FloatModel:
     """The dense layers of a graph; see :func:`load_onnx`."""
+    graph, labels = without_labels(graph)
     if len(graph.inputs) != 1:
         raise HwgenError(where, f"{len(graph.inputs)} inputs", "a graph with one is needed")
     walk = _Walk(graph)
@@ -51,7 +53,12 @@ def float_model(graph: Graph, where: str = "model") -> FloatModel:
     if not walk.layers:
         raise HwgenError(where, "no dense layer", "at least one Gemm or MatMul is needed")
     try:
-        return FloatModel(layers=tuple(walk.made()), output=walk.output, name=graph.name or "model")
+        return FloatModel(
+            layers=tuple(walk.made()),
+            output="argmax" if labels else walk.output,
+            name=graph.name or "model",
+            labels=labels,
+        )
     except HwgenError as error:
         raise HwgenError(f"{where}: {error.where}", error.found, error.allowed) from None
 
@@ -76,7 +83,9 @@ class _Walk:
     """Goes along the chain; ``scale`` and ``offset`` wait for the layer that follows."""
 
     def __init__(self, graph: Graph):
-        self.constants: dict[str, Any] = dict(graph.initializers)
+        self.constants: dict[str, Any] = {
+            name: value for name, value in graph.initializers.items() if value.dtype.kind != "U"
+        }
         self.here = graph.inputs[0].name
         self.lost: set[str] = set()
         self.layers: list[_Draft] = []
@@ -89,6 +98,7 @@ class _Walk:
             "Gemm": self._gemm,
             "MatMul": self._matmul,
             "BatchNormalization": self._batch_norm,
+            "Scaler": self._scaler,
             **{op: self._named(one) for one in activations() for op in one.onnx},
             "HardTanh": self._hard_tanh,
             "Clip": self._clip,
@@ -102,7 +112,7 @@ class _Walk:
         if node.outputs and self._constant(node):
             return
         try:
-            if node.domain:
+            if node.domain and (node.op, node.domain) != ("Scaler", ML):
                 raise _Unsupported(f"operator set {printable(node.domain, 40)}")
             if node.op not in self._handlers:
                 raise _Unsupported("operator")
@@ -212,6 +222,12 @@ class _Walk:
             raise _Unsupported("a negative variance")
         scale = gain / np.sqrt(variance + _number(node, "epsilon", 1e-5))
         self._affine(scale, bias - mean * scale)
+
+    def _scaler(self, node: Node) -> None:
+        """A scaler of scikit-learn."""
+        offset, scale = (node.attributes.get(name, 0.0) for name in ("offset", "scale"))
+        scale = np.asarray(scale, np.float64)
+        self._affine(scale, -np.asarray(offset, np.float64) * scale)
 
     def _affine(self, scale: Floats, offset: Floats) -> None:
         """``scale * v + offset`` of the values here."""

@@ -136,9 +136,10 @@ def check(network: Network, model: nn.Module, x: Floats) -> int:
 
 def _integers(model: nn.Module, x: Floats, network: Network) -> Integers:
     last = network.dense(len(network.layers) - 1)
-    fraction = last.weight_fraction_bits
-    scale = max(fraction) if isinstance(fraction, list | tuple) else fraction
-    scale += network.input_format(len(network.layers) - 1).fraction_bits
+    before = network.input_format(len(network.layers) - 1).fraction_bits
+    scale = max(last.accumulator_fraction(before))
+    if last.output is not None:
+        scale = last.output.format.fraction_bits
     with torch.no_grad():
         sums: Any = model.double()(torch.from_numpy(x))
     model.float()

@@ -125,9 +125,9 @@ class TrainingTable(Table):
     batch: Annotated[int, Field(ge=1, le=65536)] = 128
     learning_rate: Positive = 0.005
     patience: Annotated[int, Field(ge=1)] = 1500
-    distillation: Annotated[Number, Field(ge=0, le=1)] = 0.7
+    distillation: Annotated[Number, Field(ge=0, le=1)] = 0.2
     temperature: Positive = 3.0
-    mix: Annotated[Number, Field(ge=0, le=0.5)] = 0.2
+    mix: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
 
 
 class Config(Table):

@@ -14,7 +14,8 @@ class Word:
     """A word of an adder graph: ``value + offset`` is what it stands for.
 
     ``value`` is unsigned, at most ``high``; it is there in pipeline stage ``stage``, behind
-    ``level`` adders since the last register.
+    ``level`` adders since the last register. A ``term`` of a word is that word, ``base``, shifted
+    or complemented: registers hold the base.
     """
 
     value: Value
@@ -22,6 +23,8 @@ class Word:
     offset: int
     stage: int = 0
     level: int = 0
+    base: "Word | None" = None
+    term: Term | None = None
 
 
 class Stages:
@@ -68,13 +71,19 @@ class Stages:
         """``word`` as it is in ``stage``."""
         if stage == word.stage:
             return word
+        if word.base is not None and word.term is not None:
+            return _term(self.word(word.base, stage), word.term)
         value = self.delay(word.value, word.stage, stage)
         return replace(word, value=value, stage=stage, level=0)
 
 
 def term_of(words: list[Word], term: Term) -> Word:
     """A shifted word, complemented where the term is negative."""
-    word = words[term.node]
+    return _term(words[term.node], term)
+
+
+def _term(base: Word, term: Term) -> Word:
+    word = replace(base, base=base, term=term)
     if term.negative:
         top = (1 << len(word.value)) - 1
         word = replace(word, value=~word.value, high=top, offset=-word.offset - top)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hwgen.rtl.adders.search import EFFORTS
 from hwgen.rtl.architecture import Architecture, Cycles
 from hwgen.rtl.knobs import knob
+from hwgen.rtl.parallel.windows import KINDS, check_windows, sane
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer, Network
 
@@ -31,6 +32,7 @@ class Parallel(Architecture):
     name: ClassVar[str] = "parallel"
     summary: ClassVar[str] = "every weight hard-wired, one inference per clock"
     sequenced: ClassVar[bool] = False
+    kinds: ClassVar[frozenset[str]] = KINDS
 
     pipeline: int = knob(
         0,
@@ -42,6 +44,16 @@ class Parallel(Architecture):
     effort: str = knob(
         "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
     )
+
+    @classmethod
+    def takes(cls, network: Network) -> bool:
+        """All kinds, of few windows."""
+        return super().takes(network) and sane(network)
+
+    def check(self, network: Network) -> None:
+        """Refuse windows that are too many to be unrolled."""
+        super().check(network)
+        check_windows(network)
 
     def build(self, network: Network) -> "Top":
         """The adder graphs, and the handshake around them."""

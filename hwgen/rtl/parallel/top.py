@@ -3,7 +3,9 @@
 Each layer is a shared graph of constant adders (:mod:`hwgen.rtl.adders.addergraph`). All words in
 it are unsigned: a signed input counts from its minimum, a negative term is the complement of its
 word, and the constants that this leaves gather in the bias. So no adder extends a sign, and each is
-exactly as wide as its largest value; an accumulator is as wide as its neuron's interval.
+exactly as wide as its largest value; an accumulator is as wide as its neuron's interval. Windows
+that slide over a map are unrolled: each position is neurons of its own, whose sums share what they
+have in common, and max pooling is comparators.
 
 With ``pipeline`` N there are at most N adder levels between registers, and a register after each
 layer; an argmax counts a comparison as a level. With 0 everything is combinational.
@@ -19,11 +21,15 @@ from hwgen.rtl.adders.words import unpack
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.parallel.layer import ParallelLayer
+from hwgen.rtl.parallel.pool import ParallelMaxPool
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
+from hwgen.spec.pools import MaxPool
+
+_Part = ParallelLayer | ParallelMaxPool | ParallelArgmax
 
 
 class ParallelTop(Top):
@@ -132,15 +138,24 @@ class ParallelTop(Top):
 
 def _parts(
     network: Network, pipeline: int, effort: str
-) -> tuple[list[tuple[str, ParallelLayer | ParallelArgmax]], list[Interval]]:
+) -> tuple[list[tuple[str, _Part]], list[Interval]]:
     """The modules of a network, named, and the intervals of the last layer's outputs."""
     source = network.input.format
     ranges = [(source.minimum, source.maximum)] * network.input.features
-    parts: list[tuple[str, ParallelLayer | ParallelArgmax]] = []
+    parts: list[tuple[str, _Part]] = []
     for index, layer in enumerate(network.layers):
-        part = ParallelLayer(network, index, ranges, pipeline, effort)
+        part = part_of(network, index, ranges, pipeline, effort)
         parts.append((layer_module(index, layer.name), part))
         ranges = part.ranges
     if network.output == "argmax":
         parts.append(("argmax", ParallelArgmax(ranges, pipeline)))
     return parts, ranges
+
+
+def part_of(
+    network: Network, index: int, ranges: list[Interval], pipeline: int, effort: str
+) -> ParallelLayer | ParallelMaxPool:
+    """The module of a layer, whose inputs lie in ``ranges``."""
+    if isinstance(network.layers[index], MaxPool):
+        return ParallelMaxPool(network, index, ranges, pipeline)
+    return ParallelLayer(network, index, ranges, pipeline, effort)

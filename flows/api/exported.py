@@ -1,0 +1,151 @@
+"""Programs of ``torch.export`` as float networks; nothing of PyTorch is imported."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from hwgen.flows.api.samples import array_of
+from hwgen.frontends.quantize import FloatModel
+from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.frontends.quantize.steps import (
+    Activated,
+    Affine,
+    Dense,
+    Step,
+    chained,
+    leaky,
+    normalized,
+)
+from hwgen.support.errors import HwgenError
+
+_SAME = (
+    *("dropout", "flatten", "view", "reshape", "clone", "alias", "contiguous", "to", "_to_copy"),
+    *("detach", "unsqueeze", "squeeze", "getitem", "native_dropout"),
+)
+_KINDS = {
+    **{"relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh"},
+    **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), "softmax"),
+}
+_NORMS = {"batch_norm": 7, "_native_batch_norm_legit_no_training": 6}
+"""Where the epsilon stands among the arguments."""
+
+
+def is_exported(model: object) -> bool:
+    """Whether ``model`` is what ``torch.export.export`` gives."""
+    return hasattr(model, "graph_signature") and hasattr(model, "state_dict")
+
+
+def exported_model(program: Any) -> FloatModel:
+    """A program of dense layers one after the other, as exported or decomposed.
+
+    Raises
+    ------
+    HwgenError
+        Another operator, several inputs, layers that are no chain.
+    """
+    return chained(list(_Program(program).steps()), None, None)
+
+
+class _Program:
+    def __init__(self, program: Any):
+        signature = program.graph_signature
+        values = {**program.state_dict, **program.constants}
+        self._nodes = list(program.graph.nodes)
+        self._constants: dict[str, Floats] = {}
+        for group in ("parameters", "buffers", "lifted_tensor_constants"):
+            for name, key in getattr(signature, f"inputs_to_{group}").items():
+                self._constants[name] = _floats(values[key])
+        inputs = [
+            node.name
+            for node in self._nodes
+            if node.op == "placeholder" and node.name not in self._constants
+        ]
+        if len(inputs) != 1:
+            raise HwgenError("model", f"{len(inputs)} inputs", "one is needed")
+        self._here = inputs[0]
+
+    def steps(self) -> Iterator[Step]:
+        """What each operator does."""
+        for node in self._nodes:
+            if node.op == "output":
+                (given,) = node.args[0] if len(node.args[0]) == 1 else (None,)
+                if getattr(given, "name", None) != self._here:
+                    raise HwgenError("model", "an output that is not the last", "one chain")
+            elif node.op == "call_function":
+                yield from self._node(node)
+
+    def _node(self, node: Any) -> Iterator[Step]:
+        op = _name(node.target)
+        read = [getattr(one, "name", "") for one in node.args]
+        if read and read[0] in self._constants and op in ("t", "permute", "transpose", *_SAME):
+            value = self._constants[read[0]]
+            self._constants[node.name] = value.T if op in ("t", "permute", "transpose") else value
+            return
+        computed = [name for name in read if name and name not in self._constants]
+        if computed != [self._here]:
+            raise HwgenError("model", f"{node.name}, which branches or joins", "one chain")
+        yield from self._step(op, node)
+        self._here = node.name
+
+    def _step(self, op: str, node: Any) -> Iterator[Step]:
+        arguments = list(node.args)
+        if op == "linear":
+            weights, *bias = (self._value(one) for one in arguments[1:])
+            yield Dense(weights, bias[0] if bias else np.zeros(len(weights)))
+        elif op == "addmm":
+            weights = self._value(arguments[2]).T
+            yield Dense(weights, np.broadcast_to(self._value(arguments[0]), len(weights)))
+        elif op in ("mm", "matmul"):
+            weights = self._value(arguments[1]).T
+            yield Dense(weights, np.zeros(len(weights)))
+        elif op in _NORMS:
+            gain, offset = (None if one is None else self._value(one) for one in arguments[1:3])
+            mean, variance = (self._value(one) for one in arguments[3:5])
+            epsilon = float(arguments[_NORMS[op]])
+            yield normalized(gain, offset, mean, np.sqrt(variance + epsilon))
+        elif op in _KINDS:
+            yield Activated(_KINDS[op])
+        elif op == "leaky_relu":
+            yield leaky(float(arguments[1]) if len(arguments) > 1 else 0.01)
+        elif op in ("hardtanh", "clamp") and tuple(arguments[1:3]) in ((), (-1.0, 1.0)):
+            yield Activated("hard_tanh")
+        elif op in ("add", "sub", "mul", "div"):
+            yield self._affine(op, node)
+        elif op not in _SAME:
+            listed = ", ".join(("linear", "batch_norm", "leaky_relu", "hardtanh", *_KINDS))
+            raise HwgenError("model", f"operator {op}", f"one of {listed}")
+
+    def _affine(self, op: str, node: Any) -> Affine:
+        """Arithmetic with a constant on either side."""
+        first = getattr(node.args[0], "name", "") == self._here
+        value = self._value(node.args[1 if first else 0]).ravel()
+        one, zero = np.ones_like(value), np.zeros_like(value)
+        if op == "add":
+            return Affine(one, value)
+        if op == "sub":
+            return Affine(one, -value) if first else Affine(-one, value)
+        if op == "mul":
+            return Affine(value, zero)
+        if not first or (value == 0).any():
+            raise HwgenError("model", "a division by data or zero", "one by a constant")
+        return Affine(1 / value, zero)
+
+    def _value(self, argument: Any) -> Floats:
+        if isinstance(argument, int | float):
+            return np.array([float(argument)])
+        name = getattr(argument, "name", "")
+        if name not in self._constants:
+            raise HwgenError("model", f"{name}, which is computed", "weights are constants")
+        return self._constants[name]
+
+
+def _name(target: Callable[..., Any]) -> str:
+    """``linear`` of ``aten.linear.default``."""
+    parts = str(target).split(".")
+    known = parts[1] if parts[0] == "aten" and len(parts) > 1 else None
+    return known or str(getattr(target, "__name__", parts[-1]))
+
+
+def _floats(values: Any) -> Floats:
+    return np.asarray(array_of(values, "weights"), np.float64)
