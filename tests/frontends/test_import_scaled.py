@@ -1,5 +1,6 @@
 """Models of any scale compute what their own executors compute, integer by integer."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from tests.fixtures import scaled
+from tests.fixtures.graphs import Chain
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "onnx" / "scaled"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))
@@ -104,3 +106,24 @@ def test_decisions_alone_need_fewer_bits(tmp_path: Path) -> None:
     assert values is not None
     assert classes is not None
     assert np.max(classes.multiplier) <= np.max(values.multiplier)
+
+
+def wide_layer(path: Path) -> Imported:
+    """A last layer of sums of 20 bits, a scale each."""
+    rng, chain = np.random.default_rng(2), Chain((1, 24)).then_quant(np.float32(0.031), 8)
+    own = (2.0 ** rng.uniform(-8, -6, (10, 1))).astype(np.float32)
+    weights = chain.quant(chain.constant(rng.integers(-127, 128, (10, 24)) * own), own, 8)
+    chain.then("Gemm", weights, chain.constant(rng.normal(0, 1, 10)), transB=1)
+    return import_model(chain.save(path))
+
+
+def test_comparisons_that_end_otherwise_are_counted(tmp_path: Path) -> None:
+    """More pairs of sums than are gone through: those of some sums are, and none is passed over."""
+    (note,) = (one for one in wide_layer(tmp_path / "m.onnx").notes if "several scales" in one)
+    found = re.search(
+        r"; ([\d,]+) of ([\d,]+) comparisons of sums end otherwise, all of them", note
+    )
+    assert found is not None, note
+    wrong, of = (int(count.replace(",", "")) for count in found.groups())
+    assert 0 < wrong < of / 100
+    assert of > 1_000_000
