@@ -1,6 +1,7 @@
 """Models of any scale compute what their own executors compute, integer by integer."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
+from hwgen.frontends.onnx import final
 from hwgen.frontends.onnx.convert import import_model
 from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
@@ -127,3 +129,21 @@ def test_comparisons_that_end_otherwise_are_counted(tmp_path: Path) -> None:
     wrong, of = (int(count.replace(",", "")) for count in found.groups())
     assert 0 < wrong < of / 100
     assert of > 1_000_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ranks_of_biases_keep_every_comparison(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    real = [
+        Fraction(int(v), 1 << 12) for v in rng.integers(-30_000, 30_000, int(rng.integers(1, 9)))
+    ]
+    real += [real[0] + 3] * int(rng.integers(2))  # a tie, where sums are 3 apart
+    finer, bias = final._ranked_biases(real)
+    assert 1 << finer < 2 * len(real)
+    integers = rng.integers(-20, 20, (400, len(real)))
+    exact = [[Fraction(int(a)) + b for a, b in zip(row, real, strict=True)] for row in integers]
+    given = (integers << finer) + np.array(bias)
+    for own, row in zip(exact, given, strict=True):
+        for i in range(len(real)):
+            assert [value > own[i] for value in own] == (row > row[i]).tolist()
+            assert [value == own[i] for value in own] == (row == row[i]).tolist()

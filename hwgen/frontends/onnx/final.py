@@ -58,6 +58,10 @@ def final_layer(total: Sum, x: Source, report: Report, values: bool) -> tuple[La
         layer = _of_several_scales(total, sums, x, report, values)
         return layer, layer["output"]["scale"]
     finer, bias, exact = _fine_biases(sums.bias)
+    if not values:
+        fewest, ranked = _ranked_biases(sums.bias, total.clip != EVERYTHING)
+        if fewest < finer or not exact:
+            finer, bias, exact = fewest, ranked, True
     layer = {**weights_of(total, sums), "bias": bias, "weight_shift": finer, "output": None}
     layer["activation"] = "relu" if total.clip == (0, np.inf) else "none"
     worth = float(steps[0]) / (1 << finer)
@@ -84,6 +88,17 @@ def _fine_biases(real: list[Fraction]) -> tuple[int, list[int], bool]:
         if _compare_alike(real, bias, finer):
             return finer, bias, True
     return _MOST_FINER, bias, False
+
+
+def _ranked_biases(real: list[Fraction], zero: bool) -> tuple[int, list[int]]:
+    """The fewest bits that sums are finer by, and biases, for all sums to compare alike.
+
+    Integers plus biases are in the order of what is before the point, and then of what is behind
+    it: of that, only the rank among all neurons counts, and 0 where sums are compared with ``zero``.
+    """
+    behind = sorted({b - b.__floor__() for b in real} | ({Fraction(0)} if zero else set()))
+    finer = (len(behind) - 1).bit_length()
+    return finer, [(b.__floor__() << finer) + behind.index(b - b.__floor__()) for b in real]
 
 
 def _compare_alike(real: list[Fraction], bias: list[int], finer: int) -> bool:
