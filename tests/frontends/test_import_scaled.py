@@ -134,15 +134,17 @@ def test_comparisons_that_end_otherwise_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_ranks_of_biases_keep_every_comparison(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    real = [
-        Fraction(int(v), 1 << 12) for v in rng.integers(-30_000, 30_000, int(rng.integers(1, 9)))
-    ]
+    count, relu = int(rng.integers(1, 9)), bool(seed % 2)
+    real = [Fraction(int(v), 1 << 12) for v in rng.integers(-30_000, 30_000, count)]
     real += [real[0] + 3] * int(rng.integers(2))  # a tie, where sums are 3 apart
-    finer, bias = final._ranked_biases(real)
-    assert 1 << finer < 2 * len(real)
+    finer, bias = final._ranked_biases(real, relu)
+    assert 1 << finer < 2 * (len(real) + relu)
     integers = rng.integers(-20, 20, (400, len(real)))
     exact = [[Fraction(int(a)) + b for a, b in zip(row, real, strict=True)] for row in integers]
     given = (integers << finer) + np.array(bias)
+    if relu:
+        exact = [[max(value, Fraction(0)) for value in row] for row in exact]
+        given = np.maximum(given, 0)
     for own, row in zip(exact, given, strict=True):
         for i in range(len(real)):
             assert [value > own[i] for value in own] == (row > row[i]).tolist()

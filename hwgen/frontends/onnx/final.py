@@ -94,7 +94,8 @@ def _ranked_biases(real: list[Fraction], zero: bool) -> tuple[int, list[int]]:
     """The fewest bits that sums are finer by, and biases, for all sums to compare alike.
 
     Integers plus biases are in the order of what is before the point, and then of what is behind
-    it: of that, only the rank among all neurons counts, and 0 where sums are compared with ``zero``.
+    it: of that, only the rank among all neurons counts, and 0 where sums are compared
+    with ``zero``.
     """
     behind = sorted({b - b.__floor__() for b in real} | ({Fraction(0)} if zero else set()))
     finer = (len(behind) - 1).bit_length()
