@@ -22,6 +22,7 @@ from typing import Literal
 
 import numpy as np
 
+from hwgen.spec import arithmetic
 from hwgen.spec.arithmetic import Integers, round_shift
 
 Mode = Literal[
@@ -130,14 +131,8 @@ def steps_of(low: int, high: int, function: Callable[[Integers], Integers]) -> S
 
     For models that compute in their own arithmetic: 32-bit floats, or a fixed-point multiplier.
     """
-    first, last = (int(code) for code in function(np.array([low, high], np.int64)))
-    codes = np.arange(first + 1, last + 1, dtype=np.int64)
-    below, reached = np.full(codes.shape, low), np.full(codes.shape, high)
-    while codes.size and int((reached - below).max()) > 1:
-        middle = (below + reached) >> 1
-        there = function(middle) >= codes
-        reached, below = np.where(there, middle, reached), np.where(there, below, middle)
-    return Steps(low=low, high=high, first=first, at=reached.tolist())
+    first, at = arithmetic.steps_between(low, high, function)
+    return Steps(low=low, high=high, first=first, at=at)
 
 
 def near_ties(boundaries: Sequence[Fraction], size: float, low: int, high: int) -> int:
