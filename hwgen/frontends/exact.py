@@ -286,7 +286,10 @@ def with_multiplier(
     least, most = points.offsets(math.ldexp(multiplier, finer - shift))
     start = least if not math.isinf(least) else most - 1 if not math.isinf(most) else 0.0
     bias = math.ceil(start * (1 << finer) - 1e-6)
-    for own in (bias, bias + 1, bias - 1):
+    end = bias if math.isinf(most) else math.floor(most * (1 << finer))
+    inside = range(bias, min(end, bias + 64) + 1)
+    roundest = sorted(inside, key=lambda one: (one & -one) or 1 << 62, reverse=True)[:1]
+    for own in (*roundest, bias, bias + 1, bias - 1):
         line = Line(bias=own, multiplier=multiplier, shift=shift)
         if fits(line, steps, limits, finer, rounding):
             return line
