@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.flows.gates import Gates, make_gates
+from hwgen.flows.glitches import Glitches, count, countable
 from hwgen.flows.modules import by_size, short_module
 from hwgen.flows.results import html_line, html_table
 from hwgen.flows.synthesis import SynthesisOptions
@@ -102,6 +103,9 @@ class PowerReport:
         Of one inference, in pJ; the first is the sum of the others.
     internal_energy_pj
         The part of ``dynamic_energy_pj`` that is taken inside cells.
+    glitch_energy_pj
+        The part of ``dynamic_energy_pj`` that glitches take; None where they were not counted, as
+        Icarus is not installed.
     average_power_uw
         In uW at ``rate_hz`` inferences a second, of at most ``highest_rate_hz``.
     dynamic_by_kind_pj, dynamic_by_module_pj
@@ -124,6 +128,7 @@ class PowerReport:
     highest_rate_hz: float
     clock_ns: float
     internal_energy_pj: float
+    glitch_energy_pj: float | None
     dynamic_by_kind_pj: dict[str, float]
     dynamic_by_module_pj: dict[str, float]
     leakage_nw: float
@@ -152,8 +157,10 @@ class PowerReport:
 
     def summary(self) -> list[str]:
         """The totals, in three lines."""
+        of_them = self.glitch_energy_pj
+        glitches = "" if of_them is None else f" (glitches {si(of_them)}J of it)"
         return [
-            f"{si(self.energy_pj)}J an inference: {si(self.dynamic_energy_pj)}J dynamic, "
+            f"{si(self.energy_pj)}J an inference: {si(self.dynamic_energy_pj)}J dynamic{glitches}, "
             f"{si(self.leakage_energy_pj)}J leakage at a clock of {self.clock_ns:g} ns",
             f"{si(1e6 * self.average_power_uw)}W at {self.rate_hz:,.0f} inferences a second "
             f"(at most {self.highest_rate_hz:,.0f})",
@@ -253,8 +260,22 @@ def _measure(
         timeout=_TIMEOUT,
         progress=progress,
     )
-    changes = _changes(netlist, activity)
-    found = switching(netlist, gates.library, changes, settled.wire_cap, _high(netlist, activity))
+    changes, high, wire = _changes(netlist, activity), _high(netlist, activity), settled.wire_cap
+    found = settles = switching(netlist, gates.library, changes, wire, high)
+    more = None
+    if countable():
+        more = count(
+            gates,
+            netlist,
+            network,
+            x,
+            wire=wire,
+            seed=_SEED,
+            timeout=_TIMEOUT,
+            progress=progress,
+        )
+        whole = {net: n + more.changes.get(net, 0.0) for net, n in changes.items()}
+        found = switching(netlist, gates.library, whole, wire, high)
     leakage = leakage_energy(report.leakage_nw, 1e-9 * settled.clock * manifest.interval_cycles)
     power = average_power(found.energy, settled.rate, report.leakage_nw)
     return PowerReport(
@@ -266,6 +287,7 @@ def _measure(
         highest_rate_hz=settled.highest_rate,
         clock_ns=settled.clock,
         internal_energy_pj=round(found.internal, 6),
+        glitch_energy_pj=None if more is None else round(found.energy - settles.energy, 6),
         dynamic_by_kind_pj={k: round(v, 6) for k, v in found.by_kind.items()},
         dynamic_by_module_pj={k: round(v, 6) for k, v in found.by_module.items()},
         leakage_nw=report.leakage_nw,
@@ -286,7 +308,7 @@ def _measure(
         latency_cycles=manifest.latency_cycles,
         interval_cycles=manifest.interval_cycles,
         network_sha256=manifest.network_sha256,
-        assumptions=_assumptions(gates, settled.wire_cap),
+        assumptions=_assumptions(gates, settled.wire_cap, more),
     )
 
 
@@ -313,15 +335,18 @@ def _high(netlist: Netlist, activity: Activity) -> dict[Any, float]:
     return {net: activity.high[net_name(net)] for net in nets if isinstance(net, int)}
 
 
-def _assumptions(gates: Gates, wire: float) -> list[str]:
+def _assumptions(gates: Gates, wire: float, more: Glitches | None) -> list[str]:
     known = default_wire(gates.library)
     source = known.source if wire == known.femtofarad else "as given"
     return [
         "before layout: for a clock tree a buffer to every 12 pins that a clock net drives is "
         "allowed, and again for the buffers; no other buffers",
         f"the wire to a driven pin weighs {wire:g} fF: {source}",
-        "gates without delay: glitches are not counted; where many gates follow each other without "
-        "a register, they take several times what is counted",
+        "glitches are not counted, as Icarus is not installed; where many gates follow each other "
+        "without a register, they take several times what is counted"
+        if more is None
+        else f"glitches counted over {more.inferences} inferences, each gate with a delay of its "
+        "own, which swallows shorter pulses",
         "energy inside cells (internal nets, short circuit) as the library states it, as if nets "
         "were independent of each other",
         "nets of input ports are counted, what output ports drive is not",

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.rtl.manifest import Manifest
+from hwgen.sim.job import PERIOD
 from hwgen.sim.runner import Progress, Simulation
 from hwgen.sim.simulators import Simulator
 from hwgen.sim.vectors import Vectors, expected_results
@@ -26,8 +27,8 @@ class Activity:
     Attributes
     ----------
     toggles
-        Changes between 0 and 1 by net. A net changes at most once in a clock phase: gates have no
-        delay, so that glitches are not seen.
+        Changes between 0 and 1 by net. Where gates have no delay, a net changes at most once in a
+        clock phase, and glitches are not seen.
     high
         Share of the time at 1 by net, 0..1.
     inferences, cycles
@@ -52,6 +53,7 @@ def collect(
     instance: str,
     simulator: Simulator = "verilator",
     seed: int = 0,
+    period: int = PERIOD,
     timeout: float = 1800.0,
     progress: Progress | None = None,
 ) -> Activity:
@@ -65,6 +67,8 @@ def collect(
         Name of the instance, inside the top module, whose scalar nets are counted.
     seed
         Decides what uninitialised registers start with.
+    period
+        Simulator steps in a clock cycle: more than the slowest path has, where gates have delays.
     timeout
         Seconds for the build, and for each of the two runs.
 
@@ -82,6 +86,7 @@ def collect(
         manifest,
         simulator=simulator,
         traced=instance,
+        period=period,
         timeout=timeout,
         progress=progress,
     ) as simulation:

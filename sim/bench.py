@@ -13,10 +13,9 @@ import numpy as np
 from cocotb.utils import get_sim_time
 
 from hwgen.sim import job as jobs
-from hwgen.sim.job import Job
+from hwgen.sim.job import PERIOD, Job
 from hwgen.sim.report import Phase, Report, compare
 from hwgen.sim.stream import MARGIN, Broken, Stream, Transfer
-from hwgen.sim.watch import PERIOD
 
 PHASES = ("full speed", "stalls", "reset")
 """The phases that a complete report of this bench holds."""
@@ -36,14 +35,15 @@ async def run_phase(
     _phases.append(phase)
     report = Report(folder / "report.json", f"{cocotb.SIM_NAME} {cocotb.SIM_VERSION}", _phases)
     report.save()
+    job = Job.load(folder)
     try:
-        await body(phase, dut, Job.load(folder))
+        await body(phase, dut, job)
         phase.finished = True
     except Broken as broken:
         phase.finished = True
         phase.fail(str(broken))
     finally:
-        phase.cycles = int(get_sim_time() - start) // PERIOD
+        phase.cycles = int(get_sim_time() - start) // job.period
         phase.seconds = round(time.monotonic() - begun, 3)
         report.save()
     if phase.failure:

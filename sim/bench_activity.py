@@ -15,9 +15,6 @@ from hwgen.sim.bench import run_phase
 from hwgen.sim.job import STOP, Job
 from hwgen.sim.report import Phase, compare
 from hwgen.sim.stream import MARGIN, Broken
-from hwgen.sim.watch import PERIOD
-
-_QUIET = PERIOD // 5
 
 
 async def activity(phase: Phase, dut: Any, job: Job) -> None:
@@ -37,14 +34,14 @@ async def _streaming(dut: Any, job: Job, stop: int) -> list[list[int]]:
     dut.rst.value = 1
     dut.s_axis_tvalid.value = 0
     dut.m_axis_tready.value = 1
-    await Timer(PERIOD, "step")
-    Clock(dut.clk, PERIOD, unit="step").start(start_high=False)
+    await Timer(job.period, "step")
+    Clock(dut.clk, job.period, unit="step").start(start_high=False)
     await ClockCycles(dut.clk, 2)
     dut.rst.value = 0
     beats: list[int] = []
     sink = cocotb.start_soon(_drain(dut, beats))
     await _feed(dut, job, stop)
-    await Timer(_QUIET, "step")
+    await Timer(job.period // 5, "step")
     sink.cancel()
     each = job.output.beats
     return [beats[i : i + each] for i in range(0, len(beats) - each + 1, each)]
@@ -52,7 +49,7 @@ async def _streaming(dut: Any, job: Job, stop: int) -> list[list[int]]:
 
 async def _feed(dut: Any, job: Job, stop: int) -> None:
     """Offer beats without a pause, until the first one after ``stop`` vectors is offered."""
-    patience = PERIOD * (job.latency + 2 * job.interval + MARGIN)
+    patience = job.period * (job.latency + 2 * job.interval + MARGIN)
     dut.s_axis_tvalid.value = 1
     for vector, beats in enumerate(job.x[: stop + 1]):
         for number, beat in enumerate(beats, start=1):
@@ -64,7 +61,7 @@ async def _feed(dut: Any, job: Job, stop: int) -> None:
             try:
                 await with_timeout(_taken(dut), patience, "step")
             except SimTimeoutError:
-                cycle = get_sim_time() // PERIOD
+                cycle = get_sim_time() // job.period
                 raise Broken(f"cycle {cycle}: vector {vector} is not taken") from None
 
 
@@ -92,13 +89,13 @@ async def _bare(dut: Any, job: Job, stop: int) -> list[list[int]]:
     if "rst" in job.ports:
         dut.rst.value = 0
     if clocked:
-        Clock(dut.clk, PERIOD, unit="step").start(start_high=False)
+        Clock(dut.clk, job.period, unit="step").start(start_high=False)
     for edge in range(stop):
-        await (RisingEdge(dut.clk) if clocked else Timer(PERIOD, "step"))
+        await (RisingEdge(dut.clk) if clocked else Timer(job.period, "step"))
         if edge >= job.latency:
             got.append([_known(str(dut.y.value))])
         dut.x.value = job.x[edge + 1][0]
-    await Timer(_QUIET, "step")
+    await Timer(job.period // 5, "step")
     return got
 
 

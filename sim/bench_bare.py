@@ -10,10 +10,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
 from hwgen.sim.bench import run_phase
-from hwgen.sim.job import Job
+from hwgen.sim.job import PERIOD, Job
 from hwgen.sim.report import Phase, compare
 from hwgen.sim.stream import Broken
-from hwgen.sim.watch import PERIOD
 
 
 async def bare(phase: Phase, dut: Any, job: Job) -> None:

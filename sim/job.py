@@ -15,6 +15,9 @@ from hwgen.spec.arithmetic import Integers
 FOLDER_VARIABLE = "HWGEN_SIM_FOLDER"
 """Environment variable that tells the bench its folder."""
 
+PERIOD = 10
+"""Simulator steps in a clock cycle, where gates have no delay."""
+
 STOP = "hwgen_stop"
 """Plusarg that tells :mod:`hwgen.sim.bench_activity` how many vectors to take."""
 
@@ -24,7 +27,7 @@ class Job:
     """One simulation: the design's outside, the vectors as beats, and the seed.
 
     ``x`` and ``expected`` hold one list of beats per vector (:meth:`Layout.pack`); ``ports`` the
-    names of the top module's ports.
+    names of the top module's ports, ``period`` simulator steps in a clock cycle.
     """
 
     input: Layout
@@ -36,9 +39,12 @@ class Job:
     seed: int
     x: list[list[int]]
     expected: list[list[int]]
+    period: int = PERIOD
 
     @classmethod
-    def of(cls, manifest: Manifest, x: Integers, expected: Integers, seed: int) -> "Job":
+    def of(
+        cls, manifest: Manifest, x: Integers, expected: Integers, seed: int, period: int = PERIOD
+    ) -> "Job":
         """The job of a design and its vectors, ``x`` and ``expected`` [vectors, elements]."""
         return cls(
             input=manifest.input,
@@ -50,6 +56,7 @@ class Job:
             seed=seed,
             x=[manifest.input.pack(row) for row in x],
             expected=[manifest.output.pack(row) for row in expected],
+            period=period,
         )
 
     def save(self, folder: Path) -> None:

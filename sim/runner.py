@@ -18,7 +18,7 @@ from pathlib import Path
 
 import hwgen
 from hwgen.rtl.manifest import Manifest
-from hwgen.sim.job import FOLDER_VARIABLE, STOP, Job
+from hwgen.sim.job import FOLDER_VARIABLE, PERIOD, STOP, Job
 from hwgen.sim.result import SimulationResult, checked_phases, first_mismatch, read_report
 from hwgen.sim.simulators import Simulator, tool_of
 from hwgen.sim.trace import Counts, Tracer, WaveFormat
@@ -59,6 +59,8 @@ class Simulation:
         Name of the instance inside the top module whose nets :meth:`count` counts.
     wave
         Format of the waveform that :meth:`record` writes.
+    period
+        Simulator steps in a clock cycle, for :meth:`count`.
     timeout
         Seconds for the build, and again for each run.
     log
@@ -82,6 +84,7 @@ class Simulation:
         extra_sources: Sequence[Path] = (),
         traced: str | None = None,
         wave: WaveFormat | None = None,
+        period: int = PERIOD,
         timeout: float = 900.0,
         log: Path | None = None,
         progress: Progress | None = None,
@@ -94,6 +97,7 @@ class Simulation:
         self._simulator = simulator
         self._traced = traced
         self._wave = wave
+        self._period = period
         self._timeout = timeout
         self._kept_log = log
         self._progress: Progress = progress or (lambda _: None)
@@ -192,7 +196,7 @@ class Simulation:
         arguments: Sequence[str] = (),
     ) -> SimulationResult:
         begun = time.monotonic()
-        Job.of(self._manifest, vectors.x, vectors.expected, seed).save(work)
+        Job.of(self._manifest, vectors.x, vectors.expected, seed, self._period).save(work)
         log = work / "log"
         try:
             code = self._simulate(work, log, seed, bench, plusargs, arguments)

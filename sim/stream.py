@@ -9,8 +9,8 @@ from cocotb.triggers import ClockCycles, Event, First, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamMonitor, AxiStreamSink, AxiStreamSource
 
-from hwgen.sim.job import Job
-from hwgen.sim.watch import PERIOD, Watch
+from hwgen.sim.job import PERIOD, Job
+from hwgen.sim.watch import Watch
 
 MARGIN = 32
 """Cycles that a bench waits beyond what the manifest states before it calls a stream stuck."""

@@ -7,8 +7,7 @@ import cocotb
 from cocotb.triggers import First, ReadOnly
 from cocotb.utils import get_sim_time
 
-PERIOD = 10
-"""Simulator steps in a clock cycle."""
+from hwgen.sim.job import PERIOD
 
 
 class Beat(NamedTuple):

@@ -27,7 +27,6 @@ _WITHOUT_SETUP = (*ASSUMPTIONS, "no setup time at the end: a port, or not in the
 
 RISE, FALL = 0, 1
 _EDGES = ("rise", "fall")
-_CLOCKED = ("rising_edge", "falling_edge")
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def _propagate(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> None:
                 continue
             key = (i, pin)
             arcs[key] = [a for a in cell.arcs if a.target == pin and a.source in pins]
-            sources = {pins[a.source] for a in arcs[key] if a.kind not in _CLOCKED} & driven
+            sources = {pins[a.source] for a in arcs[key] if not a.clocked} & driven
             missing[key] = len(sources)
             for net in sources:
                 readers[net].append(key)
@@ -213,13 +212,13 @@ def _visit(instance: Instance, cell: Cell, pin: str, arcs: list[Arc], arrivals: 
     net = instance.pins[pin]
     for arc in arcs:
         source = instance.pins[arc.source]
-        clocked = arc.kind in _CLOCKED
+        clocked = arc.clocked
         for edge, delay, slew in (
             (RISE, arc.rise, arc.rise_slew),
             (FALL, arc.fall, arc.fall_slew),
         ):
             load = arrivals.load.get((net, edge), 0.0)
-            for before in _edges_before(arc, edge) if delay is not None else ():
+            for before in edges_before(arc, edge) if delay is not None else ():
                 start = (source, before)
                 begun = 0.0 if clocked else arrivals.time.get(start, 0.0)
                 slope = 0.0 if clocked else arrivals.slew.get(start, 0.0)
@@ -233,8 +232,9 @@ def _visit(instance: Instance, cell: Cell, pin: str, arcs: list[Arc], arrivals: 
     return net
 
 
-def _edges_before(arc: Arc, edge: int) -> tuple[int, ...]:
-    if arc.kind in _CLOCKED:
+def edges_before(arc: Arc, edge: int) -> tuple[int, ...]:
+    """The edges of an arc's source that make that edge of its target."""
+    if arc.clocked:
         return (RISE,)
     if arc.sense == "positive":
         return (edge,)

@@ -85,7 +85,7 @@ def power(
 ) -> None:
     """Estimate the energy of an inference of NET: simulate its netlist on data, count changes.
 
-    Pre-layout: pins, wires and a clock tree as estimated, energy inside cells; no glitches.
+    Pre-layout: pins, wires and a clock tree as estimated, energy inside cells, glitches.
     """
     conditions = Conditions(clock=clock, rate=rate, wire_cap=wire_cap)
     options = SynthesisOptions(recipe, clock if recipe == "delay" else None).check()

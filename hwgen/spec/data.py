@@ -93,6 +93,8 @@ def read_arrays(path: Path) -> tuple[Integers, Integers | None]:
 def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "") -> Data:
     """Arrays as samples of ``network``: reals [samples, features] are quantized, codes checked.
 
+    Samples of a network that reads a map may have its shape, too.
+
     ``prefix`` stands before what is refused.
 
     Raises
@@ -100,11 +102,13 @@ def as_data(x: Integers, y: Integers | None, network: Network, prefix: str = "")
     HwgenError
         As of :func:`load_data`.
     """
-    features = network.input.features
+    features, shape = network.input.features, network.input.shape
+    if shape is not None and x.ndim > 2 and list(x.shape[1:]) == shape:
+        x = x.reshape(len(x), features)
     if x.ndim != 2 or x.shape[1] != features:
-        shape = " x ".join(map(str, x.shape)) or "a single number"
+        found = " x ".join(map(str, x.shape)) or "a single number"
         allowed = f"samples x {features} features are needed"
-        raise HwgenError(f"{prefix}x", f"shape {shape}", allowed)
+        raise HwgenError(f"{prefix}x", f"shape {found}", allowed)
     codes = _codes(prefix, x, network.input)
     targets = None if y is None else _targets(prefix, y, x.shape[0], network)
     if targets is not None and y is not None and y.dtype.kind == "f":

@@ -108,6 +108,11 @@ class Arc:
     rise_slew: DelayTable | None = None
     fall_slew: DelayTable | None = None
 
+    @property
+    def clocked(self) -> bool:
+        """From a clock to an output."""
+        return self.kind in ("rising_edge", "falling_edge")
+
 
 @dataclass(frozen=True)
 class Pin:

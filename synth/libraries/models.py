@@ -2,12 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from hwgen.synth.libraries import logic
 from hwgen.synth.libraries.library import Cell, CellLibrary
 from hwgen.synth.mapping.netlist import Flat, Instance, Net
 
+EDGES = ("rise", "fall")
 NETLIST = "netlist"
 """Name of the instance, inside the top module, whose nets :func:`flat_verilog` numbers."""
 
@@ -34,17 +35,27 @@ def net_name(net: Net) -> str:
     return f"n{net}"
 
 
-def flat_verilog(flat: Flat, library: CellLibrary, top: str) -> str:
+def flat_verilog(
+    flat: Flat,
+    library: CellLibrary,
+    top: str,
+    delays: Sequence[Mapping[str, tuple[int, int]]] | None = None,
+) -> str:
     """A flat netlist and its cells as Verilog-2005, for a simulation that counts its nets' changes.
 
     Module ``top`` has the netlist's ports and holds one instance, :data:`NETLIST`, in which each
     net is a scalar called :func:`net_name`. A tracing Verilator is told to leave the cells alone.
+
+    ``delays`` are picoseconds until an output has risen and fallen, by instance and pin; a pulse
+    that is shorter than its gate's delay is swallowed. None: there are none.
     """
+    used = {instance.cell for instance in flat.instances}
     inputs, outputs = _ports(flat.inputs), _ports(flat.outputs)
     names = [*inputs, *outputs]
     lines = [
         "/*verilator tracing_off*/",
-        verilog_models(library, {instance.cell for instance in flat.instances}),
+        *(["`timescale 1ps/1ps"] if delays is not None else []),
+        *(_model(library.cells[name], delays is not None) for name in sorted(used)),
         "/*verilator tracing_on*/",
         f"module {top} ({', '.join(names)});",
         *_port_lines(inputs, "input"),
@@ -53,10 +64,12 @@ def flat_verilog(flat: Flat, library: CellLibrary, top: str) -> str:
         "endmodule",
         "",
     ]
-    return "\n".join(lines) + flat_netlist(flat, f"{top}_{NETLIST}")
+    return "\n".join(lines) + flat_netlist(flat, f"{top}_{NETLIST}", delays)
 
 
-def flat_netlist(flat: Flat, name: str) -> str:
+def flat_netlist(
+    flat: Flat, name: str, delays: Sequence[Mapping[str, tuple[int, int]]] | None = None
+) -> str:
     """A flat netlist as one module of cells, nets called :func:`net_name`, cells ``u0``, ``u1``."""
     inputs, outputs = _ports(flat.inputs), _ports(flat.outputs)
     lines = [
@@ -71,7 +84,8 @@ def flat_netlist(flat: Flat, name: str) -> str:
                 bit = f"{port}[{i}]" if len(bits) > 1 else port
                 left, right = (bit, _driver(net)) if drives else (net_name(net), bit)
                 lines.append(f"  assign {left} = {right};")
-    lines += [_instance(number, instance) for number, instance in enumerate(flat.instances)]
+    for number, instance in enumerate(flat.instances):
+        lines.append(_instance(number, instance, delays[number] if delays is not None else {}))
     return "\n".join([*lines, "endmodule", ""])
 
 
@@ -99,13 +113,22 @@ def _driver(net: Net) -> str:
     return net_name(net) if isinstance(net, int) else f"1'b{1 if net == '1' else 0}"
 
 
-def _instance(number: int, instance: Instance) -> str:
+def _instance(number: int, instance: Instance, delays: Mapping[str, tuple[int, int]]) -> str:
+    own = [
+        f".{pin}_{edge}({ps})"
+        for pin, both in delays.items()
+        for edge, ps in zip(EDGES, both, strict=True)
+    ]
+    set_to = f" #({', '.join(own)})" if own else ""
     pins = ", ".join(f".{pin}({_driver(net)})" for pin, net in instance.pins.items())
-    return f"  {instance.cell} u{number} ({pins});"
+    return f"  {instance.cell}{set_to} u{number} ({pins});"
 
 
-def _model(cell: Cell) -> str:
+def _model(cell: Cell, delayed: bool = False) -> str:
     lines = [f"module {cell.name} ({', '.join([*cell.inputs, *cell.outputs])});"]
+    delayed = delayed and cell.clock_gate is None
+    if delayed:
+        lines += [f"  parameter {name}_{edge} = 0;" for name in cell.outputs for edge in EDGES]
     lines += [f"  input {name};" for name in cell.inputs]
     lines += [f"  output {name};" for name in cell.outputs]
     if cell.clock_gate is not None:
@@ -113,7 +136,8 @@ def _model(cell: Cell) -> str:
     if cell.state is not None:
         lines += _flip_flop(cell)
     for name in cell.outputs:
-        lines.append(f"  assign {name} = {_expression(cell.pins[name].function or '1')};")
+        after = f" #({name}_rise, {name}_fall)" if delayed else ""
+        lines.append(f"  assign{after} {name} = {_expression(cell.pins[name].function or '1')};")
     return "\n".join([*lines, "endmodule", ""])
 
 

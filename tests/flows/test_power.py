@@ -210,6 +210,23 @@ def test_report(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert all(word in said for word in ("glitches", "2.6 fF", "clock tree", "1.2 V", "inside"))
 
 
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
+def test_glitches(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many adders in a row: most changes settle nothing; without Icarus none are counted."""
+    given = arguments(small, "--bare", "--simulator", QUICK)
+    found = json_of(capsys, *given)
+    monkeypatch.setattr(flow, "countable", lambda: False)
+    settles = json_of(capsys, *given)
+    assert settles["glitch_energy_pj"] is None
+    assert "glitches are not counted, as Icarus is not installed" in str(settles["assumptions"])
+    assert "glitches counted over 7 inferences" in str(found["assumptions"])
+    glitches = found["dynamic_energy_pj"] - settles["dynamic_energy_pj"]
+    assert found["glitch_energy_pj"] == pytest.approx(glitches, abs=1e-5)
+    assert 0.2 < glitches / settles["dynamic_energy_pj"] < 5
+
+
 def test_clock_gates_save_clock_energy(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,4 +242,4 @@ def test_ways_of_a_config(study_file: Path) -> None:
     plain = study.config(study.task[0], 1, 4, False, None)
     taught = study.config(study.task[0], 1, 8, True, 12)
     assert (plain.training.distillation, plain.student.weight_bits) == (0.0, 4)
-    assert (taught.training.distillation, taught.student.accumulator_bits) == (0.7, 12)
+    assert (taught.training.distillation, taught.student.accumulator_bits) == (0.2, 12)

@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from hwgen.flows.cli.main import run
+from hwgen.flows.power import estimate_power
 from hwgen.flows.prediction import accuracy_of
 from hwgen.flows.sweep import driver, evaluate
 from hwgen.flows.sweep.config import load_sweep
@@ -25,6 +26,7 @@ from hwgen.flows.sweep.store import Store, read_entries
 from hwgen.spec.data import load_data
 from hwgen.spec.golden import predict
 from hwgen.spec.network import load_network
+from hwgen.synth import open_library
 from tests.commands import json_of, refusal
 from tests.sweeps import (
     NETWORKS,
@@ -256,13 +258,24 @@ def test_design_that_computes_wrongly_is_told(
     assert row["mismatches"] == 3
 
 
-def test_energy(tmp_path: Path) -> None:
-    np.savez(tmp_path / "data.npz", x=np.array([[0, 3], [3, 0], [1, 2]]))
+def test_energy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``hwgen power`` says of the same netlist and samples; less than 1 pJ of it is charge."""
+    monkeypatch.setattr("hwgen.flows.power.countable", lambda: False)  # glitches need Icarus
+    x = np.array([[0, 3], [3, 0], [1, 2]])
+    np.savez(tmp_path / "data.npz", x=x)
     text = f'energy_samples = 2\ndata = "data.npz"\nsimulator = "{SIMULATOR}"\n'
     context, point = one_point(write_sweep(tmp_path, text))
     row = evaluate.evaluate(context, point, None).row
     assert row["error"] is None
-    assert 0.01 < row["energy_pj"] < 3
+    found = estimate_power(
+        load_network(tmp_path / NETWORKS[0]),
+        point.architecture,
+        x[:2],
+        library=open_library(point.mapping.library),
+        simulator=SIMULATOR,
+    )
+    assert row["energy_pj"] == found.energy_pj == 1.402777
+    assert 0.1 < found.energy_pj - found.internal_energy_pj < 1
     assert evaluate.evaluate(context, point, None).row["cached"]
 
 

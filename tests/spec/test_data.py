@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwgen.spec.data import Data, load_data, quantize
+from hwgen.spec.data import Data, as_data, load_data, quantize
 from hwgen.spec.formats import Format
-from hwgen.spec.network import Network
+from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 from tests.networks import dense, network
 
@@ -300,3 +300,14 @@ def test_too_long(suffix: str, tmp_path: Path) -> None:
 def test_csv_digits_of_other_scripts(tmp_path: Path) -> None:
     path = text(tmp_path, "a,b\n1,\u0662\n")
     refused(path, ": line 2, column 'b': found '\u0662', a number is needed")
+
+
+def test_samples_of_a_map_may_have_its_shape() -> None:
+    net = network([dense([[1] * 6])])
+    shaped = parse_network(
+        net.model_dump() | {"version": 2, "input": net.input.model_dump() | {"shape": [1, 2, 3]}}
+    )
+    x = np.arange(12).reshape(2, 1, 2, 3)
+    np.testing.assert_array_equal(as_data(x, None, shaped).x, x.reshape(2, 6))
+    with pytest.raises(HwgenError, match="shape 2 x 1 x 2 x 3, samples x 6 features"):
+        as_data(x, None, net)

@@ -16,10 +16,9 @@ from cocotb.triggers import First, Timer
 from cocotb.utils import get_sim_time
 
 from hwgen.sim.bench import run_phase
-from hwgen.sim.job import Job
+from hwgen.sim.job import PERIOD, Job
 from hwgen.sim.report import Phase, compare
 from hwgen.sim.stream import MARGIN, Broken, Transfer
-from hwgen.sim.watch import PERIOD
 
 IN_VALID, IN_READY, OUT_VALID, OUT_READY, OUT_LAST = (1 << pin for pin in range(5))
 DRIVEN = IN_READY | OUT_VALID | OUT_LAST

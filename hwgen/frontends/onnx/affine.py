@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from hwgen.frontends.onnx.context import Context, float_of, per_neuron, placed
+from hwgen.frontends.onnx.context import Context, float_of, per_sum, placed
 from hwgen.frontends.onnx.file import Node
 from hwgen.frontends.onnx.functions import Handler
 from hwgen.frontends.onnx.problems import Refused, label
@@ -57,7 +57,7 @@ class Affine:
             raise Refused(
                 "adds behind an activation that is not quantized; a quantizer is needed between"
             )
-        return replace(total, u=total.u + per_neuron(value, total.order))
+        return replace(total, u=total.u + per_sum(value, total))
 
     def _multiply(self, node: Node, state: State) -> State:
         first = node.inputs[0] in self.at.constants
@@ -72,12 +72,12 @@ class Affine:
     def _multiplied(self, node: Node, state: State, value: Array) -> State:
         """``state`` times one factor, or one for each feature."""
         if isinstance(state, Sum):
-            return self._scaled(node, state, per_neuron(value, state.order))
+            return self._scaled(node, state, per_sum(value, state))
         one = value.size == 1 and np.isfinite(value).all() and bool((value > 0).all())
         if isinstance(state, Codes):
             if not one:
                 total = self.at.identity(node, state)
-                return self._scaled(node, total, per_neuron(value, total.order))
+                return self._scaled(node, total, per_sum(value, total))
             factor = float(self.at.quantizers.powers(node, value, "factor").ravel()[0])
             return replace(state, gain=state.gain * factor, add=state.add * factor)
         real = cast(Real, state)
@@ -123,9 +123,12 @@ class Affine:
         with np.errstate(all="ignore"):
             gain = scale / np.sqrt(variance + float_of(node, "epsilon", 1e-5))
         sizes = {one.size for one in (scale, shift, mean, variance)}
-        if sizes != {state.order.size} or state.order.shape[1:2] != (state.order.size,):
+        order = state.order
+        if state.slide is not None:  # one value for each channel
+            order = order.reshape(*order.shape[:2], -1)[:, :, 0] // (order.size // len(state.u))
+        if sizes != {len(state.u)} or order.shape[1:2] != (len(state.u),):
             raise Refused("of another size than the layer before it")
-        order = state.order.ravel()
+        order = order.ravel()
         centred = replace(state, u=state.u - placed(mean, order))
         scaled = self._scaled(node, centred, placed(gain, order))
         return replace(scaled, u=scaled.u + placed(shift, order))
@@ -134,6 +137,8 @@ class Affine:
         """``total`` times a factor for each neuron."""
         if not np.isfinite(factors).all():
             raise Refused("a factor that is not finite; train or export the model anew")
+        if total.pools and (factors < 0).any():
+            raise Refused("a factor below 0 behind a MaxPool; a quantizer is needed between")
         even = np.unique(factors).size == 1 and factors[0] > 0
         through = all(end in (0.0, math.inf, -math.inf) for end in total.clip) and factors.min() > 0
         if total.function or (total.active and not even and not through):

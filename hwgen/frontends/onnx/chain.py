@@ -10,6 +10,7 @@ from hwgen.frontends.onnx.layers import (
     quantized_layer,
     sum_of,
 )
+from hwgen.frontends.onnx.maps import pool, slid
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.sources import Source, input_source
 from hwgen.frontends.onnx.states import EVERYTHING, Codes, Sum
@@ -53,17 +54,29 @@ class LayerChain:
             chain.append(codes)
             codes = codes.source.x
         entry = x = self._input_source(codes)
-        layers: list[Layer] = []
+        layers: list[Layer] = [pool(one) for one in codes.pools]
+        zero = entry.zero_point
         for group in _groups(chain[::-1]):
             made = self._group(group, x)
-            layers += made[0]
-            x = made[1]
+            total = sum_of(group[0])
+            layers += [self._slid(layer, total, x, zero) for layer in made[0]]
+            x, zero = made[1], 0
+            pools = [one for codes in group for one in (*sum_of(codes).pools, *codes.pools)]
+            layers += map(pool, pools)
         if isinstance(end, Sum):
-            layers.append(self._raw(end, x))
+            layers.append(self._slid(self._raw(end, x), end, x, zero))
+            layers += map(pool, end.pools)
         else:
             self._say_output(end, x)
             self.scale, self.offset = x.scale, x.offset
         return [layer for layer in layers if layer], entry
+
+    def _slid(self, layer: Layer, total: Sum, x: Source, zero: int) -> Layer:
+        try:
+            return slid(layer, total, x, zero)
+        except Refused as refused:
+            self._report.problem(total.node, str(refused))
+            return {}
 
     def _say_output(self, end: Codes, x: Source) -> None:
         """Tell where the last integers mean something other than the file says."""
@@ -156,7 +169,7 @@ class LayerChain:
 
     def _say_identity(self, total: Sum) -> None:
         if total.identity:
-            size = total.order.size
+            size = len(total.u)
             self._report.note(
                 label(total.node),
                 f"is a layer of its own, of {size} x {size} weights on quantized values",
@@ -179,7 +192,7 @@ def _groups(chain: list[Codes]) -> list[list[Codes]]:
 def _kept_apart(total: Sum) -> bool:
     """Every neuron reads the one code with its number, and none is zeroed."""
     codes = total.weights.codes
-    return codes is not None and np.array_equal(codes, np.eye(total.order.size))
+    return codes is not None and np.array_equal(codes, np.eye(len(codes)))
 
 
 def _plain(group: list[Codes]) -> bool:

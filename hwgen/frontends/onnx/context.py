@@ -7,7 +7,7 @@ import numpy as np
 from hwgen.frontends.onnx.file import Node
 from hwgen.frontends.onnx.problems import Refused, Report
 from hwgen.frontends.onnx.quantizers import Array, Constant, Quantizer, Quantizers
-from hwgen.frontends.onnx.states import Codes, Sum
+from hwgen.frontends.onnx.states import Codes, Slide, Sum
 
 UNQUANTIZED = "reads values that are not quantized: a quantizer is needed before it"
 UNQUANTIZED_INPUT = (
@@ -49,7 +49,14 @@ class Context:
 
     def identity(self, node: Node, codes: Codes) -> Sum:
         """A layer that hands on ``codes``, for an activation of its own."""
-        size = codes.order.size
+        size, slide = codes.order.size, None
+        if codes.order.ndim > 2 and isinstance(codes.source, Sum) and codes.source.slide:
+            if not canonical(codes.order):
+                raise Refused("another layout than that of the layer before it")
+            size, count = codes.order.shape[1], codes.order.ndim - 2
+            slide = Slide(kernel=(1,) * count, stride=(1,) * count, padding=(0,) * 2 * count)
+        if any(codes.padding):
+            raise Refused("reads a map that is padded; a convolution is needed behind the Pad")
         if size * size > self.max_weights:
             raise Refused(f"needs a layer of its own, of {size * size:,} weights (max_weights)")
         by = Quantizer(scale=np.ones(()), zero_point=np.zeros(()), low=-2, high=1, bits=2)
@@ -70,7 +77,24 @@ class Context:
             gain=np.ones(size),
             u=np.zeros(size),
             identity=True,
+            slide=slide,
         )
+
+
+def canonical(order: Array) -> bool:
+    """Whether a map is laid out channel by channel, each row by row."""
+    return bool((order.ravel() == np.arange(order.size)).all())
+
+
+def per_sum(value: Array, total: Sum) -> Array:
+    """A constant that is broadcast against ``total``, one value for each of its sums."""
+    spread = per_neuron(value, total.order)
+    if total.slide is None:
+        return spread
+    channels = spread.reshape(len(total.u), -1)
+    if (channels != channels[:, :1]).any():
+        raise Refused("a constant that differs from position to position of a map")
+    return channels[:, 0].copy()
 
 
 def per_neuron(value: Array, order: Array) -> Array:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hwgen.frontends.onnx.chain import LayerChain
+from hwgen.frontends.onnx.context import canonical
 from hwgen.frontends.onnx.problems import ImportRefused, Report
-from hwgen.frontends.onnx.quantizers import Array
 from hwgen.frontends.onnx.states import EVERYTHING, Class, Codes, Real, State, Sum
 from hwgen.spec.formats import Format
 from hwgen.spec.network import MAX_WEIGHTS, Network, parse_network
@@ -101,8 +101,8 @@ def finished(
         refuse(path, report)
     if not layers:
         raise HwgenError(str(path), "no dense layer", "at least one is needed")
-    _reorder(layers[-1], end.order.ravel())
-    weights = sum(len(layer["weights"]) * len(layer["weights"][0]) for layer in layers)
+    _reorder(layers[-1], end)
+    weights = sum(_count(layer.get("weights", [])) for layer in layers)
     if weights > options.max_weights:
         limit = f"at most {options.max_weights:,} are taken (max_weights)"
         raise HwgenError(str(path), f"{weights:,} weights", limit)
@@ -111,7 +111,7 @@ def finished(
         "version": 2,
         "name": options.name or text_name(path.stem),
         "input": {
-            "features": len(layers[0]["weights"][0]),
+            **_features(layers[0], end),
             "bits": entry.format.bits,
             "signed": entry.format.signed,
             "fraction_bits": entry.format.fraction_bits,
@@ -141,8 +141,29 @@ def _without_scores(end: Codes | Sum, report: Report) -> Codes | Sum:
     return replace(end, function=None)
 
 
-def _reorder(layer: dict[str, Any], order: Array) -> None:
+def _count(weights: list[Any]) -> int:
+    """Numbers in nested lists."""
+    return sum(_count(one) if isinstance(one, list) else 1 for one in weights)
+
+
+def _features(first: dict[str, Any], end: Codes | Sum) -> dict[str, Any]:
+    """How many values the network reads, and the map that they are."""
+    if first["kind"] == "dense":
+        return {"features": len(first["weights"][0])}
+    codes = end if isinstance(end, Codes) else end.x
+    while isinstance(codes.source, Sum):
+        codes = codes.source.x
+    order = codes.source.order if codes.pools else codes.order
+    return {"features": order.size, "shape": list(order.shape[1:])}
+
+
+def _reorder(layer: dict[str, Any], end: Codes | Sum) -> None:
     """Put the outputs of the last layer into the order in which the model hands them out."""
+    order = end.order.ravel()
+    if layer["kind"] != "dense":
+        if not canonical(order):
+            raise HwgenError("output", "a map in another layout", "channel by channel is needed")
+        return
     for part in (layer, layer["output"] or {}):
         for key in ("weights", "bias", "weight_fraction_bits", *_PER_OUTPUT):
             if isinstance(part.get(key), list):

@@ -19,6 +19,7 @@ from hwgen.frontends.onnx.functions import Functions, Handler
 from hwgen.frontends.onnx.problems import Refused, label
 from hwgen.frontends.onnx.quantizers import Constant, Quantizer, dyadic
 from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum
+from hwgen.frontends.onnx.windows import Windows
 
 _QUANTIZING = ("Quant", "IntQuant", "QuantizeLinear", "DequantizeLinear")
 _ON_SCORES = (*_QUANTIZING, "ArgMax", "TopK")
@@ -41,6 +42,7 @@ class Operations:
             **dict.fromkeys(LAYOUT, self._layout),
             "DequantizeLinear": self._dequantize,
             **self._affine.handlers,
+            **Windows(at).handlers,
             **Functions(at).handlers,
         }
 
@@ -148,6 +150,8 @@ class Operations:
             raise Refused(UNQUANTIZED)
         if weights is None:
             raise Refused("")
+        if any(state.padding):
+            raise Refused("reads a map that is padded; a convolution is needed behind the Pad")
         features = state.order.size
         if state.order.shape[-1] != features or state.order.ndim > 3:
             raise Refused(f"reads a tensor of shape {list(state.order.shape)}; Flatten is needed")

@@ -26,6 +26,28 @@ def clipped(inner: Range, low: float, high: float) -> Range:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Slide:
+    """How a window slides over a map: sizes in the order of the map's, padding all before first.
+
+    ``mean`` is the kind of pool of one that averages.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    groups: int = 1
+    mean: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """The largest value in each window: it may be taken before or behind what never falls."""
+
+    node: Node
+    slide: Slide
+
+
+@dataclass(frozen=True, kw_only=True)
 class Real:
     """The model's input before it is quantized, times ``gain``, plus ``add``, and clipped."""
 
@@ -54,6 +76,10 @@ class Codes:
         Width and sign that the file gives.
     raw
         Plain integers, of which a DequantizeLinear is expected.
+    padding
+        Zeros around the map that the next layer is to take in.
+    pools
+        Max pooling of the codes.
     execute
         Of operators that compute codes in an arithmetic of their own: for the real value of a
         sum's step and the sum's bias in such steps, the function from sums to codes.
@@ -74,6 +100,8 @@ class Codes:
     bipolar: bool = False
     raw: bool = False
     execute: Execute | None = None
+    padding: tuple[int, ...] = ()
+    pools: tuple[Pooled, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +126,10 @@ class Sum:
         Whether a Relu is among it.
     identity
         Whether it only stands for an activation of ``x``.
+    slide
+        Over a map: it is a sum for each output channel, of what a window sees.
+    pools
+        Max pooling of the values.
     """
 
     order: Array
@@ -111,6 +143,8 @@ class Sum:
     clip: Range = EVERYTHING
     relu: bool = False
     identity: bool = False
+    slide: Slide | None = None
+    pools: tuple[Pooled, ...] = ()
 
     @property
     def active(self) -> bool:

@@ -43,6 +43,11 @@ class Stream(Architecture):
         "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
     )
 
+    @classmethod
+    def takes(cls, network: Network) -> bool:
+        """Networks that begin with a map."""
+        return super().takes(network) and network.layers[0].kind != "dense"
+
     def input_beats(self, network: Network) -> int:
         """One for each position of the map."""
         return Schedule.of(network, self.registers).frame
