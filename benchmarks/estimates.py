@@ -2,11 +2,12 @@
 
     python -m benchmarks.estimates build/estimates.json          # measure what is missing, and fit
     python -m benchmarks.estimates build/estimates.json --write  # and put the prices in their place
-    python -m benchmarks.estimates build/estimates.json serial   # one architecture alone
+    python -m benchmarks.estimates build/estimates.json serial --anew  # after a change of serial
 
-Every design of every network below is mapped (ihp-sg13g2, recipe area), once for each Verilog; the
-file keeps what was. The prices of an architecture are those, none below 0, with the least squares
-of relative errors on the networks that are fitted; the errors on the others are what counts.
+Every design of every network below is mapped (ihp-sg13g2, recipe area) and kept in the file; a run
+goes on where another stopped. ``--known`` fits what is there. The prices of an architecture are
+those, none below 0, with the least squares of relative errors on the networks that are fitted; the
+errors on the others are what counts.
 """
 
 import argparse
@@ -25,7 +26,6 @@ from benchmarks.recipes import ROOT, random_network
 from benchmarks.results import Results, Row
 from hwgen.flows.cli.console import emit_table
 from hwgen.rtl.architecture import Architecture
-from hwgen.rtl.architectures import families
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.parallel import Parallel
@@ -33,7 +33,7 @@ from hwgen.rtl.serial import Serial
 from hwgen.rtl.simplify import simplify
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.network import Network, load_network
-from hwgen.support.cache import key_of, open_cache
+from hwgen.support.cache import open_cache
 from hwgen.synth import open_library, synthesize
 from hwgen.synth.libraries.library import CellLibrary
 
@@ -71,12 +71,17 @@ def main() -> None:
     """Measure, fit, show."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("results", type=Path)
-    parser.add_argument("families", nargs="*", default=list(families()))
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    rows = measured(options.results, options.families)
+    parser.add_argument("families", nargs="*", default=list(PARTS))
+    parser.add_argument("--write", action="store_true", help="put the prices in their place")
+    parser.add_argument("--anew", action="store_true", help="measure what is in the file, too")
+    parser.add_argument("--known", action="store_true", help="measure nothing")
+    options = parser.parse_intermixed_args()
+    rows = measured(options.results, options.families, options.anew, options.known)
     for family in options.families:
         own = [row for row in rows if row["arch"].name == family]
+        if all(row["held"] for row in own):
+            print(f"{family}: nothing to fit")
+            continue
         prices = fitted(family, own)
         show(family, own, prices)
         if options.write:
@@ -97,34 +102,36 @@ def designs(network: Network, kinds: list[str]) -> list[Architecture]:
     return [one for one in every if one.name in kinds]
 
 
-def measured(results: Path, kinds: list[str]) -> list[Row]:
-    """The area of every design; what ``results`` has of the same Verilog is not mapped again."""
+def measured(results: Path, kinds: list[str], anew: bool, known: bool) -> list[Row]:
+    """The area of every design, mapped where ``results`` does not have it."""
     kept, library = Results(results), open_library("ihp-sg13g2")
     rows = []
     for held, networks in ((False, FITTED), (True, HELD_OUT)):
         for name, network in networks.items():
             for one in designs(network, kinds):
-                found = _measured(network, one, library, kept, f"{name}, {one}")
-                rows.append({**found, "name": name, "network": network, "held": held, "arch": one})
+                title = f"{name}, {one}"
+                found = None if anew else kept.get(title)
+                if found is None and not known:
+                    found = _measured(network, one, library)
+                    kept.put(title, found)
+                    print(title, found, flush=True)
+                if found is not None:
+                    about = {"name": name, "network": network, "held": held, "arch": one}
+                    rows.append({**found, **about})
     return rows
 
 
-def _measured(
-    network: Network, one: Architecture, library: CellLibrary, kept: Results, title: str
-) -> Row:
+def _measured(network: Network, one: Architecture, library: CellLibrary) -> Row:
     with tempfile.TemporaryDirectory(prefix="hwgen-estimates-") as folder:
         manifest = generate(network, one, Path(folder))
-        key = key_of(Path(manifest.verilog).read_text("utf-8"))
-        row = kept.get(key)
-        if row is None:
-            report = synthesize(
-                Path(manifest.verilog), manifest.top, library=library, cache=open_cache(),
-                timeout=3600,
-            )  # fmt: skip
-            row = {"design": title, "area": report.area_um2, "path": report.critical_path_ns}
-            kept.put(key, row)
-            print(title, round(report.area_um2), flush=True)
-    return row
+        report = synthesize(
+            Path(manifest.verilog),
+            manifest.top,
+            library=library,
+            cache=open_cache(),
+            timeout=3600,
+        )
+    return {"area": report.area_um2, "path": report.critical_path_ns}
 
 
 def parts_of(row: Row) -> Integers:

@@ -44,7 +44,7 @@ _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _OWN = (
     *(
         f"adders/{name}.py"
-        for name in ("addergraph", "digits", "search", "sharing", "signs", "words")
+        for name in ("addergraph", "digits", "search", "sharing", "signs", "wired", "words")
     ),
     "parallel/layer.py",
     "parallel/top.py",

@@ -15,7 +15,7 @@ from hwgen.flows.plan_points import Limits, Mapped, Point
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
-from hwgen.rtl.parallel import Parallel
+from hwgen.rtl.parallel import Parallel, estimate
 from hwgen.rtl.serial import Serial
 from hwgen.spec.network import load_network
 from hwgen.support.errors import HwgenError
@@ -152,6 +152,19 @@ def test_estimates_of_digits(architecture: Architecture) -> None:
     network = load_network(DIGITS)
     estimate = architecture.estimated_area(network.layers, network.input.format)
     assert abs(estimate / AREAS[architecture] - 1) < 0.06
+
+
+def test_large_layers_are_judged_by_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the inputs tell what sharing saves among all of them."""
+    weights = np.random.default_rng(2).integers(-8, 8, (24, 32))
+    net = network([dense(weights.tolist())])
+    whole, _, *others = estimate.parts(net.layers, net.input.format)
+    monkeypatch.setattr(estimate, "_MOST", 400)
+    monkeypatch.setattr(estimate, "_SOME", 600)
+    judged, _, *same = estimate.parts(net.layers, net.input.format)
+    assert same == others
+    assert judged != whole
+    assert abs(judged / whole - 1) < 0.03
 
 
 def test_command(tmp_path: Path) -> None:

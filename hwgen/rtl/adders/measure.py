@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hwgen.rtl.adders.addergraph import AdderGraph, Term, adder_graph
 from hwgen.rtl.adders.digits import signed_digits
 from hwgen.rtl.adders.sharing import added_up
@@ -31,11 +33,6 @@ class Figures:
     half_adders: int
     depth: int
 
-    @classmethod
-    def none(cls) -> "Figures":
-        """Of a layer that adds nothing up."""
-        return cls(adders=0, full_adders=0, half_adders=0, depth=0)
-
 
 def measured(graph: AdderGraph, highs: Sequence[int]) -> Figures:
     """The figures of ``graph``, whose inputs reach from 0 to ``highs``."""
@@ -60,26 +57,36 @@ def graphs_of(network: Network, effort: str) -> list[tuple[Figures, Figures]]:
 
     Hardware is made of the simplified network.
     """
+    return [
+        (
+            measured(plain_graph(weights), highs),
+            measured(adder_graph(weights, highs, effort), highs),
+        )
+        for weights, highs in products_of(network)
+    ]
+
+
+def products_of(network: Network) -> list[tuple[Integers, list[int]]]:
+    """Of each layer: weights of its live outputs, and the largest value of each input's word.
+
+    A layer that adds nothing up has neither.
+    """
     source = network.input.format
     ranges: list[Interval] = [(source.minimum, source.maximum)] * network.input.features
-    found = []
-    for index in range(len(network.layers)):
+    found: list[tuple[Integers, list[int]]] = []
+    for index, layer in enumerate(network.layers):
         neurons = [neuron.interval for neuron in requantizers(network, index, ranges)]
-        live = [j for j, (low, high) in enumerate(neurons) if low != high]
-        layer = network.layers[index]
         if isinstance(layer, MaxPool):
-            found.append((Figures.none(), Figures.none()))
+            found.append((np.zeros((0, 0), np.int64), []))
             ranges = neurons
             continue
+        live = [j for j, (low, high) in enumerate(neurons) if low != high]
         terms = layer.terms(network.source(index).alignment)
         highs = [
             max(1, unsigned_high((ranges[i][0] >> dropped, ranges[i][1] >> dropped)))
             for i, dropped in zip(terms.index, terms.dropped, strict=True)
         ]
-        weights = terms.weights[live]
-        both = plain_graph(weights), adder_graph(weights, highs, effort)
-        before, after = (measured(graph, highs) for graph in both)
-        found.append((before, after))
+        found.append((terms.weights[live], highs))
         ranges = neurons
     return found
 

@@ -5,19 +5,28 @@ compared, and bits of registers, each at a price in um2 that was fitted to ``hwg
 (ihp-sg13g2, recipe ``area``) by ``python -m benchmarks.estimates``; docs/plan.md has the errors.
 """
 
+import math
 from collections.abc import Sequence
 
 from amaranth.hdl import Fragment
 
-from hwgen.rtl.adders.measure import graphs_of
+from hwgen.rtl.adders.addergraph import adder_graph
+from hwgen.rtl.adders.measure import measured, plain_graph, products_of
+from hwgen.rtl.digits import digit_counts
 from hwgen.rtl.parallel.top import part_of
 from hwgen.rtl.parallel.windows import additions
 from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
+from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer
 from hwgen.spec.pools import MaxPool
 
-PRICES = (38.82, 13.8, 18.64, 53.0)
+PRICES = (40.05, 3.678, 18.75, 54.81)
+
+_MOST, _SOME = 1800, 1200
+"""Digits of a layer up to which its graph is made, and of the part that is made of a larger one."""
+
+_CHOICE = 0.036
 
 
 def estimated_area(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> float:
@@ -28,14 +37,43 @@ def estimated_area(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0
 
 def parts(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> tuple[int, ...]:
     """Full adders, half adders, bits of accumulators, bits of registers in a pipeline."""
-    network = network_of(layers, source)
-    figures = [shared for _, shared in graphs_of(network, "low")]
-    return (
-        sum(one.full_adders for one in figures) + _compared(layers, source),
-        sum(one.half_adders for one in figures),
-        _moved(layers, source),
-        _registers(layers, source, pipeline) if pipeline else 0,
-    )
+    products = products_of(network_of(layers, source))
+    small = all(_digits(weights) <= _MOST for weights, _ in products)
+    full, half = map(sum, zip(*(_added(*product) for product in products), strict=True))
+    registers = 0
+    if pipeline:
+        registers = _registers(layers, source, pipeline) if small else _usual(full, pipeline)
+    return full + _compared(layers, source), half, _moved(layers, source), registers
+
+
+def _digits(weights: Integers) -> int:
+    return int(digit_counts(weights).sum())
+
+
+def _added(weights: Integers, highs: list[int]) -> tuple[int, int]:
+    """Full and half adders of a layer; a large one is judged by its first inputs.
+
+    What sharing saves among some of the inputs it saves among as many others, too; that there are
+    more pairs to choose from saves :data:`_CHOICE` more for each time that the inputs double.
+    """
+    inputs = weights.shape[1]
+    count, some = _digits(weights), inputs
+    if count > _MOST:
+        some = max(2, _SOME * inputs // count)
+    part = weights[:, :some], highs[:some]
+    shared = measured(adder_graph(*part, "low"), part[1])
+    if some >= inputs:
+        return shared.full_adders, shared.half_adders
+    plain, before = (measured(plain_graph(w), h) for w, h in ((weights, highs), part))
+    times, better = inputs / some, 1 - _CHOICE * math.log2(inputs / some)
+    full = plain.full_adders - (before.full_adders - shared.full_adders) * times
+    half = plain.half_adders - (before.half_adders - shared.half_adders) * times
+    return round(full * better), round(half)
+
+
+def _usual(full: int, pipeline: int) -> int:
+    """Bits of registers of designs with so many full adders, as they were counted of some."""
+    return round(2.3 * full / math.pow(pipeline, 1.2))
 
 
 def _compared(layers: Sequence[AnyLayer], source: Format) -> int:
