@@ -35,8 +35,9 @@ from hwgen.spec.network import load_network
 from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.internal import internal_energy
+from hwgen.synth.libraries.delays import DelayTable
 from hwgen.synth.libraries.energies import Condition, powers
-from hwgen.synth.libraries.library import CellLibrary, DelayTable
+from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.models import NETLIST, flat_netlist, flat_verilog, net_name
 from hwgen.synth.libraries.tabulate import foundry_library
 from hwgen.synth.mapping.netlist import Flat, Net, Netlist

@@ -48,15 +48,21 @@ class _Round(torch.autograd.Function):
 
 def rounded(x: torch.Tensor) -> torch.Tensor:
     """The nearest integers, halves upwards; the gradient passes."""
-    return _Round.apply(x)
+    found: torch.Tensor = _Round.apply(x)
+    return found
 
 
-def codes_of(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, int]:
-    """Integer codes with a gradient, and their fraction bits: one power of two for all."""
+def codes_of(weight: torch.Tensor, bits: int, share: float = 1.0) -> tuple[torch.Tensor, int]:
+    """Integer codes with a gradient, and their fraction bits: one power of two for all.
+
+    Less than a ``share`` of 1 leaves the rest of the way to the integers undone.
+    """
     top = 1 if bits == 0 else (1 << (bits - 1)) - 1
     reach = weight.detach().abs().mean() * (1.4 if bits == 0 else 2.6 if bits < 4 else 3.2)
     fraction = round(math.log2(top / max(float(reach), 1e-6)))
-    return rounded(torch.clamp(weight * 2.0**fraction, -top, top)), fraction
+    scaled = weight * 2.0**fraction
+    codes = torch.clamp(torch.floor(scaled.detach() + 0.5), -top, top)
+    return scaled + share * (codes - scaled).detach(), fraction
 
 
 class Block(nn.Module):
@@ -64,17 +70,18 @@ class Block(nn.Module):
 
     def __init__(self, said: Conv, inputs: int, plane: bool):
         super().__init__()
-        self.said, self.plane = said, plane
+        self.said, self.plane, self.share = said, plane, 1.0
         size = [said.kernel] * (2 if plane else 1)
         self.weight = nn.Parameter(torch.empty(said.channels, inputs // said.groups, *size))
         nn.init.kaiming_uniform_(self.weight, a=1)
         self.norm = nn.BatchNorm2d(said.channels) if plane else nn.BatchNorm1d(said.channels)
         nn.init.constant_(self.norm.bias, 0.5)
+        nn.init.constant_(self.norm.weight, 0.5)
 
     def sums(self, x: torch.Tensor) -> torch.Tensor:
         """Integer sums for integer ``x``, over the codes' scale."""
         said, convolve = self.said, functional.conv2d if self.plane else functional.conv1d
-        codes, fraction = codes_of(self.weight, said.weight_bits)
+        codes, fraction = codes_of(self.weight, said.weight_bits, self.share)
         around = [*said.padding] * (2 if self.plane else 1)
         padded = functional.pad(x, around)
         return convolve(padded, codes, stride=said.stride, groups=said.groups) * 2.0**-fraction
@@ -86,7 +93,8 @@ class Block(nn.Module):
         with torch.no_grad():
             self.norm.weight.clamp_(min=0.05)
         y = self.norm(self.sums(x)) * top
-        y = rounded(torch.clamp(y, 0, top))
+        y = torch.clamp(y, 0, top)
+        y = y + self.share * (rounded(y) - y)
         if said.pool > 1:
             pool = functional.max_pool2d if self.plane else functional.max_pool1d
             y = pool(y, said.pool)
@@ -95,15 +103,15 @@ class Block(nn.Module):
     def thresholds(self) -> list[list[int]]:
         """Sums of codes from which on each channel's output is 1, 2, ..."""
         said, top = self.said, (1 << self.said.bits) - 1
-        _, fraction = codes_of(self.weight, said.weight_bits)
+        _, fraction = codes_of(self.weight.detach(), said.weight_bits)
         norm = self.norm
         assert norm.running_mean is not None
         assert norm.running_var is not None
         spread = torch.sqrt(norm.running_var + norm.eps)
         found = []
         for channel in range(said.channels):
-            gain = float(norm.weight[channel] / spread[channel])
-            start = float(norm.bias[channel]) - gain * float(norm.running_mean[channel])
+            gain = float(norm.weight.detach()[channel] / spread[channel])
+            start = float(norm.bias.detach()[channel]) - gain * float(norm.running_mean[channel])
             steps = [((level - 0.5) / top - start) / gain for level in range(1, top + 1)]
             found.append([math.ceil(step * 2.0**fraction - 1e-6) for step in steps])
         return found
@@ -249,7 +257,9 @@ def train(
     steps = epochs * -(-len(data) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=steps)
     stack.train()
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        for block in stack.blocks:
+            block.share = min(1.0, max(0.0, 3.0 * epoch / epochs - 0.7))
         for own in torch.randperm(len(data)).split(size):
             batch = moved[torch.randint(len(moved), (len(own),)), own]
             loss = functional.cross_entropy(stack(batch), target[own], label_smoothing=0.05)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hwgen.rtl.digits import digit_counts
+from hwgen.rtl.stream import prices
 from hwgen.rtl.stream.schedule import Schedule, Stage
 from hwgen.spec.conv import Convolution
 from hwgen.spec.dense import DenseLayer
@@ -19,7 +20,15 @@ from hwgen.spec.network import AnyLayer, InputFormat, Network
 from hwgen.spec.pools import MaxPool
 from hwgen.support.errors import HwgenError
 
-PRICES = (65.4, 23.6, 22.2, 36.0, 24.0, 0.974, 600.0)
+PRICES = (
+    prices.STORED,
+    prices.ADDED,
+    prices.HANDED,
+    prices.PRODUCT,
+    prices.GROWN,
+    prices.LISTED,
+    prices.CONTROL,
+)
 
 
 def estimated_area(layers: Sequence[AnyLayer], source: Format) -> float:
@@ -62,7 +71,7 @@ def _windowed(network: Network, index: int, layer: Windowed, stage: Stage) -> np
         line = layer.positions[1] if high > 1 and layer.positions[1] > 1 else 0
         grown = 0 if isinstance(layer, MaxPool) else math.ceil(math.log2(layer.window.size))
         found[0] = (line + 1) * channels * (bits + grown)
-        found[2] = 2 * (1 + (line > 0)) * channels * (bits + grown)
+        found[2] = 1.5 * channels * (bits + grown)
         return found
     found[0] = ((high - 1) * layer.image[1] + wide - 1) * pixel
     if isinstance(layer, Convolution):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwgen.rtl.digits import digit_counts
+from hwgen.rtl.stream import prices
 from hwgen.rtl.stream.beats import Beats, windows
 from hwgen.spec.dense import DenseLayer
 from hwgen.spec.maps import Window, Windowed
@@ -210,12 +211,14 @@ def _dense(network: Network, index: int, reads: Beats) -> Stage:
 
 
 def _wired_is_smaller(network: Network, index: int, lanes: int, steps: int) -> bool:
-    """Whether hard-wired sums take less than accumulators; prices are those of estimates."""
+    """Whether hard-wired sums are estimated smaller than accumulators."""
     layer = network.layers[index]
     assert isinstance(layer, DenseLayer)
     bits = network.input_format(index).bits
-    wired = 23.6 * int(digit_counts(layer.weight_values).sum()) * bits
+    wired = prices.ADDED * int(digit_counts(layer.weight_values).sum()) * bits
     width = network.accumulator_width(index)
-    each = 40.6 * lanes * layer.weight_value_bits * bits + 90 * width
-    stored = 65.4 * lanes * (steps - 1) * bits + layer.weight_memory_bits
+    each = prices.PRODUCT * lanes * layer.weight_value_bits * bits
+    each += (prices.STORED + prices.GROWN) * width
+    stored = prices.STORED * lanes * (steps - 1) * bits
+    stored += prices.LISTED * layer.weight_memory_bits
     return wired <= layer.outputs * each + stored
