@@ -131,6 +131,14 @@ class Architecture(ABC):
         top = self.build(network)
         return Cycles(latency=top.latency, interval=top.interval)
 
+    def suited(self, latch: float | None) -> "Architecture":
+        """What to build for a cell library, where the knobs leave it open.
+
+        ``latch`` is the area of a latch over that of a flip-flop; None where synthesis has no
+        latches or no clock gates.
+        """
+        return self
+
     @abstractmethod
     def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """Cell area in um2 (ihp-sg13g2, recipe ``area``) without making hardware.

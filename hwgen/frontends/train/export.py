@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,11 @@ from hwgen.support.errors import HwgenError
 from hwgen.support.temporary import temporary_folder
 
 
-def as_brevitas(student: Quantized) -> nn.Module:
-    """The network of ``student``, with its weights, in Brevitas' layers and quantizers."""
+def as_brevitas(student: Quantized, shape: Sequence[int] = ()) -> nn.Module:
+    """The network of ``student``, with its weights, in Brevitas' layers and quantizers.
+
+    ``shape`` is that of a sample, whose convolutions are of one dimension or two.
+    """
     import brevitas.nn as qnn
     from brevitas.quant import Int32Bias
 
@@ -36,26 +39,44 @@ def as_brevitas(student: Quantized) -> nn.Module:
             act_quant=_activation(formats.activations[0], "round"), return_quant_tensor=True
         )
     )
+    plane = len(shape) == 3
     for index, bits in enumerate(formats.weight_bits):
         weight, bias = (part.detach() for part in student.layer(index))
-        dense = qnn.QuantLinear(
-            weight.shape[1],
-            weight.shape[0],
-            bias=True,
-            weight_quant=_weights(bits, formats.weight_fractions[index]),
-            bias_quant=Int32Bias,
-        )
+        settings: dict[str, Any] = {"bias": True, "bias_quant": Int32Bias}
+        fractions = formats.weight_fractions[index]
+        if index < len(student.maps):
+            conv = student.maps[index]
+            kind = qnn.QuantConv2d if plane else qnn.QuantConv1d
+            layer = kind(
+                conv.source[0],
+                conv.outputs,
+                conv.kernel[1 - plane :],
+                stride=conv.stride[1 - plane :],
+                padding=conv.padding[1 - plane :],
+                groups=conv.groups,
+                weight_quant=_weights(bits, fractions, 3 + plane),
+                **settings,
+            )
+        else:
+            if index and index == len(student.maps):
+                layers.append(nn.Flatten())
+            layer = qnn.QuantLinear(
+                weight.shape[1], weight.shape[0], weight_quant=_weights(bits, fractions), **settings
+            )
         with torch.no_grad():
-            dense.weight.copy_(weight)
-            dense.bias.copy_(bias)
-        layers.append(dense)
+            layer.weight.copy_(weight.reshape(layer.weight.shape))
+            layer.bias.copy_(bias)
+        layers.append(layer)
         if index + 1 < len(formats.weight_bits):
             quantizer = _activation(formats.activations[index + 1], "floor")
             layers.append(qnn.QuantReLU(act_quant=quantizer, return_quant_tensor=True))
+        pool = student.maps[index].pool if index < len(student.maps) else None
+        if pool is not None:
+            layers.append(nn.MaxPool2d(pool) if plane else nn.MaxPool1d(pool[1]))
     return nn.Sequential(*layers).eval()
 
 
-def _weights(bits: int, fractions: tuple[int, ...]) -> Any:
+def _weights(bits: int, fractions: tuple[int, ...], rank: int = 2) -> Any:
     from brevitas.quant.fixed_point import (
         Int8WeightPerChannelFixedPoint,
         Int8WeightPerTensorFixedPoint,
@@ -64,7 +85,8 @@ def _weights(bits: int, fractions: tuple[int, ...]) -> Any:
     each = len(fractions) > 1
     base = Int8WeightPerChannelFixedPoint if each else Int8WeightPerTensorFixedPoint
     thresholds = [2.0 ** (bits - 1 - fraction) for fraction in fractions]
-    scale = torch.tensor(thresholds)[:, None] if each else torch.tensor(thresholds[0])
+    sizes = (-1, *[1] * (rank - 1))
+    scale = torch.tensor(thresholds).reshape(sizes) if each else torch.tensor(thresholds[0])
     settings = {"bit_width": bits, "scaling_impl_type": "const", "narrow_range": False}
     return type("Weights", (base,), {**settings, "scaling_init": scale})
 
@@ -82,14 +104,14 @@ def _activation(target: Format, rounding: str) -> Any:
     return type("Activation", (base,), settings)
 
 
-def exported(model: nn.Module, features: int) -> bytes:
+def exported(model: nn.Module, shape: Sequence[int]) -> bytes:
     """``model`` as a QONNX file without notes of the exporter."""
     import onnx
     from brevitas.export import export_qonnx
 
     with temporary_folder("train") as folder, _silent():
         path = Path(folder) / "model.onnx"
-        export_qonnx(model, torch.zeros(1, features), export_path=str(path))
+        export_qonnx(model, torch.zeros(1, *shape), export_path=str(path))
         proto = onnx.load(str(path))
     for part in (proto, proto.graph, *proto.graph.node):
         del part.metadata_props[:]
@@ -118,7 +140,7 @@ def imported_bytes(content: bytes, name: str) -> Imported:
         return import_model(path, ImportOptions(name=name, output="argmax"))
 
 
-def check(network: Network, model: nn.Module, x: Floats) -> int:
+def check(network: Network, model: nn.Module, x: Floats, shape: Sequence[int] = (-1,)) -> int:
     """Compare every last sum of golden model and Brevitas; the number of integers compared.
 
     Raises
@@ -127,7 +149,7 @@ def check(network: Network, model: nn.Module, x: Floats) -> int:
         One differs.
     """
     ours = golden.infer(network, quantize(x, network.input.format))
-    theirs = _integers(model, x, network)
+    theirs = _integers(model, x.reshape(len(x), *shape), network)
     wrong = int(np.sum(ours != theirs))
     if wrong:
         raise HwgenError("check", f"{wrong} of {ours.size} integers differ from Brevitas'", "none")

@@ -1,6 +1,7 @@
 """Training from a configuration to a checked network: teacher, float student, quantized student."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -15,9 +16,11 @@ from hwgen.frontends.quantize.scales import FINER, choose_fraction, holding_frac
 from hwgen.frontends.train import export
 from hwgen.frontends.train.layers import Formats, Perceptron, Quantized, most_codes, rounded
 from hwgen.frontends.train.loop import Checkpoint, Say, Tensors, TrainingStage, fit
+from hwgen.frontends.train.maps import Conv, convolutions
 from hwgen.frontends.train.samples import Part, Samples, load_samples
-from hwgen.frontends.train.settings import Config, StudentTable
+from hwgen.frontends.train.settings import Config, DataTable, StudentTable
 from hwgen.spec import golden
+from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import quantize
 from hwgen.spec.formats import Format
 from hwgen.spec.network import Network, parse_network
@@ -43,7 +46,7 @@ class Trained:
     teacher, student, quantized
         Accuracies; ``teacher`` is None without distillation.
     float_model
-        The float student.
+        The float student; None where it has convolutions.
     network, onnx
         The quantized student, and the QONNX file that it was imported from.
     compared
@@ -53,7 +56,7 @@ class Trained:
     teacher: Measured | None
     student: Measured
     quantized: Measured
-    float_model: FloatModel
+    float_model: FloatModel | None
     network: Network
     onnx: bytes
     notes: list[str]
@@ -76,13 +79,18 @@ def train(config: Config, base: Path, checkpoint: Path, say: Say) -> Trained:
     """
     samples = load_samples(config.data, config.seed, base)
     classes = len(samples.labels)
-    sizes = (samples.features, *config.student.hidden, classes)
-    check_size(sizes, config.student)
+    shape = sample_shape(config.data, samples.features)
+    maps = convolutions(config.student.maps, shape)
+    inputs = math.prod(maps[-1].shape) if maps else samples.features
+    sizes = (inputs, *config.student.hidden, classes)
+    check_size(sizes, config.student, maps)
     data = _tensors(samples, config)
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # one order of additions
     try:
-        return _Run(config, samples, data, Checkpoint(checkpoint), say).trained(sizes)
+        run = _Run(config, samples, data, Checkpoint(checkpoint), say)
+        run.shape = shape if maps else (samples.features,)
+        return run.trained(sizes, maps)
     finally:
         torch.set_num_threads(before)
 
@@ -95,9 +103,25 @@ def digest(samples: Samples) -> str:
     return found.hexdigest()
 
 
-def check_size(sizes: Sequence[int], student: StudentTable) -> None:
+def sample_shape(table: DataTable, features: int) -> tuple[int, ...]:
+    """The map that a sample is: as the file says, one image, or a signal of one channel.
+
+    Raises
+    ------
+    HwgenError
+        It is not of as many values as a sample has.
+    """
+    shape = table.shape or (1, *(table.image or (features,)))
+    if len(shape) not in (2, 3) or math.prod(shape) != features:
+        found = " x ".join(map(str, shape))
+        raise HwgenError("data.shape", found, f"2 or 3 sizes of {features} values together")
+    return shape
+
+
+def check_size(sizes: Sequence[int], student: StudentTable, maps: Sequence[Conv] = ()) -> None:
     """Refuse a student of too many parameters."""
     count = sum((a + 1) * b for a, b in pairwise(sizes))
+    count += sum((conv.fan_in + 1) * conv.outputs for conv in maps)
     if count > student.max_parameters:
         shape = "-".join(map(str, sizes))
         allowed = f"at most {student.max_parameters:,} (student.max_parameters)"
@@ -124,21 +148,22 @@ class _Run:
     ):
         self._config, self._samples, self._data = config, samples, data
         self._store, self._say = store, say
+        self.shape: tuple[int, ...] = (samples.features,)
         self._known = f"{_VERSION} {torch.__version__} {config.seed} {config.data.image} "
         self._known += digest(samples)
 
-    def trained(self, sizes: tuple[int, ...]) -> Trained:
+    def trained(self, sizes: tuple[int, ...], maps: Sequence[Conv] = ()) -> Trained:
         config, samples, table = self._config, self._samples, self._config.training
         teacher = None
         if table.distillation > 0:
-            wide = (sizes[0], *config.teacher.hidden, sizes[-1])
+            wide = (samples.features, *config.teacher.hidden, sizes[-1])
             teacher = Perceptron(wide, torch.Generator().manual_seed(self._seed(0)))
             steps, decay = config.teacher.steps, config.teacher.weight_decay
             plain = table.model_copy(update={"distillation": 0.0, "steps": 0})
             self._fit("teacher", teacher, 0, steps, decay, f"{wide} {steps} {decay} {plain!r}")
             self._known += f" {wide} {steps} {decay}"
-        student = Perceptron(sizes, torch.Generator().manual_seed(self._seed(1)))
-        about = f"{sizes} {table!r}"
+        student = Perceptron(sizes, torch.Generator().manual_seed(self._seed(1)), maps)
+        about = f"{sizes} {maps or ''} {table!r}" if maps else f"{sizes} {table!r}"
         self._fit("float student", student, 1, table.steps, 1e-4, about, teacher)
         formats = choose_formats(student, samples.train.x, config.student)
         quantized = Quantized(student, formats, config.student.accumulator_bits)
@@ -178,8 +203,8 @@ class _Run:
     ) -> Trained:
         self._say("exporting and checking")
         samples, name = self._samples, self._config.name
-        model = export.as_brevitas(quantized)
-        content = export.exported(model, samples.features)
+        model = export.as_brevitas(quantized, self.shape)
+        content = export.exported(model, self.shape)
         back = export.imported_bytes(content, name)
         network = replace_labels(back.network, samples.labels)
         narrow = self._config.student.accumulator_bits
@@ -193,18 +218,17 @@ class _Run:
                 validation=accuracy(network, samples.validation),
                 test=accuracy(network, samples.test),
             ),
-            float_model=as_float_model(student, name, samples.labels),
+            float_model=None if student.maps else as_float_model(student, name, samples.labels),
             network=network,
             onnx=content,
             notes=back.notes,
-            compared=export.check(network, model, samples.test.x),
+            compared=export.check(network, model, samples.test.x, self.shape),
             samples=samples,
         )
 
     def _measured(self, model: Perceptron) -> Measured:
-        floating = as_float_model(model, "model", self._samples.labels)
         shares = [
-            float(np.mean(floating.predict(part.x) == part.y))
+            float(np.mean(_predicted(model, part.x) == part.y))
             for part in (self._samples.validation, self._samples.test)
         ]
         return Measured(validation=shares[0], test=shares[1])
@@ -212,8 +236,8 @@ class _Run:
 
 def choose_formats(student: Perceptron, x: Floats, table: StudentTable) -> Formats:
     """Fraction bits with the least squared error on weights, and on values over the samples."""
-    widths, floats = table.activation_widths, as_float_model(student, "student", ())
-    values = [x, *(np.maximum(sums, 0) for sums in floats.sums(x)[:-1])]
+    widths = table.activation_widths
+    values = [x, *(np.maximum(sums, 0) for sums in _sums(student, x)[:-1])]
     activations = tuple(
         Format(bits=bits, signed=signed, fraction_bits=choose_fraction(v, bits, signed, "mse", 100))
         for v, bits, signed in zip(
@@ -231,6 +255,20 @@ def choose_formats(student: Perceptron, x: Floats, table: StudentTable) -> Forma
         weight_bits=table.weight_widths,
         weight_fractions=tuple(fractions),
     )
+
+
+def _sums(model: Perceptron, x: Floats) -> list[Floats]:
+    """Every layer's sums of the float network."""
+    if not model.maps:
+        return as_float_model(model, "model", ()).sums(x)
+    with torch.no_grad():
+        found = model.sums(torch.from_numpy(x.astype(np.float32)))
+    return [sums.numpy().astype(np.float64) for sums in found]
+
+
+def _predicted(model: Perceptron, x: Floats) -> Integers:
+    classes: Integers = np.argmax(_sums(model, x)[-1], axis=1)
+    return classes
 
 
 def _weight_fraction(weights: torch.Tensor, bits: int, most: float | None) -> int:

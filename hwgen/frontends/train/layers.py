@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from hwgen.frontends.train.maps import Conv
 from hwgen.spec.formats import Format
 
 
@@ -39,13 +40,19 @@ def rounded(scaled: Tensor, bits: int, most: float | None) -> Tensor:
 
 
 class Perceptron(nn.Module):
-    """Dense layers with relu between them; ``sizes`` from the input to the classes."""
+    """Dense layers with relu between them; ``sizes`` from the input to the classes.
 
-    def __init__(self, sizes: Sequence[int], generator: torch.Generator):
+    Before them may be convolutions, whose weights are kept as rows, one for each output channel;
+    ``sizes`` then begin behind them. Values are flat between layers.
+    """
+
+    def __init__(self, sizes: Sequence[int], generator: torch.Generator, maps: Sequence[Conv] = ()):
         super().__init__()
+        self.maps = tuple(maps)
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for inputs, outputs in pairwise(sizes):
+        shapes = [(conv.fan_in, conv.outputs) for conv in self.maps] + list(pairwise(sizes))
+        for inputs, outputs in shapes:
             weight = torch.randn(outputs, inputs, generator=generator) * (2 / inputs) ** 0.5
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(torch.zeros(outputs)))
@@ -53,8 +60,40 @@ class Perceptron(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The last layer's sums."""
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = nn.functional.linear(x.relu() if index else x, weight, bias)
+            x = self.summed(index, self.pooled(index, x.relu()) if index else x, weight, bias)
         return x
+
+    def sums(self, x: Tensor) -> list[Tensor]:
+        """Every layer's sums."""
+        found = []
+        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = self.summed(index, self.pooled(index, x.relu()) if index else x, weight, bias)
+            found.append(x)
+        return found
+
+    def summed(self, index: int, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Sums of layer ``index``; as one product of matrices, whose order does not matter."""
+        if index >= len(self.maps):
+            return nn.functional.linear(x, weight, bias)
+        conv = self.maps[index]
+        seen = nn.functional.unfold(
+            x.reshape(-1, *conv.source), conv.kernel, padding=conv.padding, stride=conv.stride
+        )
+        groups = conv.groups
+        rows = seen.reshape(len(seen), groups, conv.fan_in, -1)
+        sums = weight.reshape(groups, -1, conv.fan_in) @ rows
+        by_channel = sums.reshape(len(seen), conv.outputs, -1) + bias[:, None]
+        return by_channel.flatten(1)
+
+    def pooled(self, index: int, x: Tensor) -> Tensor:
+        """What layer ``index`` reads of the values of the layer before."""
+        if index > len(self.maps):
+            return x
+        conv = self.maps[index - 1]
+        if conv.pool is None:
+            return x
+        values = x.reshape(-1, conv.outputs, *conv.positions)
+        return nn.functional.max_pool2d(values, conv.pool).flatten(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +129,13 @@ class Quantized(Perceptron):
     """
 
     def __init__(self, start: Perceptron, formats: Formats, accumulator_bits: int | None):
-        sizes = [int(start.weights[0].shape[1]), *(len(bias) for bias in start.biases)]
-        super().__init__(sizes, torch.Generator())
+        dense, rows = start.weights[len(start.maps) :], [len(bias) for bias in start.biases]
+        sizes = [int(dense[0].shape[1]), *rows[len(start.maps) :]]
+        super().__init__(sizes, torch.Generator(), start.maps)
         self.formats, self.accumulator_bits = formats, accumulator_bits
         self._steps = [
-            torch.tensor([2.0**-fraction for fraction in fractions])[:, None].expand(rows, 1)
-            for fractions, rows in zip(formats.weight_fractions, sizes[1:], strict=True)
+            torch.tensor([2.0**-fraction for fraction in fractions])[:, None].expand(count, 1)
+            for fractions, count in zip(formats.weight_fractions, rows, strict=True)
         ]
         self.load_state_dict(start.state_dict())
         with torch.no_grad():
@@ -107,7 +147,7 @@ class Quantized(Perceptron):
         x = self._entered(x)
         for index in range(len(self.weights)):
             weight, bias = self.layer(index)
-            x = nn.functional.linear(x, weight, bias)
+            x = self.summed(index, self.pooled(index, x) if index else x, weight, bias)
             if index + 1 < len(self.weights):
                 x = self._handed_on(x, self.formats.activations[index + 1])
         return x

@@ -33,6 +33,9 @@ class DataTable(Table):
         the training samples.
     image
         Rows and columns: training images are moved by up to one pixel.
+    shape
+        ``[channels, rows, columns]`` or ``[channels, length]`` of the map that convolutions read;
+        None: one channel of ``image``.
     """
 
     source: str
@@ -41,6 +44,7 @@ class DataTable(Table):
     validation_share: Share = 0.15
     scale: Literal["features", "all", "none"] = "features"
     image: Annotated[tuple[int, int], AsTuple] | None = None
+    shape: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AsTuple] | None = None
 
 
 class TeacherTable(Table):
@@ -56,6 +60,8 @@ class StudentTable(Table):
 
     Parameters
     ----------
+    maps
+        Convolutions and max pooling before the hidden layers (:mod:`hwgen.frontends.train.maps`).
     hidden
         Neurons of each hidden layer.
     weight_bits
@@ -70,6 +76,7 @@ class StudentTable(Table):
         Larger students are refused.
     """
 
+    maps: Annotated[tuple[str, ...], AsTuple] = ()
     hidden: Sizes
     weight_bits: BitList = 4
     activation_bits: BitList = 4
@@ -80,7 +87,7 @@ class StudentTable(Table):
 
     @model_validator(mode="after")
     def _check(self) -> "StudentTable":
-        layers = len(self.hidden) + 1
+        layers = self.inner + 1
         for name, widths, count in (
             ("weight_bits", self.weight_bits, layers),
             ("activation_bits", self.activation_bits, layers - 1),
@@ -90,16 +97,21 @@ class StudentTable(Table):
         return self
 
     @property
+    def inner(self) -> int:
+        """Convolutions and hidden layers."""
+        return sum(text.startswith("conv") for text in self.maps) + len(self.hidden)
+
+    @property
     def weight_widths(self) -> tuple[int, ...]:
         """Width of each layer's weights."""
         widths = self.weight_bits
-        return widths if isinstance(widths, tuple) else (widths,) * (len(self.hidden) + 1)
+        return widths if isinstance(widths, tuple) else (widths,) * (self.inner + 1)
 
     @property
     def activation_widths(self) -> tuple[int, ...]:
         """Width of the input and of each hidden layer's outputs."""
         widths = self.activation_bits
-        each = widths if isinstance(widths, tuple) else (widths,) * len(self.hidden)
+        each = widths if isinstance(widths, tuple) else (widths,) * self.inner
         first = widths if isinstance(widths, int) else (*widths, 8)[0]
         return (self.input_bits or first, *each)
 
