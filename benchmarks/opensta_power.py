@@ -16,6 +16,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,16 @@ from hwgen.spec.network import load_network
 from hwgen.support.progress import silent
 from hwgen.synth import open_library
 from hwgen.synth.internal import internal_energy
+from hwgen.synth.libraries.delays import DelayTable
 from hwgen.synth.libraries.energies import Condition, powers
-from hwgen.synth.libraries.library import CellLibrary, DelayTable
+from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.libraries.models import NETLIST, flat_netlist, flat_verilog, net_name
 from hwgen.synth.libraries.tabulate import foundry_library
 from hwgen.synth.mapping.netlist import Flat, Net, Netlist
 from hwgen.synth.power import switching
 from hwgen.synth.timing import analyse
 
-LIBRARIES = ("ihp-sg13g2", "gf180mcu")
+LIBRARIES = ("ihp-sg13g2", "sky130hd")
 DESIGNS: dict[str, tuple[Architecture, int]] = {
     "serial": (Serial(), 1),
     "serial, 4 MACs": (Serial(macs=4), 2),
@@ -52,6 +54,12 @@ DESIGNS: dict[str, tuple[Architecture, int]] = {
 """Of digits: what, and over how many test images."""
 
 
+_CELL = re.compile(r'(?m)^\s*cell ?\(\s*"?[\w$]+"?\s*\)')
+_NAME = re.compile(r'\bpin ?\(\s*"?(\w+)"?\s*\) ?\{')
+_GROUP = re.compile(
+    r'(?s)(internal_power ?\(\s*"?\w*"?\s*\) ?\{)'
+    r"(.*?)(?=\b(?:rise_power|fall_power|power) ?\()"
+)
 _SWITCHING = re.compile(r"power: switching \S+ activity = (\S+) volt = \S+ (\S+)")
 _PIN = re.compile(r"power: internal u(\d+)/(\S+) ")
 _ENERGY = re.compile(r"power:\s+([\^v]) energy =\s+(\S+) \*")
@@ -67,8 +75,31 @@ def ungated(library: CellLibrary) -> CellLibrary:
 
 
 def plain(text: str) -> str:
-    """Liberty text without ranges of capacitance."""
-    return re.sub(r"(?m)^\s*(rise|fall)_capacitance_range.*$", "", text)
+    """Liberty text without ranges of capacitance, and with a condition on every energy.
+
+    OpenSTA passes over an ``internal_power`` without ``when``: pins that have no other get one that
+    always holds.
+    """
+    text = re.sub(r"(?m)^\s*(rise|fall)_capacitance_range.*$", "", text)
+    starts = [match.start() for match in _CELL.finditer(text)]
+    cells = (text[a:b] for a, b in pairwise([*starts, len(text)]))
+    return "".join([text[: starts[0]], *map(_with_conditions, cells)])
+
+
+def _with_conditions(cell: str) -> str:
+    inputs = [m[1] for m in _NAME.finditer(cell) if "input" in cell[m.end() : m.end() + 400]]
+    starts = [match.start() for match in _NAME.finditer(cell)]
+    if not inputs or not starts:
+        return cell
+    always = f'when : "{inputs[0]}+!{inputs[0]}" ;'
+    pins = [cell[a:b] for a, b in pairwise([*starts, len(cell)])]
+    changed = (
+        pin
+        if any("when" in group[2] for group in _GROUP.finditer(pin))
+        else _GROUP.sub(lambda group: f"{group[1]} {always}{group[2]}", pin)
+        for pin in pins
+    )
+    return "".join([cell[: starts[0]], *changed])
 
 
 def looked_up(flat: Flat, library: CellLibrary, text: str) -> tuple[dict[Net, float], Flat, Any]:

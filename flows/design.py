@@ -10,6 +10,7 @@ from hwgen.spec.network import Network
 from hwgen.support.cache import Cache, key_of
 from hwgen.support.files import write_together
 from hwgen.support.fingerprint import fingerprint
+from hwgen.synth import CellLibrary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +48,22 @@ class RtlDesign:
 
 
 def make_design(
-    network: Network, architecture: Architecture, cache: Cache | None = None
+    network: Network,
+    architecture: Architecture,
+    cache: Cache | None = None,
+    library: CellLibrary | None = None,
 ) -> RtlDesign:
     """The design of ``network`` in ``architecture``, from ``cache`` where it can be.
+
+    What the architecture leaves open is chosen for ``library``, if there is one.
 
     Raises
     ------
     HwgenError
         As of :func:`hwgen.rtl.generate.generate_text`.
     """
+    if library is not None:
+        architecture = architecture.suited(library.latch_share)
     if cache is None:
         return _generated(network, architecture)
     key = key_of("verilog", network.sha256(), architecture.key(), fingerprint())

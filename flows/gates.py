@@ -72,7 +72,7 @@ def make_gates(
         raise HwgenError(library.name, f"a cell called {ours}", "hwgen is the design's own prefix")
     progress("generating")
     keywords = options.to_keywords()
-    manifest = make_design(network, architecture, keywords["cache"]).write(folder)
+    manifest = make_design(network, architecture, keywords["cache"], library).write(folder)
     report = synthesize(
         Path(manifest.verilog),
         manifest.top,

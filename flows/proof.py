@@ -213,7 +213,7 @@ def _given(
     options: SynthesisOptions,
     path: Path,
 ) -> _Subject:
-    manifest = make_design(network, architecture, options.opened_cache()).write(folder)
+    manifest = make_design(network, architecture, options.opened_cache(), library).write(folder)
     netlist = read_netlist(path, manifest.top, tool=options.tool, timeout=options.timeout)
     return _Subject(manifest, netlist, {"pdk": library.name, "netlist": str(path)}, _STYLES)
 

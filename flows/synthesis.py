@@ -172,7 +172,7 @@ def synthesize_design(
     keywords = (options or SynthesisOptions()).to_keywords()
     with temporary_folder("synth") as folder:
         progress("generating")
-        draft = make_design(network, architecture, keywords["cache"]).write(folder)
+        draft = make_design(network, architecture, keywords["cache"], library).write(folder)
         mapped = synthesize(
             Path(draft.verilog),
             draft.top,

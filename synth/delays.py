@@ -7,7 +7,8 @@ everywhere at once.
 
 from collections.abc import Iterator
 
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary
+from hwgen.synth.libraries.delays import Arc
+from hwgen.synth.libraries.library import Cell, CellLibrary
 from hwgen.synth.mapping.netlist import Flat, Instance
 from hwgen.synth.timing import FALL, RISE, Timing, edges_before
 

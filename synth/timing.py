@@ -15,7 +15,8 @@ from typing import Any
 
 from hwgen.support.errors import HwgenError
 from hwgen.synth.libraries import logic
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable
+from hwgen.synth.libraries.delays import Arc, DelayTable
+from hwgen.synth.libraries.library import Cell, CellLibrary
 from hwgen.synth.mapping.netlist import Flat, Instance, Net
 
 ASSUMPTIONS = (
@@ -265,7 +266,10 @@ def _slowest(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> CriticalPath
 
 
 def _ends(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> Iterator[_Candidate]:
-    """Outputs, and the pins that flip-flops and clock gates sample, with both edges."""
+    """Outputs, and the pins that flip-flops, latches and clock gates sample, with both edges.
+
+    A latch closes in the middle of the cycle: twice its arrival is what the cycle must last.
+    """
     for name, net in flat.outputs:
         for edge in (RISE, FALL):
             yield _Candidate(arrivals.time.get((net, edge), 0.0), name, net, edge)
@@ -279,6 +283,7 @@ def _ends(flat: Flat, cells: list[Cell], arrivals: _Arrivals) -> Iterator[_Candi
                 slew = arrivals.slew.get((net, edge), 0.0)
                 setup = max((t.at(slew, 0.0) for t in tables if t is not None), default=None)
                 time = arrivals.time.get((net, edge), 0.0) + (setup or 0.0)
+                time *= 2 if cell.state is not None and cell.state.kind == "latch" else 1
                 yield _Candidate(time, f"{instance.path}.{pin}", net, edge, setup)
 
 

@@ -34,7 +34,7 @@ class Streamed:
     ----------
     results
         Integers [samples, elements].
-    latency
+    latency, interval
         Of the design.
     taken, given
         Clock of each vector's last input beat, and of its result's first beat.
@@ -55,7 +55,7 @@ class Streamed:
         self.results: list[list[int]] = []
         self.taken: list[int] = []
         self.given: list[int] = []
-        self.latency = top.latency
+        self.latency, self.interval = top.latency, top.interval
         self._now = 0
         self._rng = np.random.default_rng(len(x))
         self._stall = stall

@@ -144,8 +144,9 @@ def hand_over(
         folder = Path(name)
         progress("generating")
         store = SynthesisOptions(cache=cache).to_keywords()
-        manifest = _design(network, architecture, to, author, folder, store["cache"])
         cells = library if rtl else for_layout(library, clock_gates=clock_gates)
+        architecture = architecture.suited(None if rtl else cells.latch_share)
+        manifest = _design(network, architecture, to, author, folder, store["cache"])
         report = synthesize(
             Path(manifest.verilog),
             manifest.top,

@@ -203,7 +203,7 @@ def area(job: Job, way: str, arch: str) -> Row:
     cache, library = open_cache(), open_library(table.pdk, ())
     with temporary_folder("study") as name:
         try:
-            draft = make_design(network, family(arch)(), cache).write(Path(name))
+            draft = make_design(network, family(arch)(), cache, library).write(Path(name))
             report = synthesize(
                 Path(draft.verilog),
                 draft.top,

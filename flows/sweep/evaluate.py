@@ -162,7 +162,12 @@ class _Work:
         return (*self._design_key(), library, *settings, _yosys(self.context.checks.tool))
 
     def _design_key(self) -> tuple[object, ...]:
-        return self.sha256, self.point.architecture.key(), self.context.code
+        return self.sha256, self._architecture.key(), self.context.code
+
+    @property
+    def _architecture(self) -> Architecture:
+        library = self.context.libraries[self.point.mapping.library]
+        return self.point.architecture.suited(library.latch_share)
 
     def _data_key(self) -> tuple[object, ...]:
         data, checks = self.context.data, self.context.checks
@@ -280,7 +285,7 @@ class _Work:
 
     def _design(self) -> RtlDesign:
         with _GENERATING:
-            return make_design(self.network, self.point.architecture, self.cache)
+            return make_design(self.network, self._architecture, self.cache)
 
 
 def _lasting(text: str) -> str:

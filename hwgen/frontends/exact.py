@@ -22,6 +22,7 @@ from typing import Literal
 
 import numpy as np
 
+from hwgen.spec import arithmetic
 from hwgen.spec.arithmetic import Integers, round_shift
 
 Mode = Literal[
@@ -130,14 +131,8 @@ def steps_of(low: int, high: int, function: Callable[[Integers], Integers]) -> S
 
     For models that compute in their own arithmetic: 32-bit floats, or a fixed-point multiplier.
     """
-    first, last = (int(code) for code in function(np.array([low, high], np.int64)))
-    codes = np.arange(first + 1, last + 1, dtype=np.int64)
-    below, reached = np.full(codes.shape, low), np.full(codes.shape, high)
-    while codes.size and int((reached - below).max()) > 1:
-        middle = (below + reached) >> 1
-        there = function(middle) >= codes
-        reached, below = np.where(there, middle, reached), np.where(there, below, middle)
-    return Steps(low=low, high=high, first=first, at=reached.tolist())
+    first, at = arithmetic.steps_between(low, high, function)
+    return Steps(low=low, high=high, first=first, at=at)
 
 
 def near_ties(boundaries: Sequence[Fraction], size: float, low: int, high: int) -> int:
@@ -291,7 +286,10 @@ def with_multiplier(
     least, most = points.offsets(math.ldexp(multiplier, finer - shift))
     start = least if not math.isinf(least) else most - 1 if not math.isinf(most) else 0.0
     bias = math.ceil(start * (1 << finer) - 1e-6)
-    for own in (bias, bias + 1, bias - 1):
+    end = bias if math.isinf(most) else math.floor(most * (1 << finer))
+    inside = range(bias, min(end, bias + 64) + 1)
+    roundest = sorted(inside, key=lambda one: (one & -one) or 1 << 62, reverse=True)[:1]
+    for own in (*roundest, bias, bias + 1, bias - 1):
         line = Line(bias=own, multiplier=multiplier, shift=shift)
         if fits(line, steps, limits, finer, rounding):
             return line

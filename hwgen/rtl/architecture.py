@@ -80,6 +80,11 @@ class Architecture(ABC):
         """
         return False
 
+    @property
+    def activity(self) -> float:
+        """Energy of a clock, over that of charging a gate's input for each of its gates."""
+        return 1.0
+
     def input_beats(self, network: Network) -> int:
         """In how many beats an input vector enters; each has as many features as the others."""
         return 1
@@ -130,6 +135,14 @@ class Architecture(ABC):
         """Latency and interval of the design of ``network``, as far as they need no hardware."""
         top = self.build(network)
         return Cycles(latency=top.latency, interval=top.interval)
+
+    def suited(self, latch: float | None) -> "Architecture":
+        """What to build for a cell library, where the knobs leave it open.
+
+        ``latch`` is the area of a latch over that of a flip-flop; None where synthesis has no
+        latches or no clock gates.
+        """
+        return self
 
     @abstractmethod
     def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import memory
 
+from hwgen.rtl.staircase import Staircase
 from hwgen.spec.activations import Activation, Clip, Table, Tabled, activation
 from hwgen.spec.arithmetic import Integers, Interval
 from hwgen.spec.formats import signed_width
@@ -112,6 +113,10 @@ class Requantizer:
         elif not isinstance(kind, Clip | Tabled):
             active = kind.build(m, name, total, self.accumulator, self.rescale)
         result = Signal(shape_of(*self.interval), name=name)
+        stairs = self.staircase
+        if stairs is not None:
+            m.d.comb += result.eq(stairs.build(m, name, active, shape_of(*self.interval)))
+            return result
         if self.rescale.thresholds is not None:
             m.d.comb += result.eq(self._count(m, name, active))
             return result
@@ -122,6 +127,18 @@ class Requantizer:
             # Where overflow wraps, the result's shape keeps the low bits.
             m.d.comb += result.eq(clip(m, f"{name}_clip", rounded, self._rounded, self._limits))
         return result
+
+    @property
+    def staircase(self) -> Staircase | None:
+        """What few levels are built by, instead of a multiplication or many comparisons."""
+        rescale = self.rescale
+        plain = isinstance(rescale.activation, Clip) and rescale.overflow == "saturate"
+        if not plain or rescale.target is None or rescale.table is not None or self.multipliers:
+            return None
+        if self._factor == 1 and rescale.thresholds is None:
+            return None
+        found = Staircase.of(rescale.compute, self.accumulator)
+        return found if found is not None and found.fits else None
 
     @property
     def _clips_late(self) -> bool:

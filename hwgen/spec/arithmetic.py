@@ -5,6 +5,7 @@ returns a new array of the same kind. None of them checks for overflow of int64:
 chooses the dtype from exact intervals (see :mod:`hwgen.spec.golden`).
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -50,3 +51,25 @@ def fit(values: Integers, target: Format, overflow: Overflow) -> Integers:
     if overflow == "wrap":
         return wrap(values, target.bits, target.signed)
     return np.clip(values, target.minimum, target.maximum)
+
+
+def steps_between(
+    low: int, high: int, function: Callable[[Integers], Integers]
+) -> tuple[int, list[int]]:
+    """Where a function of the integers low..high rises, which never falls: by bisection.
+
+    Returns
+    -------
+    tuple
+        The value at ``low``; for each one above it up to that at ``high`` the smallest integer
+        that reaches it.
+    """
+    kind = np.int64 if max(abs(low), abs(high)) < 1 << 62 else object
+    first, last = (int(value) for value in function(np.array([low, high], kind)))
+    values = np.arange(first + 1, last + 1, dtype=np.int64)
+    below, reached = np.full(values.shape, low, kind), np.full(values.shape, high, kind)
+    while values.size and int((reached - below).max()) > 1:
+        middle = (below + reached) >> 1
+        there = function(middle) >= values
+        reached, below = np.where(there, middle, reached), np.where(there, below, middle)
+    return first, reached.tolist()

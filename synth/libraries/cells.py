@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.delays import Arc, DelayTable, Sense
 from hwgen.synth.libraries.energies import Condition, conditions, powers
 from hwgen.synth.libraries.liberty import Group
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable, Pin, Sense, State
+from hwgen.synth.libraries.library import Cell, CellLibrary, Pin, State
 
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _TIME = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3, "fs": 1e-6}

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from hwgen.synth.libraries.delays import DelayTable
 from hwgen.synth.libraries.liberty import Group
-from hwgen.synth.libraries.library import DelayTable, Power
+from hwgen.synth.libraries.library import Power
 
 
 @dataclass(frozen=True)

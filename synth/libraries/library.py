@@ -5,8 +5,6 @@ temperature C.
 Tables hold the worst of all ``when`` conditions of one arc.
 """
 
-import bisect
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from hwgen.synth.libraries import logic
+from hwgen.synth.libraries.delays import Arc, DelayTable
 
 NOT_FOR_LOGIC = (
     "*__lpflow_*",  # isolation and level shifting; some look like plain gates
@@ -35,83 +34,6 @@ NOT_FOR_LOGIC = (
 
 LARGEST_DRIVE = 2.05
 """Area of the largest drive that is mapped to, over that of the smallest of the same function."""
-
-Sense = Literal["positive", "negative", "both"]
-
-
-@dataclass(frozen=True)
-class DelayTable:
-    """Values over two axes: input slew and load, or data slew and clock slew.
-
-    Raises
-    ------
-    ValueError
-        An axis is empty or does not rise, or the number of values does not fit.
-    """
-
-    rows: tuple[float, ...]
-    cols: tuple[float, ...]
-    values: tuple[tuple[float, ...], ...]
-
-    def __post_init__(self) -> None:
-        for axis in (self.rows, self.cols):
-            if not axis or any(b <= a for a, b in itertools.pairwise(axis)):
-                raise ValueError("an index that does not rise")
-        if len(self.values) != len(self.rows) or {len(r) for r in self.values} != {len(self.cols)}:
-            raise ValueError("a table whose values do not fit its indices")
-
-    def at(self, row: float, col: float) -> float:
-        """Bilinear interpolation; beyond the axes, on either side, the slope at the end goes on."""
-        i, u = _place(self.rows, row)
-        j, v = _place(self.cols, col)
-        low = self.values[i]
-        high = self.values[i + 1] if u else low
-        first = low[j] + u * (high[j] - low[j])
-        if not v:
-            return first
-        return first + v * (low[j + 1] + u * (high[j + 1] - low[j + 1]) - first)
-
-
-def _place(axis: tuple[float, ...], value: float) -> tuple[int, float]:
-    """Index of the interval and the fraction in it; below 0 or above 1 beyond the axis."""
-    if len(axis) == 1:
-        return 0, 0.0
-    i = min(max(bisect.bisect_right(axis, value) - 1, 0), len(axis) - 2)
-    return i, (value - axis[i]) / (axis[i + 1] - axis[i])
-
-
-@dataclass(frozen=True)
-class Arc:
-    """One timing arc.
-
-    Attributes
-    ----------
-    source, target
-        Pin names. For a constraint ``source`` is the clock and ``target`` the data pin.
-    kind
-        ``combinational``, ``rising_edge``, ``falling_edge`` (clock to output),
-        ``setup_rising`` or ``setup_falling``.
-    sense
-        How the target follows the source.
-    rise, fall
-        Delay to a rising or falling target; for setup the time needed. ``None`` where absent.
-    rise_slew, fall_slew
-        Slew of the target.
-    """
-
-    source: str
-    target: str
-    kind: str
-    sense: Sense
-    rise: DelayTable | None = None
-    fall: DelayTable | None = None
-    rise_slew: DelayTable | None = None
-    fall_slew: DelayTable | None = None
-
-    @property
-    def clocked(self) -> bool:
-        """From a clock to an output."""
-        return self.kind in ("rising_edge", "falling_edge")
 
 
 @dataclass(frozen=True)
@@ -215,8 +137,21 @@ class Cell:
         if not self.sequential:
             return frozenset()
         marked = {name for name in self.inputs if self.pins[name].clock}
-        text = self.state.expressions.get("clocked_on", "") if self.state else ""
+        said = self.state.expressions if self.state else {}
+        text = said.get("clocked_on") or said.get("enable", "")
         return frozenset(marked | set(logic.names(text) if text else ()))
+
+    @property
+    def clock(self) -> str:
+        """The one pin that clocks a flip-flop."""
+        (pin,) = self.clocks
+        return pin
+
+    @property
+    def rising(self) -> bool:
+        """Whether a flip-flop takes its data at a rising edge."""
+        text = self.state.expressions.get("clocked_on", "") if self.state else ""
+        return len(self.clocks) == 1 and logic.truth_table(text or "0", tuple(self.clocks)) == 0b10
 
     @cached_property
     def sequential(self) -> bool:
@@ -285,6 +220,17 @@ class ClockGate:
     cell: str
     enable: str
     clock: str
+    output: str
+    tied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Latch:
+    """A latch that is open while its enable is high, and its pins; ``tied`` must be held at 1."""
+
+    cell: str
+    data: str
+    enable: str
     output: str
     tied: tuple[str, ...] = ()
 
@@ -362,6 +308,20 @@ class CellLibrary:
         """The clock gate that mapping uses, if there is one."""
         return next(iter(self.clock_gates), None)
 
+    @cached_property
+    def latches(self) -> list[Latch]:
+        """Latches that are open at high and hand on what they store as it is, smallest first."""
+        cells = sorted(self.cells.values(), key=lambda c: (c.area, c.name))
+        return [found for cell in cells if (found := _latch(cell)) is not None]
+
+    @cached_property
+    def latch_share(self) -> float | None:
+        """Area of the smallest latch over that of a flip-flop, where clock gates may open it."""
+        flip_flops = [cell.area for cell in self.mapped() if cell.plain_flip_flop and cell.rising]
+        if self.clock_gate is None or not self.latches or not flip_flops:
+            return None
+        return self.cells[self.latches[0].cell].area / min(flip_flops)
+
     def mapped(self) -> list[Cell]:
         """Cells that mapping may use, without drives far beyond the smallest of their kin."""
         smallest: dict[tuple[object, ...], float] = {}
@@ -374,12 +334,39 @@ class CellLibrary:
         used = {cell.name for cell in self.mapped()}
         if self.clock_gate is not None:
             used.add(self.clock_gate.cell)
+        used |= {latch.cell for latch in self.latches[:1]}
         large = f"more than {LARGEST_DRIVE} times the smallest of its kind"
         return {
             cell.name: cell.left_alone or large
             for cell in self.cells.values()
             if cell.name not in used
         }
+
+
+def _latch(cell: Cell) -> Latch | None:
+    """``cell`` as a plain latch, if it is one: a clear or preset may be held off by pins at 1."""
+    if cell.odd or cell.dont_use or cell.state is None or cell.state.kind != "latch":
+        return None
+    state, said = cell.state.names[0], cell.state.expressions
+    pins = [said.get(key, "").strip("() ") for key in ("data_in", "enable")]
+    if len(cell.outputs) != 1 or not set(pins) <= set(cell.inputs):
+        return None
+    if (cell.pins[cell.outputs[0]].function or "").strip("() ") != state:
+        return None
+    tied = tuple(pin for pin in cell.inputs if pin not in pins)
+    held = dict.fromkeys(tied, True)
+    for key in ("clear", "preset"):
+        text = said.get(key)
+        if text and (set(logic.names(text)) - set(tied) or _value(text, held)):
+            return None
+    return Latch(cell.name, pins[0], pins[1], cell.outputs[0], tied)
+
+
+def _value(function: str, pins: Mapping[str, bool]) -> bool:
+    """A function of pins whose values are known."""
+    names = tuple(pins)
+    row = sum(pins[name] << i for i, name in enumerate(names))
+    return bool(logic.truth_table(function, names) >> row & 1)
 
 
 def by_name(cells: Iterable[Cell]) -> dict[str, Cell]:

@@ -14,10 +14,10 @@ NETLIST = "netlist"
 
 
 def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> str:
-    """Verilog-2005 of gates, flip-flops and clock gates (no delays, no timing checks).
+    """Verilog-2005 of gates, flip-flops, latches and clock gates (no delays, no timing checks).
 
-    Flip-flops start at random. An X would spread where silicon does not care: ``q & !q`` of an
-    unknown q is X, and mapping makes such gates of a synchronous reset.
+    Flip-flops and latches start at random. An X would spread where silicon does not care:
+    ``q & !q`` of an unknown q is X, and mapping makes such gates of a synchronous reset.
 
     Parameters
     ----------
@@ -27,6 +27,7 @@ def verilog_models(library: CellLibrary, cells: Iterable[str] | None = None) -> 
     if cells is None:
         gate = library.clock_gate
         cells = [c.name for c in library.mapped()] + ([gate.cell] if gate else [])
+        cells += [latch.cell for latch in library.latches[:2]]
     return "\n".join(_model(library.cells[name]) for name in sorted(set(cells)))
 
 
@@ -134,7 +135,7 @@ def _model(cell: Cell, delayed: bool = False) -> str:
     if cell.clock_gate is not None:
         return "\n".join([*lines, *_clock_gate(cell), "endmodule", ""])
     if cell.state is not None:
-        lines += _flip_flop(cell)
+        lines += _latch(cell) if cell.state.kind == "latch" else _flip_flop(cell)
     for name in cell.outputs:
         after = f" #({name}_rise, {name}_fall)" if delayed else ""
         lines.append(f"  assign{after} {name} = {_expression(cell.pins[name].function or '1')};")
@@ -150,6 +151,29 @@ def _clock_gate(cell: Cell) -> list[str]:
         f"  always @* if (!{clock}) {held} = {' | '.join(cell.enables)};",
         f"  assign {cell.outputs[0]} = {clock} & {held};",
     ]
+
+
+def _latch(cell: Cell) -> list[str]:
+    """A latch that takes part in a clock edge as flip-flops do.
+
+    What these hold when a clock opens it is what they held before the edge: it changes behind them.
+    """
+    if cell.state is None:
+        return []
+    keep, opposite = cell.state.names
+    values = {"clear": "1'b0", "preset": "1'b1", "enable": ""}
+    used = {"data_in": _free("data", cell)}
+    used |= {key: _free(key, cell) for key in values if key in cell.state.expressions}
+    lines = [f"  reg {keep};", f"  wire {opposite} = ~{keep};"]
+    for key, wire in used.items():
+        lines.append(f"  wire {wire} = {_expression(cell.state.expressions[key])};")
+    edges = " or ".join(f"posedge {wire} or negedge {wire}" for wire in used.values())
+    taken = " else ".join(
+        f"if ({used[key]}) {keep} <= {value or used['data_in']};"
+        for key, value in values.items()
+        if key in used
+    )
+    return [*lines, f"  always @({edges})", f"    {taken}", *_start(keep)]
 
 
 def _flip_flop(cell: Cell) -> list[str]:
@@ -172,7 +196,12 @@ def _flip_flop(cell: Cell) -> list[str]:
             choices.append(f"if ({wire}) {keep} <= {value}; else ")
     lines.append(f"  always @({' or '.join(edges)})")
     lines.append(f"    {''.join(choices)}{keep} <= {text['next_state']};")
-    return [*lines, "`ifdef __ICARUS__", f"  initial {keep} = $random;", "`endif"]
+    return [*lines, *_start(keep)]
+
+
+def _start(keep: str) -> list[str]:
+    """Registers start at random."""
+    return ["`ifdef __ICARUS__", f"  initial {keep} = $random;", "`endif"]
 
 
 def _free(name: str, cell: Cell) -> str:

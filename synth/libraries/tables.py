@@ -12,16 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.support.errors import HwgenError
-from hwgen.synth.libraries.library import (
-    Arc,
-    Cell,
-    CellLibrary,
-    DelayTable,
-    Pin,
-    Power,
-    State,
-    by_name,
-)
+from hwgen.synth.libraries.delays import Arc, DelayTable
+from hwgen.synth.libraries.library import Cell, CellLibrary, Pin, Power, State, by_name
 
 FOLDER = Path(__file__).parent / "tables"
 FORMAT = "hwgen-cells"

@@ -18,8 +18,9 @@ from typing import Any
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import write_atomic
 from hwgen.synth.libraries.cells import library_from_groups
+from hwgen.synth.libraries.delays import Arc, DelayTable
 from hwgen.synth.libraries.liberty import Group, read_liberty
-from hwgen.synth.libraries.library import NOT_FOR_LOGIC, Arc, Cell, CellLibrary, DelayTable, by_name
+from hwgen.synth.libraries.library import NOT_FOR_LOGIC, Cell, CellLibrary, by_name
 from hwgen.synth.libraries.tables import FOLDER, arc_tables, dump_table
 
 SLEWS = 7

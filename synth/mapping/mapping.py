@@ -18,6 +18,7 @@ from hwgen.support.errors import HwgenError
 from hwgen.support.fingerprint import fingerprint
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.canonical import MODULE, Canonical, canonical
+from hwgen.synth.mapping.latches import latched
 from hwgen.synth.mapping.recipe import MAPS, MappingPlan, back_script
 from hwgen.synth.mapping.yosys import STAGE, Yosys, failure_of, run_batch
 
@@ -117,7 +118,7 @@ class Mapper:
                 failed.setdefault(key, problem)
                 continue
             design = json.loads((job / "netlist.json").read_text(encoding="utf-8"))
-            done[key].append(design["modules"][MODULE])
+            done[key].append(latched(design["modules"][MODULE], self.library))
         for key, choices in done.items():
             if not choices:
                 raise failed[key]

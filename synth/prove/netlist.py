@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hwgen.support.errors import HwgenError
 from hwgen.support.temporary import temporary_folder
 from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.mapping.arith import Style
+from hwgen.synth.mapping.latches import unlatched
 from hwgen.synth.mapping.recipe import flat_script, front_script
 from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.prove.aig import Aig
@@ -77,6 +78,10 @@ class NetlistProof:
         HwgenError
             Yosys or ABC is missing, Yosys fails, or the netlist has other ports.
         """
+        gated = replace(self, netlist=unlatched(self.netlist, self.library))
+        return gated._run(decider, progress)
+
+    def _run(self, decider: Decider, progress: Callable[[str], None]) -> Verdict:
         started = time.monotonic()
         find_abc()
         self._check_ports()

@@ -259,20 +259,20 @@ def test_other_reset_value(serial: Gates, tmp_path: Path) -> None:
 
 
 def test_open_clock_gate(serial: Gates) -> None:
-    """Flip-flops that take every edge, as their clock gate is always enabled."""
+    """A word that is written at every edge, as its clock gate is always enabled."""
     netlist = netlist_of(serial)
     gate = serial.library.clock_gate
     assert gate is not None
-    [module] = [m for name, m in netlist["modules"].items() if name.endswith("bank0")]
-    [cell] = [cell for cell in module["cells"].values() if cell["type"] == gate.cell]
+    [module] = [m for name, m in netlist["modules"].items() if name.endswith("bank0_store")]
+    cell = next(cell for cell in module["cells"].values() if cell["type"] == gate.cell)
     cell["connections"][gate.enable] = ["1"]
     assert held(serial, netlist, SOME).status == "refuted"
 
 
 def test_flip_flop_held_in_reset(serial: Gates) -> None:
     netlist = netlist_of(serial)
-    [module] = [m for name, m in netlist["modules"].items() if name.endswith("bank0")]
-    cell = next(cell for cell in module["cells"].values() if "RESET_B" in cell["connections"])
+    [module] = [m for name, m in netlist["modules"].items() if name.endswith("bank0_store")]
+    cell = next(c for c in module["cells"].values() if c["type"] == "sg13g2_dfrbpq_1")
     cell["connections"]["RESET_B"] = ["0"]
     assert held(serial, netlist).status == "refuted"
 

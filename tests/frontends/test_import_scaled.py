@@ -1,5 +1,7 @@
 """Models of any scale compute what their own executors compute, integer by integer."""
 
+import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,13 @@ import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
+from hwgen.frontends.onnx import final
 from hwgen.frontends.onnx.convert import import_model
 from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.spec import golden
 from hwgen.spec.data import quantize
 from tests.fixtures import scaled
+from tests.fixtures.graphs import Chain
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "onnx" / "scaled"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))
@@ -104,3 +108,44 @@ def test_decisions_alone_need_fewer_bits(tmp_path: Path) -> None:
     assert values is not None
     assert classes is not None
     assert np.max(classes.multiplier) <= np.max(values.multiplier)
+
+
+def wide_layer(path: Path) -> Imported:
+    """A last layer of sums of 20 bits, a scale each."""
+    rng, chain = np.random.default_rng(2), Chain((1, 24)).then_quant(np.float32(0.031), 8)
+    own = (2.0 ** rng.uniform(-8, -6, (10, 1))).astype(np.float32)
+    weights = chain.quant(chain.constant(rng.integers(-127, 128, (10, 24)) * own), own, 8)
+    chain.then("Gemm", weights, chain.constant(rng.normal(0, 1, 10)), transB=1)
+    return import_model(chain.save(path))
+
+
+def test_comparisons_that_end_otherwise_are_counted(tmp_path: Path) -> None:
+    """More pairs of sums than are gone through: those of some sums are, and none is passed over."""
+    (note,) = (one for one in wide_layer(tmp_path / "m.onnx").notes if "several scales" in one)
+    found = re.search(
+        r"; ([\d,]+) of ([\d,]+) comparisons of sums end otherwise, all of them", note
+    )
+    assert found is not None, note
+    wrong, of = (int(count.replace(",", "")) for count in found.groups())
+    assert 0 < wrong < of / 100
+    assert of > 1_000_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ranks_of_biases_keep_every_comparison(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count, relu = int(rng.integers(1, 9)), bool(seed % 2)
+    real = [Fraction(int(v), 1 << 12) for v in rng.integers(-30_000, 30_000, count)]
+    real += [real[0] + 3] * int(rng.integers(2))  # a tie, where sums are 3 apart
+    finer, bias = final._ranked_biases(real, relu)
+    assert 1 << finer < 2 * (len(real) + relu)
+    integers = rng.integers(-20, 20, (400, len(real)))
+    exact = [[Fraction(int(a)) + b for a, b in zip(row, real, strict=True)] for row in integers]
+    given = (integers << finer) + np.array(bias)
+    if relu:
+        exact = [[max(value, Fraction(0)) for value in row] for row in exact]
+        given = np.maximum(given, 0)
+    for own, row in zip(exact, given, strict=True):
+        for i in range(len(real)):
+            assert [value > own[i] for value in own] == (row > row[i]).tolist()
+            assert [value == own[i] for value in own] == (row == row[i]).tolist()

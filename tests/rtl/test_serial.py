@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Const
+from amaranth.hdl import Const, Module, Signal
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from hwgen.rtl.serial.macs import _runs
 from hwgen.rtl.serial.memory import LaneMemory, ShiftMemory
 from hwgen.rtl.serial.schedule import Schedule, accumulating_cost, lanes, loading_cost
 from hwgen.rtl.serial.top import SerialTop
+from hwgen.rtl.serial.words import WordMemory, equals
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
 from tests.networks import corner_and_random, dense, network, networks, rescale
@@ -25,8 +26,17 @@ TWO = STREAMED["values"]
 KINDS = pytest.mark.parametrize("accumulating", [False, True], ids=["loading", "accumulating"])
 
 
+STORAGE = pytest.mark.parametrize("still", [False, True], ids=["flip-flop", "latch"])
+
+
 def check_kind(
-    net: Network, macs: int, accumulating: bool, x: Any, stall: float, **settings: Any
+    net: Network,
+    macs: int,
+    accumulating: bool,
+    x: Any,
+    stall: float,
+    still: bool = True,
+    **settings: Any,
 ) -> Streamed:
     """A serial design of either kind, with no more MACs than it has work for, computes ``x``."""
     macs = min(macs, max(layer.outputs for layer in net.layers))
@@ -36,6 +46,7 @@ def check_kind(
         architecture.input_layout(net),
         architecture.output_layout(net),
         Schedule.of(net, macs, accumulating),
+        still,
     )
     return check_top(net, top, architecture, x, stall, **settings)
 
@@ -176,8 +187,8 @@ def test_corners(macs: int, accumulating: bool) -> None:
     for name, net in CORNERS.items():
         x = corner_and_random(net, 6, 6)
         try:
-            check_kind(net, macs, accumulating, x, 0.0)
-            check_kind(net, macs, accumulating, x, 0.5)
+            check_kind(net, macs, accumulating, x, 0.0, macs != 3)
+            check_kind(net, macs, accumulating, x, 0.5, macs != 2)
         except AssertionError as error:
             raise AssertionError(name) from error
 
@@ -225,10 +236,11 @@ def uneven() -> Network:
     )
 
 
+@STORAGE
 @KINDS
 @pytest.mark.parametrize("macs", range(1, 8))
-def test_uneven_lanes(macs: int, accumulating: bool) -> None:
-    check_kind(uneven(), macs, accumulating, corner_and_random(uneven(), 8, 24), 0.0)
+def test_uneven_lanes(macs: int, accumulating: bool, still: bool) -> None:
+    check_kind(uneven(), macs, accumulating, corner_and_random(uneven(), 8, 24), 0.0, still)
 
 
 def test_runs_of_bits() -> None:
@@ -245,16 +257,19 @@ def test_runs_of_bits() -> None:
         (True, "hwgen.rtl.serial.memory.LaneMemory", "_rests", lambda *_: Const(0, 1)),
         (False, "hwgen.rtl.serial.sequencer.Sequencer", "settling", Const(0, 1)),
         (True, "hwgen.rtl.serial.sequencer.Sequencer", "settling", Const(0, 1)),
+        (False, "hwgen.rtl.serial.words", "equals", lambda value, number, last: value == 0),
+        (True, "hwgen.rtl.serial.words", "equals", lambda value, number, last: value == 0),
     ],
 )
 def test_seeded_fault(
     accumulating: bool, part: str, name: str, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = corner_and_random(uneven(), 10, 25)
-    check_kind(uneven(), 2, accumulating, x, 0.0)
+    still = part.endswith("words")
+    check_kind(uneven(), 2, accumulating, x, 0.0, still)
     monkeypatch.setattr(f"{part}.{name}", fault)
     with pytest.raises((AssertionError, ValueError)):
-        check_kind(uneven(), 2, accumulating, x, 0.0)
+        check_kind(uneven(), 2, accumulating, x, 0.0, still)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -285,6 +300,54 @@ def test_lane_memory(depths: list[int], macs: int) -> None:
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
+
+
+@pytest.mark.parametrize(("words", "addresses"), [(1, 1), (5, 7), (8, 8), (11, 20)])
+@pytest.mark.parametrize("macs", [1, 3])
+def test_word_memory(words: int, addresses: int, macs: int) -> None:
+    rng = np.random.default_rng(words)
+    widths = rng.integers(1, 7, words).tolist()
+    memory = WordMemory(widths, macs, signed=True, addresses=addresses)
+    kept = [0] * words
+
+    async def bench(ctx: Any) -> None:
+        for place in [*range(words), *rng.integers(0, addresses, 60).tolist()]:
+            write = bool(rng.integers(4))
+            bits = widths[place] if place < words else max(widths)
+            value = int(rng.integers(-(1 << (bits - 1)), 1 << (bits - 1)))
+            ctx.set(memory.place, place)
+            ctx.set(memory.write, write)
+            ctx.set(memory.i, value)
+            await ctx.tick()
+            if write and place < words:
+                kept[place] = value
+            for k, word in enumerate(kept):
+                ctx.set(memory.word, k // macs)
+                seen = ctx.get(getattr(memory, f"o{k % macs}"))
+                assert seen == word % (1 << max(widths))
+
+    simulator = Simulator(memory)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+@pytest.mark.parametrize("last", range(12))
+def test_equals_by_few_bits(last: int) -> None:
+    value = Signal(4)
+    for number in range(last + 1):
+        found = Signal()
+        m = Module()
+        m.d.comb += found.eq(equals(value, number, last))
+
+        async def bench(ctx: Any, found: Signal = found, number: int = number) -> None:
+            for other in range(last + 1):
+                ctx.set(value, other)
+                assert ctx.get(found) == (other == number)
+
+        simulator = Simulator(m)
+        simulator.add_testbench(bench)
+        simulator.run()
 
 
 def test_shift_memory() -> None:

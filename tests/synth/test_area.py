@@ -20,6 +20,7 @@ from hwgen.rtl.requantize import Requantizer, lookup
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import ShiftMemory
+from hwgen.rtl.serial.words import WordMemory
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
@@ -65,6 +66,7 @@ UNITS = {
     "argmax": lambda: ParallelArgmax([(-128, 127)] * 5, 0),
     "rom": Rom,
     "memory": lambda: ShiftMemory(4, {8}),
+    "words": lambda: WordMemory([8] * 16, 1),
 }
 
 UNIT_AREAS = {
@@ -78,6 +80,8 @@ UNIT_AREAS = {
     ("rom", "sky130hd"): (41, 237.73),
     ("memory", "ihp-sg13g2"): (34, 1602.12),
     ("memory", "sky130hd"): (33, 658.13),
+    ("words", "ihp-sg13g2"): (292, 5500.66),
+    ("words", "sky130hd"): (280, 3110.48),
 }
 
 DIGITS = {
@@ -112,8 +116,9 @@ def readme_rows() -> list[list[str]]:
 @pytest.mark.parametrize("row", readme_rows(), ids=lambda row: f"{row[0]}-{row[1]}")
 def test_readme_figures(row: list[str], tmp_path: Path) -> None:
     name, pdk, *figures = row
-    manifest = generate(load_network(ROOT / "examples/digits.json"), DIGITS[name], tmp_path)
     library = open_library(pdk)
+    architecture = DIGITS[name].suited(library.latch_share)
+    manifest = generate(load_network(ROOT / "examples/digits.json"), architecture, tmp_path)
     verilog = Path(manifest.verilog)
     report = synthesize(
         verilog, manifest.top, library=library, out_dir=tmp_path, cache=open_cache()

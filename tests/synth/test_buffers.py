@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks.netlist_sim import evaluate_flat
 from hwgen.support.errors import HwgenError
+from hwgen.synth.libraries.delays import Arc
 from hwgen.synth.libraries.layout import excluded, for_layout
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, Pin
+from hwgen.synth.libraries.library import Cell, CellLibrary, Pin
 from hwgen.synth.libraries.pdk import open_library
 from hwgen.synth.limits import excess
 from hwgen.synth.mapping.buffers import buffered

@@ -6,8 +6,9 @@ import pytest
 
 from hwgen.synth.internal import internal_energy
 from hwgen.synth.libraries.cells import library_from_groups
+from hwgen.synth.libraries.delays import DelayTable
 from hwgen.synth.libraries.liberty import parse_liberty
-from hwgen.synth.libraries.library import Cell, CellLibrary, DelayTable, Power
+from hwgen.synth.libraries.library import Cell, CellLibrary, Power
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.power import FANOUT, switching
 from hwgen.synth.timing import analyse

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from hwgen.synth.libraries.library import Arc, CellLibrary, DelayTable
+from hwgen.synth.libraries.delays import Arc, DelayTable
+from hwgen.synth.libraries.library import CellLibrary
 from hwgen.synth.limits import excess
 from hwgen.synth.report import measure_netlist
 from hwgen.synth.timing import FALL, analyse

@@ -8,7 +8,8 @@ import pytest
 from hwgen.flows.cli.synth import show_areas
 from hwgen.flows.synthesis import DesignReport
 from hwgen.rtl.parallel import Parallel
-from hwgen.synth.libraries.library import Arc, Cell, CellLibrary, DelayTable, Pin, State
+from hwgen.synth.libraries.delays import Arc, DelayTable
+from hwgen.synth.libraries.library import Cell, CellLibrary, Pin, State
 from hwgen.synth.mapping.netlist import Netlist
 from hwgen.synth.report import measure_netlist
 from hwgen.synth.timing import critical_path

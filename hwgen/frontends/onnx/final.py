@@ -31,8 +31,9 @@ _VALUE_BITS = 2
 _MULTIPLIER_BITS = (6, 10, 14, 18, 22, 24)
 _FOR_VALUES = 1
 _FINER = (0, 3, 6, 10)
-_MOST_PAIRS = 1 << 24
+_MOST_PAIRS = 1 << 22
 _WIDEST = 32
+_FLOAT_ERROR = 2.0**-21
 
 
 def final_layer(total: Sum, x: Source, report: Report, values: bool) -> tuple[Layer, float]:
@@ -57,6 +58,10 @@ def final_layer(total: Sum, x: Source, report: Report, values: bool) -> tuple[La
         layer = _of_several_scales(total, sums, x, report, values)
         return layer, layer["output"]["scale"]
     finer, bias, exact = _fine_biases(sums.bias)
+    if not values:
+        fewest, ranked = _ranked_biases(sums.bias, total.clip != EVERYTHING)
+        if fewest < finer or not exact:
+            finer, bias, exact = fewest, ranked, True
     layer = {**weights_of(total, sums), "bias": bias, "weight_shift": finer, "output": None}
     layer["activation"] = "relu" if total.clip == (0, np.inf) else "none"
     worth = float(steps[0]) / (1 << finer)
@@ -85,6 +90,18 @@ def _fine_biases(real: list[Fraction]) -> tuple[int, list[int], bool]:
     return _MOST_FINER, bias, False
 
 
+def _ranked_biases(real: list[Fraction], zero: bool) -> tuple[int, list[int]]:
+    """The fewest bits that sums are finer by, and biases, for all sums to compare alike.
+
+    Integers plus biases are in the order of what is before the point, and then of what is behind
+    it: of that, only the rank among all neurons counts, and 0 where sums are compared
+    with ``zero``.
+    """
+    behind = sorted({b - b.__floor__() for b in real} | ({Fraction(0)} if zero else set()))
+    finer = (len(behind) - 1).bit_length()
+    return finer, [(b.__floor__() << finer) + behind.index(b - b.__floor__()) for b in real]
+
+
 def _compare_alike(real: list[Fraction], bias: list[int], finer: int) -> bool:
     """Whether integers plus ``real`` and plus ``bias * 2^-finer`` are in the same order."""
     for i, first in enumerate(real):
@@ -110,26 +127,30 @@ class _Common:
 
 def _of_several_scales(total: Sum, sums: Sums, x: Source, report: Report, values: bool) -> Layer:
     reach = [sum_reach(row, x) for row in sums.rows]
-    best: tuple[int, _Common] | None = None
+    best: tuple[int, bool, _Common] | None = None
     width = max(signed_width(low, high) for low, high in reach)
     tried = [bits for bits in _MULTIPLIER_BITS if bits >= width - 3]
+    pairs = sum(high - low + 1 for low, high in reach) * (len(reach) - 1)
+    stride = max(1, -(-pairs // _MOST_PAIRS))
     for bits in tried[_FOR_VALUES * values :] or _MULTIPLIER_BITS[-1:]:
-        for finer in _FINER[values:]:
+        for finer in _FINER[values or stride > 1 :]:
             common = _common(sums, reach, bits, finer)
-            wrong = _compared_otherwise(sums, reach, common, None if best is None else best[0])
+            most = None if best is None else best[0]
+            wrong, told = _compared_otherwise(sums, reach, common, most, stride)
             if best is None or wrong < best[0]:
-                best = wrong, common
+                best = wrong, told, common
             if not wrong:
                 break
         if best is not None and not best[0]:
             break
     if best is None:
         raise TypeError("there are multipliers to try")
-    wrong, common = best
-    pairs = sum(high - low + 1 for low, high in reach) * (len(reach) - 1)
-    end = f"{wrong:,} of {pairs:,} comparisons of sums end otherwise"
-    if not wrong:
+    wrong, told, common = best
+    end = f"{wrong:,} of {pairs // stride:,} comparisons of sums end otherwise"
+    if not wrong and stride == 1:
         end = "no two sums compare otherwise"
+    elif not told:
+        end += ", all of them of sums that 32-bit floats cannot tell apart"
     who = label(total.node)
     report.note(who, f"sums of several scales are multiplied to have one; {end}")
     report.note(who, f"an output code means {common.worth:g} * code")
@@ -175,21 +196,20 @@ def _common(sums: Sums, reach: list[tuple[int, int]], bits: int, finer: int) -> 
 
 
 def _compared_otherwise(
-    sums: Sums, reach: list[tuple[int, int]], common: _Common, most: int | None
-) -> int:
+    sums: Sums, reach: list[tuple[int, int]], common: _Common, most: int | None, stride: int
+) -> tuple[int, bool]:
     """For how many sums of two neurons the comparison ends otherwise than in the model.
 
-    For each sum of a neuron, the first sum of another that is larger says how all compare. Where
-    there are too many to go through, only the most exact multipliers count as right. Counting ends
-    at ``most``.
+    And whether 32-bit floats could tell any of these apart.
+
+    For each sum of a neuron, or every ``stride``-th of them, the first sum of another that is
+    larger says how all compare. Counting ends at ``most``.
     """
     count = len(reach)
-    if sum(high - low + 1 for low, high in reach) * (count - 1) > _MOST_PAIRS:
-        return int(max(common.factors) < (1 << _MULTIPLIER_BITS[-1]) - 1)
     steps, offsets = [float(step) for step in sums.steps], [float(b) for b in sums.bias]
-    finer, shift, wrong = common.finer, common.shift, 0
+    finer, shift, wrong, told = common.finer, common.shift, 0, False
     for i, (low, high) in enumerate(reach):
-        own = np.arange(low, high + 1, dtype=np.int64)
+        own = np.arange(low, high + 1, stride, dtype=np.int64)
         real = (own + offsets[i]) * steps[i]
         whole = (((own << finer) + common.bias[i]) * common.factors[i]) >> shift
         for j in range(count):
@@ -201,9 +221,13 @@ def _compared_otherwise(
             given = -((common.bias[j] - least) >> finer)
             wanted, given = (np.clip(one, bottom, top + 1) for one in (wanted, given))
             wrong += int(np.abs(wanted - given).sum())
+            furthest = np.where(given < wanted, given, given - 1) + offsets[j]
+            size = np.maximum(np.abs(real), abs(offsets[i]) * steps[i])
+            apart = np.abs(furthest * steps[j] - real) > _FLOAT_ERROR * size
+            told |= bool((apart & (wanted != given)).any())
             if most is not None and wrong >= most:
-                return wrong
-    return wrong
+                return wrong, told
+    return wrong, told
 
 
 def raw_layer(total: Sum, x: Source, report: Report) -> Layer:

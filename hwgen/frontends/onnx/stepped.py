@@ -5,14 +5,14 @@ other, each neuron's codes are a staircase over its integer sums (:mod:`hwgen.fr
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
 from hwgen.frontends import exact
-from hwgen.frontends.exact import Line, LineRounding, Steps
+from hwgen.frontends.exact import Steps
 from hwgen.frontends.onnx.layers import (
     Layer,
     Sums,
@@ -20,6 +20,7 @@ from hwgen.frontends.onnx.layers import (
     sum_of,
     weights_of,
 )
+from hwgen.frontends.onnx.lines import Lines, cost, lines_for
 from hwgen.frontends.onnx.problems import Refused, Report, label
 from hwgen.frontends.onnx.quantizers import rounded
 from hwgen.frontends.onnx.ranges import fit_range
@@ -32,33 +33,6 @@ from hwgen.spec.formats import Format, signed_width
 _FAR = 1 << 200
 _MOST_LEVELS = 1 << 12
 _FEW_LEVELS = 3
-_HALF_COST = 4
-"""Bits finer that are tried before a rounding that takes an adder of its own."""
-
-_MORE_TRIES = 3
-
-
-def _tries() -> list[tuple[int, LineRounding]]:
-    """Bits finer and roundings, the cheaper ones first."""
-    roundings: tuple[LineRounding, ...] = ("floor", "half_even")
-    pairs = [(finer, one) for finer in range(exact.MAX_FINER + 1) for one in roundings]
-    return sorted(pairs, key=lambda pair: pair[0] + _HALF_COST * (pair[1] != "floor"))
-
-
-_TRIES = _tries()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Lines:
-    """One line for each neuron."""
-
-    lines: list[Line]
-    finer: int
-    rounding: LineRounding
-
-    @property
-    def digits(self) -> int:
-        return sum(line.digits for line in self.lines)
 
 
 def meaning(codes: Codes) -> tuple[float, float]:
@@ -225,13 +199,13 @@ def _made(
     ends = min(one.first for one in staircases), max(one.last for one in staircases)
     zero = 0 if codes.bipolar else codes.zero_point
     low = -1 if codes.bipolar else codes.low
-    found: tuple[_Lines, int, Format] | None = None
+    found: tuple[Lines, int, Format] | None = None
     for base in dict.fromkeys((zero, 0, low)):
         number = _format(codes, (ends[0] - base, ends[1] - base))
         if number is None:
             continue
         moved = [replace(one, first=one.first - base) for one in staircases]
-        lines = _lines(moved, ratios, (number.minimum, number.maximum))
+        lines = lines_for(moved, ratios, (number.minimum, number.maximum))
         if lines is not None:
             found = lines, base, number
             break
@@ -269,83 +243,16 @@ def _narrowest(codes: Codes, ends: tuple[int, int], bases: Sequence[int]) -> tup
     return min(fitting, key=lambda one: one[1].bits)
 
 
-def _lines(
-    staircases: list[Steps], ratios: list[Fraction], limits: tuple[int, int]
-) -> _Lines | None:
-    """The cheapest lines of all neurons among the few with the least bits finer."""
-    order = list(range(len(staircases)))
-    best: _Lines | None = None
-    left = _MORE_TRIES
-    for finer, rounding in _TRIES:
-        own = _lines_of(staircases, ratios, limits, finer, rounding, order)
-        if own is not None and (best is None or _cost(own, staircases) < _cost(best, staircases)):
-            best = own
-        left -= best is not None
-        if not left or (best is not None and best.digits == len(staircases)):
-            break
-    return None if best is None else _shared(best, staircases, limits) or best
-
-
-def _cost(own: _Lines, staircases: list[Steps]) -> int:
-    """Bits of the adders of all multiplications."""
-    bits = 0
-    for line, staircase in zip(own.lines, staircases, strict=True):
-        width = signed_width(staircase.low, staircase.high) + own.finer
-        adders = line.digits - 1 + (own.rounding != "floor" and line.multiplier > 1)
-        bits += adders * (width + line.multiplier.bit_length() // 2)
-    return bits
-
-
-def _lines_of(
-    staircases: list[Steps],
-    ratios: list[Fraction],
-    limits: tuple[int, int],
-    finer: int,
-    rounding: LineRounding,
-    order: list[int],
-) -> _Lines | None:
-    """Lines of all neurons; a neuron that has none is tried first the next time."""
-    found: dict[int, Line] = {}
-    for j in order:
-        line = exact.choose(staircases[j], limits, ratios[j], finer, rounding)
-        if line is None:
-            order.remove(j)
-            order.insert(0, j)
-            return None
-        found[j] = line
-    lines = [found[j] for j in range(len(found))]
-    return _Lines(lines=lines, finer=finer, rounding=rounding)
-
-
-def _shared(own: _Lines, staircases: list[Steps], limits: tuple[int, int]) -> _Lines | None:
-    """The lines with one multiplier for all neurons, if that costs few more digits."""
-    tried = sorted({(one.digits, one.multiplier, one.shift) for one in own.lines})
-    for digits, multiplier, shift in tried[:8]:
-        if digits * len(staircases) > own.digits + len(staircases) // 2:
-            break
-        lines = []
-        for staircase in staircases:
-            line = exact.with_multiplier(
-                staircase, limits, multiplier, shift, own.finer, own.rounding
-            )
-            if line is None:
-                break
-            lines.append(line)
-        if len(lines) == len(staircases):
-            return replace(own, lines=lines)
-    return None
-
-
-def _cheaper(lines: _Lines, staircases: list[Steps]) -> bool:
+def _cheaper(lines: Lines, staircases: list[Steps]) -> bool:
     """Whether thresholds take less than multiplications, by the bits of adders and comparators."""
     if max(len(one.at) for one in staircases) > _FEW_LEVELS:
         return False
     widths = [signed_width(one.low, one.high) for one in staircases]
     compare = sum(len(one.at) * width for one, width in zip(staircases, widths, strict=True))
-    return compare < _cost(lines, staircases) + sum(widths)  # these clip
+    return compare < cost(lines, staircases) + sum(widths)  # these clip
 
 
-def _body(total: Sum, sums: Sums, number: Format, scale: float, lines: _Lines | None) -> Layer:
+def _body(total: Sum, sums: Sums, number: Format, scale: float, lines: Lines | None) -> Layer:
     """The layer as a part of the network file, without thresholds."""
     output: Layer = {
         "bits": number.bits,
@@ -360,8 +267,13 @@ def _body(total: Sum, sums: Sums, number: Format, scale: float, lines: _Lines | 
     if lines is not None:
         layer["bias"] = [line.bias for line in lines.lines]
         layer["weight_shift"] = lines.finer
-        output["multiplier"] = _one([line.multiplier for line in lines.lines])
-        output["shift"] = _one([line.shift for line in lines.lines])
+        most = max(line.shift for line in lines.lines)  # of one shift, a multiplication is shared
+        moved = [line.multiplier << (most - line.shift) for line in lines.lines]
+        if max(moved) <= exact.MAX_MULTIPLIER:
+            output["multiplier"], output["shift"] = _one(moved), most
+        else:
+            output["multiplier"] = _one([line.multiplier for line in lines.lines])
+            output["shift"] = _one([line.shift for line in lines.lines])
     relu = total.relu and lines is not None and not number.signed and total.slope == 1.0
     return {**layer, "activation": "relu" if relu else "none", "output": output}
 

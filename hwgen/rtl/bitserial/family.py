@@ -10,16 +10,11 @@ from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.knobs import knob
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.simplify import simplify
-from hwgen.spec.formats import Format, signed_width
+from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer, Network
-from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
     from hwgen.rtl.top import Top
-
-
-_SAFE_DIGIT = 2
-"""Largest digit for which a sum may be shifted away altogether."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,30 +41,6 @@ class BitSerial(Architecture):
         least=0,
         unit="groups",
     )
-
-    def check(self, network: Network) -> None:
-        """Refuse wide digits that reach past an accumulator of which only the sign is left.
-
-        Raises
-        ------
-        HwgenError
-            About ``digit``.
-        """
-        from hwgen.rtl.bitserial.neuron import neurons
-
-        super().check(network)
-        if self.digit <= _SAFE_DIGIT:
-            return
-        simplified = simplify(network)
-        for index, ranges in enumerate(sources(simplified)):
-            for one in neurons(simplified, index, ranges, self.digit):
-                width = signed_width(*one.requantizer.accumulator)
-                if self.digit * one.digits > width <= one.needless:
-                    raise HwgenError(
-                        "digit",
-                        f"found {self.digit}",
-                        f"another one is needed, as of sums of layers[{index}] only signs are left",
-                    )
 
     def build(self, network: Network) -> "Top":
         """Layers, and the frames that they work in."""

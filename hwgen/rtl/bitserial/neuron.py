@@ -167,7 +167,10 @@ class Neuron:
 
     @cached_property
     def needless(self) -> int:
-        """Low bits of its sum that do not show in the output, or only whether all are zero."""
+        """Low bits of its sum that do not show in the output, or only whether all are zero.
+
+        Its top bit always counts as shown, however far the shift goes: it is the sign.
+        """
         rescale = self.requantizer.rescale
         clips = isinstance(rescale.activation, Clip | Tabled)
         if rescale.target is None or rescale.thresholds is not None or not clips:
@@ -175,7 +178,9 @@ class Neuron:
         doublings = rescale.multiplier.bit_length() - 1
         if rescale.multiplier != 1 << doublings or self.requantizer.adds:
             return 0
-        return max(0, rescale.shift - doublings)
+        low, high = (end + self.requantizer.offset for end in self.requantizer.accumulator)
+        width: int = shape_of(low, high).width
+        return max(0, min(rescale.shift - doublings, width - 1))
 
     @property
     def sticky(self) -> bool:

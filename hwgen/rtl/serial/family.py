@@ -1,7 +1,7 @@
 """The serial architecture, as others see it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from hwgen.rtl.architecture import Architecture, Cycles
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from hwgen.rtl.top import Top
 
 
+_SMALL_LATCH = 0.7
+"""Area of a latch, over that of a flip-flop, up to which words in latches are smaller.
+
+A bit is read through 0.15 of a flip-flop, and its word's clock gates come to 0.1 of one a bit.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Serial(Architecture):
     """Time-multiplexed MACs, weights in ROM; one feature and one result to a beat.
@@ -23,6 +30,10 @@ class Serial(Architecture):
     ----------
     macs
         Number of MACs, at most as many as the widest layer has neurons.
+    storage
+        ``latch``: words that stand still, which synthesis keeps in latches where the library has
+        smaller ones than flip-flops. ``flip-flop``: words that move on in rows of flip-flops.
+        ``auto``: what is smaller in the library; without one, the first.
     """
 
     name: ClassVar[str] = "serial"
@@ -30,6 +41,16 @@ class Serial(Architecture):
     sequenced: ClassVar[bool] = True
 
     macs: int = knob(1, "number of MACs.", least=1, unit="MAC")
+    storage: str = knob(
+        "auto",
+        "what keeps activations and accumulators.",
+        choices=("auto", "flip-flop", "latch"),
+    )
+
+    @property
+    def activity(self) -> float:
+        """Words that stand still cost nothing; measured on digits with one MAC."""
+        return 1.1 if self.storage == "flip-flop" else 0.4
 
     def input_beats(self, network: Network) -> int:
         """One feature to a beat."""
@@ -52,7 +73,9 @@ class Serial(Architecture):
         from hwgen.rtl.serial.top import SerialTop
 
         layouts = self.input_layout(network), self.output_layout(network)
-        return SerialTop(network, *layouts, Schedule.of(network, self.macs))
+        return SerialTop(
+            network, *layouts, Schedule.of(network, self.macs), self.storage != "flip-flop"
+        )
 
     @classmethod
     def choices(cls, network: Network) -> Sequence[Architecture]:
@@ -74,7 +97,13 @@ class Serial(Architecture):
         """With all of its MACs."""
         from hwgen.rtl.serial.estimate import estimated_area
 
-        return estimated_area(layers, source, self.macs)
+        return estimated_area(layers, source, self.macs, self.storage != "flip-flop")
+
+    def suited(self, latch: float | None) -> "Serial":
+        """Rows of flip-flops where they are smaller than latches and what reads these."""
+        smaller = latch is not None and latch < _SMALL_LATCH
+        return self if smaller or self.storage != "auto" else replace(self, storage="flip-flop")
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.macs} MAC{'s' if self.macs > 1 else ''}"
+        kept = f", {self.storage} storage" if self.storage != "auto" else ""
+        return f"{self.name}, {self.macs} MAC{'s' if self.macs > 1 else ''}{kept}"

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.requantize import lookup, shape_of
 from hwgen.rtl.serial.neurons import Neurons
-from hwgen.rtl.serial.schedule import Schedule, lanes
+from hwgen.rtl.serial.schedule import Schedule
 from hwgen.spec.formats import index_width, signed_width
 
 T = TypeVar("T")
@@ -25,6 +25,8 @@ class SerialLayer(wiring.Component):
         When it does what.
     argmax
         The network's output is an index.
+    elements
+        What each lane takes, word by word: inputs, or neurons if the layer accumulates.
 
     Members
     -------
@@ -43,18 +45,20 @@ class SerialLayer(wiring.Component):
         The requantized accumulators, in the shape of the layer's interval.
     """
 
-    def __init__(self, neurons: Neurons, index: int, schedule: Schedule, argmax: bool):
+    def __init__(
+        self,
+        neurons: Neurons,
+        index: int,
+        schedule: Schedule,
+        argmax: bool,
+        elements: list[list[int]],
+    ):
         self._neurons = neurons
         self._layer = layer = neurons.layer
-        self._macs = schedule.macs
         self._accumulates = schedule.accumulating and index == 0
         self._drains = schedule.drains
         self._order = schedule.order(index, argmax)
-        self._lanes = [
-            lane
-            for lane in lanes(layer.outputs if self._accumulates else layer.fan_in, self._macs)
-            if lane
-        ]
+        self._lanes = elements
         weights = neurons.weights
         self.weight_shape = signed(signed_width(int(weights.min()), int(weights.max())))
         self._words = len(self._lanes[0])
@@ -102,7 +106,7 @@ class SerialLayer(wiring.Component):
             if self._drains:
                 handed = [[j] for j in range(self._layer.outputs)]
             elif self._accumulates:
-                handed = [list(self._lanes[i])]
+                handed = [self._lanes[i]]
             else:
                 handed = [[self._order[turn - 1]] for turn in range(self._layer.outputs)]
             self._requantize(m, i, handed)
@@ -179,7 +183,7 @@ class SerialLayer(wiring.Component):
     def _pages(self, content: list[list[int]], idle: int, width: int) -> list[list[int]]:
         """What all lanes read in each word of each turn, of ``content`` [outputs][inputs]."""
 
-        def code(lane: range, turn: int, word: int) -> int:
+        def code(lane: list[int], turn: int, word: int) -> int:
             if word >= len(lane):
                 return idle
             if self._accumulates:

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.serial.memory import ShiftMemory
+from hwgen.rtl.serial.words import WordMemory
 from hwgen.spec.formats import index_width
 
 
@@ -26,8 +27,11 @@ class MacChain(wiring.Component):
     width
         Of the accumulator.
     banks
-        Widths of the accumulators in each bank of the file, none wider than the one before. Each
-        bank has a multiplier; it is as long as the one before it, or one shorter.
+        Widths of the accumulators in each bank of the file. Each bank has a multiplier; it is as
+        long as the one before it, or one shorter.
+    still
+        The accumulators stand still, at the place that ``word`` says. Else they rotate, and none
+        may be wider than the one before.
 
     Members
     -------
@@ -39,7 +43,8 @@ class MacChain(wiring.Component):
     advance : In(1)
         Add; else everything stays as it is.
     load : In(1)
-        Add to the banks. Else these rotate; or, where there is no chain, shift out through bank 0.
+        Add to the banks. Else these rotate, or stand still; or, where there is no chain, shift out
+        through bank 0.
     word : In
         Position in the banks, if they load or rotate.
     o : Out
@@ -55,18 +60,21 @@ class MacChain(wiring.Component):
         weight_shape: Shape,
         width: int,
         banks: Sequence[Sequence[int]] = (),
+        still: bool = False,
     ):
         self.macs = macs
         self._banks = banks
+        self._still = still
         members = {"fresh": In(1), "advance": In(1)}
         widths = [width] * macs + [0] * (len(banks) - macs)
         self._widths = [
-            max([width, *(bank[0] for bank in banks[i : i + 1])]) for i, width in enumerate(widths)
+            max([width, *(max(bank) for bank in banks[i : i + 1])])
+            for i, width in enumerate(widths)
         ]
         for i, total in enumerate(self._widths):
             members |= {f"x{i}": In(x_shape), f"weight{i}": In(weight_shape)}
             if i < len(banks):
-                bank = signed(banks[i][0])
+                bank = signed(max(banks[i]))
                 members |= {f"bias{i}": In(bank), f"head{i}": Out(bank)}
             if i == 0:
                 members |= {"bias0": In(signed(total))}
@@ -85,7 +93,7 @@ class MacChain(wiring.Component):
             product = getattr(self, f"x{i}") * getattr(self, f"weight{i}")
             m.d.comb += total.eq(self._addend(i, before) + product)
             if i < len(self._banks):
-                self._bank(m, i, total)
+                (self._words if self._still else self._bank)(m, i, total)
             if i < self.macs:
                 before = total
         if self.macs:
@@ -105,6 +113,19 @@ class MacChain(wiring.Component):
         if i == 0:
             return Mux(self.fresh, bias, Mux(self.load, head, before))
         return Mux(self.load, Mux(self.fresh, bias, head), before)
+
+    def _words(self, m: Module, i: int, total: Value) -> None:
+        """Bank ``i`` of the file, whose words stand still."""
+        last = len(self._banks[0]) - 1
+        memory = WordMemory(self._banks[i], 1, signed=True, addresses=last + 1)
+        m.submodules[f"bank{i}"] = memory
+        m.d.comb += [
+            memory.write.eq(self.advance & self.load),
+            memory.place.eq(self.word),
+            memory.word.eq(self.word),
+            memory.i.eq(total),
+            getattr(self, f"head{i}").eq(memory.o0),
+        ]
 
     def _bank(self, m: Module, i: int, total: Value) -> None:
         """Bank ``i`` of the file: a memory for each run of bits that as many words have."""

@@ -17,9 +17,13 @@ from hwgen.rtl.serial.neurons import Neurons, hull, widest_first
 from hwgen.rtl.serial.pace import paced
 from hwgen.rtl.serial.schedule import Schedule, lanes
 from hwgen.rtl.serial.sequencer import Sequencer
+from hwgen.rtl.serial.words import WordMemory
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
+
+_SMALLEST_WORD = 3
+"""Bits from which on synthesis has a clock gate for a word."""
 
 
 class SerialTop(Top):
@@ -40,6 +44,8 @@ class SerialTop(Top):
         Its beats.
     schedule
         Of the network.
+    still
+        Whether words of its memories stand still.
     """
 
     parts: ClassVar[Mapping[str, str]] = {
@@ -49,22 +55,25 @@ class SerialTop(Top):
         "argmax": "Index of the largest of the outputs that come one by one.",
     }
 
-    def __init__(self, network: Network, source: Layout, sink: Layout, schedule: Schedule):
+    def __init__(
+        self, network: Network, source: Layout, sink: Layout, schedule: Schedule, still: bool
+    ):
         self._argmax = network.output == "argmax"
         self._schedule = schedule
+        self._still = still
         self.interval = self._schedule.interval
         self.latency = self._schedule.latency(self._argmax)
         self.accept = self._schedule.phases[0].words
         self._names = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
         simplified = simplify(network)
-        if schedule.accumulating and not schedule.drains:
+        if schedule.accumulating and not schedule.drains and not still:
             simplified = widest_first(simplified)
         self._neurons = Neurons.of(simplified)
         self._input = shape_of(network.input.format.minimum, network.input.format.maximum)
         self._sources = [(network.input.format.minimum, network.input.format.maximum)]
         self._sources += [neurons.interval for neurons in self._neurons]
         self._layers = [
-            SerialLayer(neurons, index, schedule, self._argmax)
+            SerialLayer(neurons, index, schedule, self._argmax, self._elements(index))
             for index, neurons in enumerate(self._neurons)
         ]
         self._memories = self._lane_memories()
@@ -86,30 +95,57 @@ class SerialTop(Top):
         """See :func:`hwgen.rtl.serial.pace.paced`."""
         return paced(self._schedule, self._argmax, source, sink)
 
-    def _lane_memories(self) -> dict[int, LaneMemory]:
+    def _elements(self, index: int) -> list[list[int]]:
+        """What each lane of layer ``index`` takes: its inputs, or its neurons if it accumulates.
+
+        Where words stand still, lane p finds word w at place w P + p. An output of a layer stands
+        at the place of the turn in which it is handed on, one after its own.
+        """
+        schedule = self._schedule
+        accumulates = schedule.accumulating and index == 0
+        count = schedule.outputs[0] if accumulates else schedule.fan_in[index]
+        if index < 2 * schedule.accumulating or not self._stands(index % 2):
+            return [list(lane) for lane in lanes(count, schedule.macs) if lane]
+        first = 0 if index == 0 else count - 1
+        order = [(first + place) % count for place in range(count)]
+        return [order[lane :: schedule.macs] for lane in range(min(count, schedule.macs))]
+
+    def _lane_memories(self) -> dict[int, LaneMemory | WordMemory]:
         """The inputs of even layers stand in memory 0, those of odd layers in memory 1."""
-        memories = {}
+        memories: dict[int, LaneMemory | WordMemory] = {}
         for parity in (0, 1):
             readers = self._readers(parity)
             if readers:
-                width = max(shape_of(*self._sources[index]).width for index in readers)
+                widths = [shape_of(*self._sources[index]).width for index in readers]
                 depths = [self._schedule.fan_in[index] for index in readers]
-                memories[parity] = LaneMemory(width, depths, self._schedule.macs)
+                if not self._stands(parity):
+                    memories[parity] = LaneMemory(max(widths), depths, self._schedule.macs)
+                    continue
+                words = [
+                    max(w for w, depth in zip(widths, depths, strict=True) if place < depth)
+                    for place in range(max(depths))
+                ]
+                memories[parity] = WordMemory(words, self._schedule.macs, holds=True)
         return memories
 
     def _readers(self, parity: int) -> list[int]:
         """Layers that read memory ``parity``: not those that read the stream or the file."""
         first = 2 if self._schedule.accumulating else 0
-        return [i for i in range(first, len(self._layers)) if i % 2 == parity]
+        return [i for i in range(first, len(self._neurons)) if i % 2 == parity]
+
+    def _stands(self, parity: int) -> bool:
+        """Whether the words of memory ``parity`` stand still."""
+        widths = [shape_of(*self._sources[index]).width for index in self._readers(parity)]
+        return self._still and max(widths) >= _SMALLEST_WORD
 
     def elaborate(self, platform: object) -> Module:
         """Sequencer, layers, MACs, memories and the way out."""
         m = Module()
         state = Sequencer(m, self._schedule)
         chain = self._chain()
-        for name, part in zip(self._names, self._layers, strict=True):
+        for index, (name, part) in enumerate(zip(self._names, self._layers, strict=True)):
             m.submodules[name] = part
-            m.d.comb += [part.turn.eq(state.turn), part.word.eq(state.word)]
+            m.d.comb += [part.turn.eq(state.turn), part.word.eq(self._word(state, index))]
         m.submodules.macs = chain
         for parity, memory in self._memories.items():
             m.submodules[f"memory{parity}"] = memory
@@ -130,6 +166,20 @@ class SerialTop(Top):
         state.run(m, abort=state.taking & (state.last_turn ^ self.s_axis_tlast))
         return m
 
+    def _word(self, state: Sequencer, index: int) -> Value:
+        """The word as layer ``index`` sees it: to one that seldom computes it stands still.
+
+        An accumulating layer looks at it while the next one reads. Where words do not stand still,
+        what this saves is not worth its gates.
+        """
+        schedule = self._schedule
+        phase = schedule.phase_of(index)
+        clocks = [one.turns * one.words for one in schedule.phases]
+        often = 2 * clocks[phase] > sum(clocks)
+        if not self._still or index < schedule.first_computing or often:
+            return state.word
+        return state.word & (state.phase == phase).replicate(len(state.word))
+
     def _chain(self) -> MacChain:
         """MACs for all layers."""
         schedule = self._schedule
@@ -141,6 +191,7 @@ class SerialTop(Top):
             signed(max(part.weight_shape.width for part in self._layers)),
             max(widths[schedule.first_computing :], default=0),
             self._banks() if schedule.accumulating else (),
+            self._still and not schedule.drains,
         )
 
     def _banks(self) -> list[list[int]]:
@@ -177,7 +228,8 @@ class SerialTop(Top):
         if self._schedule.accumulating and index == 1:
             return [getattr(self._layers[0], f"y{i}") for i in range(self._layers[0].results)]
         memory, reader = self._memories[index % 2], self._readers(index % 2).index(index)
-        return [getattr(memory, f"o{reader}_{i}") for i in range(self._layers[index].lanes)]
+        of = "" if isinstance(memory, WordMemory) else f"{reader}_"
+        return [getattr(memory, f"o{of}{i}") for i in range(self._layers[index].lanes)]
 
     def _select_factors(self, m: Module, state: Sequencer, chain: MacChain) -> None:
         """Inputs, weights and biases of the current layer to the MACs."""
@@ -197,19 +249,22 @@ class SerialTop(Top):
             m.d.comb += getattr(chain, name).eq(_select(m, name, state.phase, values))
 
     def _store(self, m: Module, state: Sequencer) -> None:
-        """Memories take in what the stream and layers hand on, and rotate for their readers."""
+        """Memories take in what the stream and layers hand on, and give it to their readers."""
         for parity, memory in self._memories.items():
             sources: list[tuple[Value, Value]] = []
             readers = self._readers(parity)
             for reader, index in enumerate(readers):
-                phase = self._schedule.phase_of(index)
-                with m.If(state.phase == phase):
-                    m.d.comb += [memory.rotate.eq(state.advance), memory.reader.eq(reader)]
+                if isinstance(memory, LaneMemory):
+                    with m.If(state.phase == self._schedule.phase_of(index)):
+                        m.d.comb += [memory.rotate.eq(state.advance), memory.reader.eq(reader)]
                 if index > 0:
                     sources.append((state.result_of(index - 1), self._layers[index - 1].y0))
                 else:
                     sources.append((state.taking & state.advance, self.s_axis_tdata))
-            m.d.comb += memory.last.eq(state.last_word)
+            if isinstance(memory, WordMemory):
+                m.d.comb += [memory.place.eq(state.turn), memory.word.eq(state.word)]
+            else:
+                m.d.comb += memory.last.eq(state.last_word)
             for write, value in sources:
                 with m.If(write):
                     m.d.comb += [memory.write.eq(1), memory.i.eq(value)]
