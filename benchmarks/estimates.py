@@ -93,8 +93,8 @@ def designs(network: Network, kinds: list[str]) -> list[Architecture]:
     widest = max(layer.outputs for layer in network.layers)
     every = [
         Parallel(),
-        Serial(macs=1),
-        Serial(macs=-(-widest // 4)),
+        Serial(macs=1, storage="flip-flop"),
+        Serial(macs=-(-widest // 4), storage="flip-flop"),
         BitSerial(stages=1),
         BitSerial(digit=2),
         Parallel(pipeline=2),

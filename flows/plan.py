@@ -155,7 +155,8 @@ def candidates(network: Network, library: CellLibrary) -> list[Point]:
     scale, energy = library.nand2_area / NAND2, ACTIVITY * _gate_energy(library) / NAND2
     points = []
     for family in families().values():
-        for one in family.choices(network) if family.takes(network) else ():
+        for choice in family.choices(network) if family.takes(network) else ():
+            one = choice.suited(library.latch_share)
             cycles, area = one.cycles(network), one.estimated_area(layers, source)
             points.append(
                 Point(
@@ -163,7 +164,7 @@ def candidates(network: Network, library: CellLibrary) -> list[Point]:
                     latency=cycles.latency,
                     interval=cycles.interval,
                     estimate=scale * area,
-                    estimated_pj=energy * area * cycles.interval,
+                    estimated_pj=energy * one.activity * area * cycles.interval,
                 )
             )
     if not points:

@@ -36,6 +36,10 @@ class Conv:
     pool: int = 1
 
 
+_MOVED = 0.2
+"""Share of images that are moved."""
+
+
 class _Round(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
@@ -247,7 +251,7 @@ def train(
 ) -> None:
     """Train ``stack`` on real ``x`` [samples, features] in 0..1 and classes ``y``.
 
-    With ``shift``, images move by a pixel at random.
+    With ``shift``, some images move by a pixel at random.
     """
     torch.manual_seed(seed)
     data, target = torch.tensor(x, dtype=torch.float32), torch.tensor(y)
@@ -261,7 +265,10 @@ def train(
         for block in stack.blocks:
             block.share = min(1.0, max(0.0, 3.0 * epoch / epochs - 0.7))
         for own in torch.randperm(len(data)).split(size):
-            batch = moved[torch.randint(len(moved), (len(own),)), own]
+            places = torch.randint(len(moved), (len(own),))
+            stay = torch.rand(len(own)) > _MOVED
+            places[stay] = len(moved) // 2  # where nothing moves
+            batch = moved[places, own]
             loss = functional.cross_entropy(stack(batch), target[own], label_smoothing=0.05)
             if decay:
                 loss = loss + decay * sum(b.weight.abs().mean() for b in stack.blocks)

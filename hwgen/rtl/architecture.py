@@ -80,6 +80,11 @@ class Architecture(ABC):
         """
         return False
 
+    @property
+    def activity(self) -> float:
+        """Energy of a clock, over that of charging a gate's input for each of its gates."""
+        return 1.0
+
     def input_beats(self, network: Network) -> int:
         """In how many beats an input vector enters; each has as many features as the others."""
         return 1

@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,16 @@ from hwgen.rtl.stream.decode import decoded, distinguishing
 from hwgen.rtl.stream.pace import paced
 from hwgen.rtl.stream.schedule import Schedule
 from hwgen.rtl.stream.top import StreamTop
+from hwgen.spec import golden
+from hwgen.spec.data import quantize
 from hwgen.spec.maps import Window
-from hwgen.spec.network import Network, parse_network
+from hwgen.spec.network import Network, load_network, parse_network
 from hwgen.support.errors import HwgenError
 from tests.convnets import random_network
 from tests.networks import corner_and_random, dense, network, rescale
 from tests.rtl.test_architectures import check_top
 
+ROOT = Path(__file__).resolve().parents[2]
 FAST = Stream(effort="low")
 OUTPUT = rescale(3, False, 0)
 POOL = {"kind": "max_pool", "name": "pool"}
@@ -127,6 +131,17 @@ def test_frames_that_end_early_or_late_give_nothing(name: str) -> None:
     frame = FAST.cycles(net).interval
     check(net, before=[(5, False), (9, False), (3, True)])
     check(net, before=[(n % 8, False) for n in range(frame)])
+
+
+def test_the_example() -> None:
+    """What docs/stream.md says of it."""
+    net = load_network(ROOT / "examples/digits-conv.json")
+    samples = np.load(ROOT / "examples/digits-test.npz")
+    right = golden.predict(net, quantize(samples["x"], net.input.format)) == samples["y"]
+    assert (int(right.sum()), len(right), net.weight_count) == (526, 540, 1386)
+    cycles = FAST.cycles(net)
+    assert (cycles.latency, cycles.interval) == (2, 64)
+    assert FAST.estimated_area(net.layers, net.input.format) == pytest.approx(40_002, rel=0.05)
 
 
 def test_the_last_result_comes_by_itself() -> None:

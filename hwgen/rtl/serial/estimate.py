@@ -19,12 +19,19 @@ from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer
 
 PRICES = (1.544, 56.45, 60.55, 3367.0)
+STILL = (1.337, 44.98, 59.01, 4503.0)
+"""Where words stand still, in latches: storage and the constant fitted to designs of one MAC."""
 
 
-def estimated_area(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> float:
-    """Estimated um2 of ``layers`` that read inputs of the format ``source``, with ``macs`` MACs."""
+def estimated_area(
+    layers: Sequence[AnyLayer], source: Format, macs: int = 1, still: bool = True
+) -> float:
+    """Estimated um2 of ``layers`` that read inputs of the format ``source``, with ``macs`` MACs.
+
+    ``still``: words of storage stand still.
+    """
     found = parts(layers, source, macs)
-    return sum(price * part for price, part in zip(PRICES, found, strict=True))
+    return sum(price * part for price, part in zip(STILL if still else PRICES, found, strict=True))
 
 
 def parts(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> tuple[float, ...]:
