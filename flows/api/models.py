@@ -47,12 +47,12 @@ def float_model(model: object) -> FloatModel:
         return load_float_model(Path(model))
     if hasattr(model, "coefs_") or hasattr(model, "steps"):
         return sklearn_model(model)
+    if hasattr(model, "layers") and hasattr(model, "get_weights"):
+        return keras_model(model)
     if is_exported(model):
         return exported_model(model)
     if hasattr(model, "named_parameters"):
         return torch_model(model)
-    if hasattr(model, "layers") and hasattr(model, "get_weights"):
-        return keras_model(model)
     allowed = "a model of scikit-learn, PyTorch or Keras, or an ONNX file"
     fitted = hasattr(model, "partial_fit") and "an MLP that is not fitted"
     raise HwgenError("model", fitted or f"a {type(model).__name__}", allowed)

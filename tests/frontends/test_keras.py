@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -170,6 +171,15 @@ def test_float_models_are_quantized(tmp_path: Path) -> None:
     call = ["quantize", str(path), "--data", str(tmp_path / "d.npz"), "-o", str(out)]
     assert run(call) == 0
     assert hwgen.load(out).input.features == 4
+
+
+def test_models_of_the_torch_back_end() -> None:
+    """They are modules of PyTorch too, and read as what they are to Keras."""
+    dense = type("Dense", (), {"activation": SimpleNamespace(__name__="linear")})
+    dense.get_weights = lambda self: [np.eye(2), np.zeros(2)]  # type: ignore[attr-defined]
+    parts: dict[str, Any] = dict.fromkeys(("get_weights", "named_parameters"))
+    model = SimpleNamespace(layers=[dense()], **parts)
+    assert hwgen.from_keras(model, np.eye(2)).layers[0].outputs == 2
 
 
 def test_float_model_import(tmp_path: Path) -> None:

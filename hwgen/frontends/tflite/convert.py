@@ -222,6 +222,8 @@ class _Reader:
 
     def _quantize(self, operator: Operator, state: State) -> State:
         tensor = self._output(operator)
+        if isinstance(state, Class):
+            return state  # codes of scores are in their order
         if isinstance(state, Real):
             return self._codes(_node(self._model, operator), tensor, state, None)
         if isinstance(state, Codes):
