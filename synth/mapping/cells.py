@@ -84,10 +84,14 @@ class Cells:
 
     def driver(self, net: Net) -> str | None:
         """The cell that drives a net, straight or through buffers."""
+        return self._driver.get(self.root(net))
+
+    def root(self, net: Net) -> Net:
+        """The net that a net is behind buffers."""
         while (label := self.buffer(net)) is not None:
             kind = self.kind(label)
             net = self.cells[label]["connections"][kind.inputs[0]][0] if kind else net
-        return self._driver.get(net)
+        return net
 
     def buffer(self, net: Net) -> str | None:
         """The buffer that drives a net, if one does."""
@@ -97,6 +101,7 @@ class Cells:
 
     def constant(self, net: Net) -> int | None:
         """What a net always is, if anything."""
+        net = self.root(net)
         if isinstance(net, str):
             return int(net) if net in "01" else None
         label = self._driver.get(net)

@@ -82,7 +82,7 @@ def _unlatched(module: Module, library: CellLibrary) -> Module:
         latch, nets = known[work.cells[label]["type"]], work.cells[label]["connections"]
         if any(work.constant(nets[pin][0]) != 1 for pin in latch.tied):
             continue
-        opens = nets[latch.enable][0]
+        opens = work.root(nets[latch.enable][0])
         if opens not in strobes:
             strobes[opens] = _gated(work, opens, fresh)
         found, source = strobes[opens], work.driver(nets[latch.data][0])
