@@ -9,6 +9,10 @@ from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 
 
+_DEEPEST = 150
+"""Additions in one expression: readers and writers of expressions go into them recursively."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Word:
     """A word of an adder graph: ``value + offset`` is what it stands for.
@@ -132,9 +136,13 @@ def _sum(m: Module, name: str, words: list[Word]) -> Word:
     if len(words) == 1:
         return words[0]
     high, value = words[0].high, words[0].value
-    for word in words[1:]:
+    for place, word in enumerate(words[1:], 1):
         high += word.high
         value = (value + word.value)[: high.bit_length()]
+        if place % _DEEPEST == 0:
+            part = Signal(high.bit_length(), name=f"{name}_{place}")
+            m.d.comb += part.eq(value)
+            value = part
     total = Signal(max(1, high.bit_length()), name=name)
     m.d.comb += total.eq(value)
     load = sum(1 << word.level for word in words)
