@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.architectures import from_json
 from hwgen.rtl.bitserial import BitSerial
-from hwgen.rtl.generate import generate
+from hwgen.rtl.generate import generate, generate_text
 from hwgen.rtl.manifest import Manifest, formats_of
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
@@ -358,3 +359,10 @@ def test_knobs_refused(knobs: dict, message: str) -> None:
 def test_moved_manifest(tmp_path: Path) -> None:
     manifest = generate(NET, Parallel(), tmp_path)
     assert manifest.moved_to(Path("elsewhere")).verilog == str(Path("elsewhere") / "hwgen_net.v")
+
+
+@pytest.mark.parametrize("architecture", [Parallel(effort="low"), BitSerial()], ids=str)
+def test_sums_of_hundreds_of_words(architecture: Architecture) -> None:
+    random = np.random.default_rng(3)
+    net = network([dense(random.integers(-128, 128, (1, 500)).tolist())])
+    assert "accumulator" in generate_text(net, architecture)[0]

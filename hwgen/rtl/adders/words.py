@@ -1,5 +1,6 @@
 """Words of an adder graph: unsigned, in a pipeline stage, as wide as their largest value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
@@ -7,7 +8,6 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from hwgen.rtl.adders.addergraph import Term
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
-
 
 _DEEPEST = 150
 """Additions in one expression: readers and writers of expressions go into them recursively."""
@@ -108,7 +108,7 @@ def total_of(m: Module, stages: Stages, name: str, words: list[Word], pipeline: 
         ready = [stages.word(word, stage) for word in words if word.stage <= stage]
         later = [word for word in words if word.stage > stage]
         groups = _groups(ready, pipeline)
-        sums = [_sum(m, f"{name}_{stage}_{i}", group) for i, group in enumerate(groups)]
+        sums = [sum_of(m, f"{name}_{stage}_{i}", group) for i, group in enumerate(groups)]
         if not later and len(sums) == 1:
             return sums[0]
         stage += 1
@@ -131,8 +131,10 @@ def _groups(words: list[Word], pipeline: int) -> list[list[Word]]:
     return [group for _, group in groups]
 
 
-def _sum(m: Module, name: str, words: list[Word]) -> Word:
+def sum_of(m: Module, name: str, words: Sequence[Word]) -> Word:
     """Sum of ``words`` of one stage, each partial sum as narrow as its largest value."""
+    if not words:
+        return Word(value=Const(0, 1), high=0, offset=0)
     if len(words) == 1:
         return words[0]
     high, value = words[0].high, words[0].value

@@ -6,11 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.adders.addergraph import Term
 from hwgen.rtl.adders.digits import signed_digits
-from hwgen.rtl.adders.words import Word, packed_width, term_of, unpack
+from hwgen.rtl.adders.words import Word, packed_width, sum_of, term_of, unpack
 from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Reads
 from hwgen.rtl.bitserial.sharing import share
-from hwgen.rtl.bitserial.words import add
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
@@ -76,7 +75,7 @@ class BitSerialLayer(wiring.Component):
         graph = share(weights, [len(word.value) for word in words])
         for terms in graph.nodes:
             operands = [term_of(words, term) for term in terms]
-            words.append(add(m, f"shared{len(words)}", operands))
+            words.append(sum_of(m, f"shared{len(words)}", operands))
         sums = dict(zip(live, graph.sums, strict=True))
         results = [
             self._neuron(m, j, [term_of(words, term) for term in sums[j]])
@@ -152,7 +151,7 @@ class BitSerialLayer(wiring.Component):
         else:
             constant += own.late + own.center
         constant += sum(word.offset for word in words)
-        value = add(m, f"sum{j}", words).value
+        value = sum_of(m, f"sum{j}", words).value
         m.d.comb += total.eq(value + Const(constant % (1 << (width + D)), width + D))
         with m.If(self.select.any()):
             m.d.sync += upper.eq(total[D:])

@@ -1,6 +1,6 @@
 """Random convolutional networks through streams: RTL in a simulator, and gates.
 
-``python -m benchmarks.convnets.random --rtl 100 --gates 20`` makes networks of every shape, stride,
+``python -m tests.rtl.random_streams --rtl 100 --gates 20`` makes networks of every shape, stride,
 padding, group, pool, width and rounding, and holds each design to the golden model: full speed,
 stalls, resets, latency and interval. Networks that a stream refuses are counted and replaced.
 """

@@ -1,6 +1,6 @@
 """Random networks with maps: golden model = plain loops in fractions = hardware.
 
-``python -m benchmarks.convolutions [--networks N] [--rtl N] [--seed N]``; prints what was compared,
+``python -m tests.rtl.random_maps [--networks N] [--rtl N] [--seed N]``; prints what was compared,
 and stops at the first difference.
 """
 
