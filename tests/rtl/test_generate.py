@@ -365,4 +365,4 @@ def test_moved_manifest(tmp_path: Path) -> None:
 def test_sums_of_hundreds_of_words(architecture: Architecture) -> None:
     random = np.random.default_rng(3)
     net = network([dense(random.integers(-128, 128, (1, 500)).tolist())])
-    assert "accumulator" in generate_text(net, architecture)[0]
+    assert generate_text(net, architecture)[0].count("endmodule") >= 2
