@@ -16,7 +16,8 @@ def half_perimeter(points: Sequence[Point]) -> float:
 def spanning_tree(points: Sequence[Point]) -> float:
     """Length of the shortest tree of rectilinear edges between ``points``.
 
-    At most 1.5 times that of the best tree with branches between them (Hwang 1976).
+    At most 1.5 times that of the best tree with branches between them ([13] of
+    docs/references.md).
     """
     if len(points) < 4:
         return half_perimeter(points)  # exact for branching trees of up to three points

@@ -2,8 +2,8 @@
 
 Equalization: neuron j of a layer with a positively homogeneous activation may be scaled by any
 s > 0 if the weights that read it are scaled by 1/s. With the largest weights r1 in front of it and
-r2 behind it, ``s = sqrt(r2 / r1)`` makes both alike (Nagel et al., Data-free quantization, ICCV
-2019); s is rounded to a power of two here, so that nothing but exponents changes.
+r2 behind it, ``s = sqrt(r2 / r1)`` makes both alike ([8] of
+docs/references.md); s is rounded to a power of two here, so that nothing but exponents changes.
 
 Centring: an argmax does not see what is added to all outputs alike, so each input's mean weight in
 the last layer, and the mean bias, may go.

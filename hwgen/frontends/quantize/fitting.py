@@ -280,7 +280,7 @@ def intervals(
 def _shrunk(task: Task, wanted: Floats, fractions: Integers, share: float) -> Floats:
     """``max(|w| - t, 0)`` with the sign of w, the t of each neuron such that it should fit.
 
-    The nearest point with a smaller sum of magnitudes is of this form (Duchi et al., ICML 2008).
+    The nearest point with a smaller sum of magnitudes is of this form ([10] of docs/references.md).
     """
     size, sign = np.abs(wanted), np.sign(wanted)
     scale = np.ldexp(1.0, fractions + task.source.fraction_bits)

@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hwgen.frontends.onnx.constants import LAYOUT, laid_out
 from hwgen.frontends.onnx.file import Graph, Node, load_model
-from hwgen.frontends.onnx.problems import ImportRefused
+from hwgen.frontends.onnx.problems import ImportRefused, Refused
+from hwgen.frontends.onnx.quantizers import Constant
 from hwgen.frontends.quantize.classes import ML, without_labels
 from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
 from hwgen.spec.activations import Activation, Clip, activations
@@ -148,15 +150,18 @@ class _Walk:
 
     def _constant(self, node: Node) -> bool:
         """Whether the node makes a constant of a constant."""
-        if node.op not in ("Identity", "Cast", "Transpose") or not node.inputs:
+        if node.op not in ("Identity", "Cast", *LAYOUT) or not node.inputs:
             return False
         if node.inputs[0] not in self.constants:
             return False
         value = self.constants[node.inputs[0]]
-        if node.op == "Transpose":
-            order = node.attributes.get("perm")
-            axes = [int(axis) for axis in order] if isinstance(order, list) else None
-            value = np.transpose(value, axes)
+        if node.op in LAYOUT:
+            others = [name for name in node.inputs[1:] if name in self.constants]
+            known = {name: Constant(value=np.asarray(self.constants[name])) for name in others}
+            try:
+                value = laid_out(node, value, known)
+            except Refused:
+                return False
         self.constants[node.outputs[0]] = value
         return True
 

@@ -9,8 +9,7 @@ other, and lets those that are left make up for the error of each::
 
     w_rest -= e_i / U_ii * U_i,rest      U^T U = H^-1, U upper triangular
 
-(Frantar et al., OPTQ, ICLR 2023; the idea is Hassibi and Stork's optimal brain surgeon, 1993).
-Inputs of the largest mean square go first.
+([9] of docs/references.md). Inputs of the largest mean square go first.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ _ENTRIES = 1 << 18
 
 @lru_cache(maxsize=_ENTRIES)
 def digit_count(value: int) -> int:
-    """Fewest signed digits that sum to ``value`` (Reitwiesner 1960)."""
+    """Fewest signed digits that sum to ``value`` ([11] of docs/references.md)."""
     value = abs(value)
     return (value ^ 3 * value).bit_count()
 

@@ -1,8 +1,8 @@
 """Search for a small adder graph: dissolve some shared words, share anew, keep what is good.
 
-Ruin and recreate (Schrimpf et al., J. Computational Physics 159(2), 2000) on the greedy solution,
-with simulated annealing: what is larger is kept at times, ever more rarely. The same graphs come
-out on every machine: what is spent is counted in steps, not in seconds.
+Ruin and recreate ([12] of docs/references.md) on the greedy solution, with simulated annealing:
+what is larger is kept at times, ever more rarely. The same graphs come out on every machine: what
+is spent is counted in steps, not in seconds.
 """
 
 import math
