@@ -122,7 +122,7 @@ def test_design_is_what_the_command_line_makes(
 @pytest.mark.parametrize(
     ("arch", "knobs", "said"),
     [
-        ("vector", {}, '^arch: found "vector", parallel, bit-serial or serial'),
+        ("vector", {}, '^arch: found "vector", parallel, bit-serial, serial or stream'),
         ("serial", {"pipeline": 1}, "^pipeline: given with serial, only parallel has it"),
         ("parallel", {"lanes": 1}, "^lanes: given with parallel, no architecture has it"),
         ("serial", {"macs": 0}, "^macs: found 0, at least 1"),

@@ -187,7 +187,7 @@ def test_predict_values(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
 def test_generate(capsys: pytest.CaptureFixture[str], tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     manifest = json_of(capsys, "generate", tiny, "-o", out, "--arch", "serial", "--macs", 2)
-    assert manifest["arch"] == {"name": "serial", "macs": 2}
+    assert manifest["arch"] == {"name": "serial", "macs": 2, "storage": "auto"}
     computing = 3 * 2 + (1 + 2 * 2)
     assert manifest["interval_cycles"] == 4 + computing
     assert manifest["latency_cycles"] == computing + 2

@@ -335,8 +335,8 @@ def test_nothing_written_when_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"name": "systolic"}, 'arch: found "systolic", parallel, bit-serial or serial is needed'),
-        ({}, "arch: found null, parallel, bit-serial or serial is needed"),
+        ({"name": "systolic"}, 'arch: found "systolic", parallel, bit-serial, serial or stream is needed'),
+        ({}, "arch: found null, parallel, bit-serial, serial or stream is needed"),
         ({"name": "parallel", "pipeline": -1}, "pipeline: found -1, at least 0 adder levels"),
         ({"name": "parallel", "pipeline": True}, "pipeline: found true, must be an integer"),
         ({"name": "parallel", "bare": 1}, "bare: found 1, must be true or false"),
