@@ -335,7 +335,10 @@ def test_nothing_written_when_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"name": "systolic"}, 'arch: found "systolic", parallel, bit-serial, serial or stream is needed'),
+        (
+            {"name": "systolic"},
+            'arch: found "systolic", parallel, bit-serial, serial or stream is needed',
+        ),
         ({}, "arch: found null, parallel, bit-serial, serial or stream is needed"),
         ({"name": "parallel", "pipeline": -1}, "pipeline: found -1, at least 0 adder levels"),
         ({"name": "parallel", "pipeline": True}, "pipeline: found true, must be an integer"),
@@ -364,5 +367,5 @@ def test_moved_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", [Parallel(effort="low"), BitSerial()], ids=str)
 def test_sums_of_hundreds_of_words(architecture: Architecture) -> None:
     random = np.random.default_rng(3)
-    net = network([dense(random.integers(-128, 128, (1, 500)).tolist())])
+    net = network([dense(random.integers(-128, 128, (1, 250)).tolist())])
     assert generate_text(net, architecture)[0].count("endmodule") >= 2

@@ -73,7 +73,8 @@ def faults(verilog: str) -> list[str]:
     """The Verilog with one fault each: another constant or operator.
 
     Left alone is what no right use shows: words of a weight ROM at addresses that are never read,
-    what a wrong frame does, what an idle multiplexer hands on.
+    what a wrong frame does, what an idle multiplexer hands on, how long a result stops inputs,
+    the reset of a counter that the first beat sets.
     """
     places = [
         *((m, str(int(m[0]) ^ 1)) for m in re.finditer(r"(?<=\d'd)\d+(?=[;,:}) ])", verilog)),
@@ -81,7 +82,11 @@ def faults(verilog: str) -> list[str]:
         *((m, "|") for m in re.finditer(r"(?<= )&(?= )", verilog)),
         *((m, "<=" if m[0] == ">" else ">") for m in re.finditer(r"(?<= )[<>](?= )", verilog)),
     ]
+    waits = "".join(re.findall(r"assign blocked = (.*);", verilog))
+    blocked = "|".join(["blocked", *re.findall(r"t_\d+", waits)])
     idle = r"(?s)function \S+ rom_w.*?endfunction|[^\n]*s_axis_tlast[^\n]*|begin\n *\w+ = \d+'d0;"
+    idle += rf"|assign (?:{blocked}) = [^\n]*"
+    idle += r"|if \(rst\) begin\n *word <= [^\n]*"
     hidden = [range(*m.span()) for m in re.finditer(idle, verilog)]
     return [
         verilog[: m.start()] + new + verilog[m.end() :]
