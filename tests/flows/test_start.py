@@ -156,3 +156,11 @@ def test_other_pythons_take_every_file(version: str) -> None:
         [interpreter, "-W", "error", "-c", script, *map(str, rooms)], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_installed_command_runs_anywhere(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("hwgen")
+    if not command.exists():
+        pytest.skip("hwgen is not installed")
+    done = subprocess.run([command, "--version"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"hwgen {hwgen.__version__}\n", "")
