@@ -13,8 +13,9 @@ from hwgen.rtl.serial.argmax import SerialArgmax
 from hwgen.rtl.serial.layer import SerialLayer
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import LaneMemory
-from hwgen.rtl.serial.neurons import Neurons, hull, widest_first
+from hwgen.rtl.serial.neurons import Neurons, widest_first
 from hwgen.rtl.serial.pace import paced
+from hwgen.rtl.serial.results import hull
 from hwgen.rtl.serial.schedule import Schedule, lanes
 from hwgen.rtl.serial.sequencer import Sequencer
 from hwgen.rtl.serial.words import WordMemory
