@@ -124,6 +124,10 @@ class Serial(Architecture):
 
     def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """With all of its MACs."""
+        if any(isinstance(layer, Windowed) for layer in layers):
+            from hwgen.rtl.serial.maps import estimate
+
+            return estimate.estimated_area(layers, source, self.macs)
         from hwgen.rtl.serial.estimate import estimated_area
 
         return estimated_area(layers, source, self.macs, self.storage != "flip-flop")
