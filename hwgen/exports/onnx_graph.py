@@ -91,6 +91,6 @@ class Graph:
         else:
             self.add("Identity", self.value, output="y")
             kind = TensorProto.INT64 if self.integers else real
-            size = ["N", network.layers[-1].outputs]
+            size: list[str | int | None] = ["N", network.layers[-1].outputs]
             result = helper.make_tensor_value_info("y", kind, size)
         return helper.make_graph(self._nodes, name, [source], [result], self._constants)

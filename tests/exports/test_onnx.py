@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from benchmarks.exports import by_onnx, vectors
+from benchmarks.recipes import random_network as numbers
 from hwgen.exports import export
 from hwgen.frontends.onnx.convert import import_model
 from hwgen.spec import golden
@@ -148,6 +149,19 @@ def test_every_sum_in_int64(activation: str, rounding: str) -> None:
     net = network([one | {"activation": activation}], bits=8)
     assert "Mod" in kinds(net)
     assert equal(net, np.arange(256)[:, None])
+
+
+def test_sums_past_32_bits() -> None:
+    wide: dict[str, Any] = {
+        "weight_bits": 16,
+        "bits": 16,
+        "density": 1.0,
+        "output": "values",
+        "seed": 4,
+    }
+    net = numbers([8, 16, 4], **wide)
+    assert net.accumulator_width(0) > 32
+    assert equal(net, vectors(net, 5000))
 
 
 def test_too_wide() -> None:
