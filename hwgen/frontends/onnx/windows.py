@@ -105,7 +105,8 @@ class Windows:
         self.at.report.note(
             label(node), f"the network's input is {shape}, channel by channel: lay data out so"
         )
-        return replace(state, order=np.arange(order.size).reshape(order.shape))
+        own = np.arange(order.size).reshape(order.shape)
+        return replace(state, order=own, source=replace(state.source, order=own))
 
     # pools
 
