@@ -65,9 +65,7 @@ class _Maker:
         own = {key: node.attributes[key] for key in _WINDOW if key in node.attributes}
         self._quantize(node, self._step(node, "Conv", inputs, own), names[6:8])
 
-    def _bias(
-        self, node: Node, name: str, names: tuple[str, ...], alpha: Attribute
-    ) -> list[str]:
+    def _bias(self, node: Node, name: str, names: tuple[str, ...], alpha: Attribute) -> list[str]:
         """The real values of integers in steps of both operands' scales, if there are any."""
         first, second = (self.arrays.get(names[i]) for i in (1, 4))
         if not name or first is None or second is None or not isinstance(alpha, int | float):

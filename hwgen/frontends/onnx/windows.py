@@ -98,8 +98,8 @@ class Windows:
             raise Refused(f"reads a tensor of shape {list(order.shape)}, which is no map")
         if canonical(order):
             return state
-        entry = isinstance(state, Codes) and isinstance(state.source, Real)
-        if not entry or sorted(order.ravel().tolist()) != list(range(order.size)):
+        whole = sorted(order.ravel().tolist()) == list(range(order.size))
+        if not isinstance(state, Codes) or not isinstance(state.source, Real) or not whole:
             raise Refused("reads a map in another layout than that of the layer before it")
         shape = " x ".join(map(str, order.shape[1:]))
         self.at.report.note(
