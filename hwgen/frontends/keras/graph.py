@@ -97,6 +97,17 @@ class GraphMaker:
         self, layer: StoredLayer, op: str, *inputs: str, domain: str = "", **attributes: Attribute
     ) -> None:
         """A node that reads what comes before it."""
+        self.apply(layer, op, list(inputs), attributes, domain)
+
+    def apply(
+        self,
+        layer: StoredLayer,
+        op: str,
+        inputs: list[str],
+        attributes: dict[str, Attribute],
+        domain: str = "",
+    ) -> None:
+        """What :meth:`then` does, of attributes that were put together."""
         output = f"value{len(self._nodes)}"
         self._append(layer, op, [self._last, *inputs], output, domain, attributes)
         self._last = output

@@ -44,7 +44,7 @@ def add_map(maker: GraphMaker, layer: StoredLayer) -> None:
         sizes = _sizes(config["pool_size"], plane)
         strides = _sizes(config.get("strides") or sizes, plane)
         own: dict[str, Attribute] = {"kernel_shape": sizes, "strides": strides}
-        maker.then(layer, op, **own, **_padding(layer, sizes))
+        maker.apply(layer, op, [], {**own, **_padding(layer, sizes)})
         _averaged(maker, layer, math.prod(sizes))
     elif kind in _GLOBAL:
         maker.then(layer, "GlobalAveragePool")
@@ -73,16 +73,14 @@ def _convolution(maker: GraphMaker, layer: StoredLayer, plane: int) -> None:
     if config.get("use_bias", True):
         inputs.append(maker.real(kernel(layer, "bias_quantizer", variables[1]).values))
     sizes = [int(size) for size in variables[0].shape[:plane]]
-    maker.then(
-        layer,
-        "Conv",
-        *inputs,
-        group=groups,
-        kernel_shape=sizes,
-        strides=_sizes(config.get("strides", 1), plane),
-        dilations=_sizes(config.get("dilation_rate", 1), plane),
+    attributes: dict[str, Attribute] = {
+        "group": groups,
+        "kernel_shape": sizes,
+        "strides": _sizes(config.get("strides", 1), plane),
+        "dilations": _sizes(config.get("dilation_rate", 1), plane),
         **_padding(layer, sizes),
-    )
+    }
+    maker.apply(layer, "Conv", inputs, attributes)
 
 
 def _weights(
