@@ -28,7 +28,7 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 Array = NDArray[Any]
 _ALLOWED = "a model saved by Keras is needed"
 _NESTED = ("Sequential", "Functional", "Model")
-_NO_LAYER = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout")
+_NO_LAYER = ("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class StoredLayer:
 
 
 def load_layers(path: Path) -> list[StoredLayer]:
-    """The layers of a saved model, in the order of its one chain.
+    """The layers of a saved model, its input among them, in the order of its one chain.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _by_name(arrays: dict[str, Array], name: str) -> dict[str, Array]:
     return {f"vars/{index}": own[key] for index, key in enumerate(order)}
 
 
-_NAMED = ("kernel", "gamma", "bias", "beta", "moving_mean", "moving_variance")
+_NAMED = ("kernel", "depthwise_kernel", "gamma", "bias", "beta", "moving_mean", "moving_variance")
 
 
 def _follows(path: Path, one: dict[str, Any], name: str, before: str | None) -> str:
