@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
-from hwgen.frontends.importing import float_model
 from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
 from hwgen.frontends.onnx.convert import import_model, parse_format
 from hwgen.frontends.onnx.finish import ImportOptions

@@ -12,7 +12,7 @@ from hwgen.flows.api.network import Network
 from hwgen.flows.api.samples import Samples, arrays_of
 from hwgen.flows.quantization import OutputKind, labelled, quantize_model
 from hwgen.frontends.importing import float_model
-from hwgen.frontends.quantize import FloatModel, Settings, parse_format
+from hwgen.frontends.quantize import Settings, parse_format
 from hwgen.frontends.quantize.samples import as_reals
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent

@@ -29,7 +29,7 @@ from hwgen.spec.weighted import Weighted
 _KEPT, _KEPT_VALUES = 48, 1 << 26
 """Layers whose values are remembered; plans that are tried one after the other share many."""
 
-_LAYERS: TypeAdapter[Layer] = TypeAdapter(AnyLayer)
+_LAYERS: TypeAdapter[AnyLayer] = TypeAdapter(AnyLayer)
 
 _WINDOWS = 1 << 24
 """Values of windows that a layer is fitted to."""
@@ -77,7 +77,7 @@ class LayerStage:
         Of the map that the values are, or None.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[AnyLayer, ...]
     format: Format
     codes: Integers
     shape: tuple[int, ...] | None
@@ -286,7 +286,8 @@ class Builder:
             table, codes = codebook_of(fitted, bits)
         elif self.tight:
             bits = signed_width(int(codes.min()), int(codes.max()))
-        fractions, slide, keys = fitted.fractions.tolist(), layer.slide, {"kind": "dense"}
+        fractions, slide = fitted.fractions.tolist(), layer.slide
+        keys: dict[str, Any] = {"kind": "dense"}
         if slide is not None:
             sizes = slide.window.kernel[-slide.dimensions :]
             codes = codes.reshape(layer.outputs, -1, *sizes)

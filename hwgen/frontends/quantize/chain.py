@@ -2,8 +2,8 @@
 
 A scale and offset go into the layer before it, or behind an activation into the layer that follows.
 A pool belongs to the layer before it. Where the shape of values is known, ``order`` says of each
-value here which one it is of the map that the layer before hands on (counted channel by channel), so
-that a dense layer may read a map in any layout.
+value here which one it is of the map that the layer before hands on (counted channel by channel),
+so that a dense layer may read a map in any layout.
 """
 
 import math

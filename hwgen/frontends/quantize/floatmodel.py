@@ -123,7 +123,7 @@ class FloatLayer:
     # Values
 
     def unfolded(self, x: Floats) -> Floats:
-        """What each sum is made of, [samples, groups, windows, fan_in], for ``x`` [samples, inputs].
+        """What each sum of ``x`` [samples, inputs] is made of: [samples, groups, windows, fan_in].
 
         Output o is of group ``o // (outputs / groups)``.
         """
@@ -229,9 +229,9 @@ class FloatModel:
         shape = self.shape
         if shape is not None and self.channels_last and x.shape[1:] == (*shape[1:], shape[0]):
             x = np.moveaxis(x, -1, 1)
-        elif shape is not None and x.shape[1:] not in (shape, shape[1:]):
-            return x
-        elif shape is None and self.channels_last and x.shape[-1] != 1:
+        elif (shape is not None and x.shape[1:] not in (shape, shape[1:])) or (
+            shape is None and self.channels_last and x.shape[-1] != 1
+        ):
             return x
         return x.reshape(len(x), -1)
 

@@ -1,7 +1,7 @@
 """What float models do, one step after the other.
 
-Readers of models say what each part does (:data:`Step`); :mod:`hwgen.frontends.quantize.chain` folds
-the steps into layers.
+Readers of models say what each part does (:data:`Step`); :mod:`hwgen.frontends.quantize.chain`
+folds the steps into layers.
 """
 
 import math
