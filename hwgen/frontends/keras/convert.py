@@ -23,7 +23,7 @@ def import_keras(path: Path, options: ImportOptions) -> Imported:
     HwgenError
         Another model, or a layer or quantizer that cannot be had.
     """
-    layers = [one for one in load_layers(path) if one.kind != "InputLayer"]
+    layers = load_layers(path)
     if is_hgq(layers):
         return _placed(path, lambda: import_hgq(path, layers, options))
     if is_qkeras(layers):

@@ -50,7 +50,7 @@ class _Stored:
         self.activation = SimpleNamespace(__name__=str(config.get("activation", "linear")))
         self.epsilon = float(config.get("epsilon", 1e-3))
         self.negative_slope = float(config.get("negative_slope", config.get("alpha", 0.3)))
-        self.config = config
+        self.config, self.shape = config, stored.shape
         self._values = stored.variables()
         named = [
             *("gamma" for _ in range(bool(config.get("scale", True)))),
@@ -97,12 +97,8 @@ def _input_shape(model: Any) -> tuple[int, ...]:
     own = getattr(model, "input_shape", None)
     if isinstance(own, tuple) and len(own) > 1 and isinstance(own[-1], int):
         return tuple(own[1:])
-    for layer in getattr(model, "layers", ()):
-        found = getattr(layer, "config", None)
-        for key in ("batch_shape", "batch_input_shape"):
-            if isinstance(found, dict) and found.get(key):
-                return tuple(found[key][1:])
-    return ()
+    first = next(iter(getattr(model, "layers", ())), None)
+    return first.shape if isinstance(first, _Stored) else ()
 
 
 def _bias(values: Any, count: int) -> Floats:
