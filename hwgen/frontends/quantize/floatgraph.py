@@ -4,8 +4,8 @@ A graph is one chain from its input to its output. Taken are ``Gemm``, ``MatMul`
 ``Add``, ``Sub``, ``Mul``, ``Div`` and ``BatchNormalization`` with constants, ``MaxPool``,
 ``AveragePool`` and their global forms, ``Relu``, ``LeakyRelu`` with a power of two as slope,
 ``Sigmoid``, ``Tanh``, ``HardTanh`` or ``Clip`` to -1..1 (or to 0 and more). What moves values
-without changing them is followed, and a ``Softmax`` at the end left out. :mod:`hwgen.frontends.quantize.chain` makes layers
-of this.
+without changing them is followed, and a ``Softmax`` at the end left out.
+:mod:`hwgen.frontends.quantize.chain` makes layers of this.
 """
 
 from collections.abc import Callable, Mapping

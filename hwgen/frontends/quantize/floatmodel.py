@@ -154,7 +154,7 @@ class FloatLayer:
             found.append(pool.pooled(found[-1]))
         return found
 
-    def spread(self, channels: Floats) -> Floats:
+    def spread(self, channels: NDArray[Any]) -> NDArray[Any]:
         """For each weight, what there is in ``channels`` for the channel that it reads.
 
         A dense layer reads as many channels as there are given, with all their values.

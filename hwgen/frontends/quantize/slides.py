@@ -111,9 +111,8 @@ class FloatPool:
         maps = x.reshape(len(x), self.slide.shape[0], *self.slide.image)
         padded = window.pad(maps, -np.inf if self.kind == "max" else 0)  # type: ignore[arg-type]
         views = [view for _, _, view in window.views(padded)]
-        if self.kind == "max":
-            return np.max(views, axis=0).reshape(len(x), -1)
-        return (np.sum(views, axis=0) / window.size).reshape(len(x), -1)
+        found = np.max(views, axis=0) if self.kind == "max" else np.sum(views, axis=0) / window.size
+        return np.asarray(found.reshape(len(x), -1))
 
     def layer(self, name: str) -> dict[str, Any]:
         """The layer of the network file, without an output."""

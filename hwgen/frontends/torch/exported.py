@@ -169,7 +169,8 @@ class _Program:
             if rest[4]:
                 raise HwgenError("model", "a transposed convolution", "one that is not")
             rest = [*rest[:4], rest[6]]
-        bias, stride, padding, dilation, groups = [*rest, *(None, 1, 0, 1, 1)[len(rest) :]]
+        defaults: list[Any] = [None, 1, 0, 1, 1]
+        bias, stride, padding, dilation, groups = (*rest, *defaults[len(rest) :])
         undilated(dilation, op)
         kernel = weights.shape[2:]
         if isinstance(padding, str):
