@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from amaranth.hdl import Cat, Const, Module, Shape, Value
 
-from hwgen.rtl.requantize import lookup
+from hwgen.rtl.lookup import lookup
 
 T = TypeVar("T")
 
