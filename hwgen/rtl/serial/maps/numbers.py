@@ -97,8 +97,8 @@ class Numbers(Results):
 
     def _kernels(self, layer: Convolution, lefts: list[int]) -> Integers:
         outputs, own = layer.kernels.shape[:2]
-        shifts = np.array(lefts, object).reshape(layer.groups, 1, own)
-        shifts = np.repeat(shifts, outputs // layer.groups, axis=0).reshape(outputs, 1, 1, own)
+        each = np.array(lefts, object).reshape(layer.groups, 1, own)
+        shifts = np.repeat(each, outputs // layer.groups, axis=0).reshape(outputs, 1, 1, own)
         weights = layer.kernels.astype(object).transpose(0, 2, 3, 1) << shifts
         return _narrow(weights.reshape(outputs, -1))
 
