@@ -39,7 +39,7 @@ class Share(click.ParamType[float]):
 
 
 class Widths(click.ParamType[tuple[int, ...]]):
-    """``24`` or ``24,12``: neurons of each hidden layer."""
+    """``24`` or ``24,12``: neurons of each hidden layer; ``0`` for none."""
 
     name = "widths"
 
@@ -47,6 +47,8 @@ class Widths(click.ParamType[tuple[int, ...]]):
         """The widths."""
         if isinstance(value, tuple):
             return value
+        if str(value) == "0":
+            return ()
         if not re.fullmatch(r"[1-9]\d{0,3}(,[1-9]\d{0,3})*", str(value)):
             self.fail(f"{value!r} is no list of widths: 24 or 24,12", param, ctx)
         return tuple(map(int, str(value).split(",")))
@@ -64,7 +66,7 @@ class Widths(click.ParamType[tuple[int, ...]]):
     "--hidden",
     type=Widths(),
     multiple=True,
-    help="Neurons to begin with, as 24 or 24,12; may be given several times.",
+    help="Neurons to begin with, as 24 or 24,12; 0 for none; may be given several times.",
 )
 @click.option("--input-bits", type=int, default=4, show_default=True, help="Width of the inputs.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), default=0, show_default=True)

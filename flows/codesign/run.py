@@ -13,7 +13,8 @@ from hwgen.flows.codesign.results import Budget, Front, Point
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.frontends.train.settings import INSTALL, DataTable
 from hwgen.rtl.architecture import Architecture
-from hwgen.rtl.architectures import DEFAULT
+from hwgen.rtl.architectures import DEFAULT, families
+from hwgen.rtl.pricing import Pricing
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_folder, write_together
 from hwgen.support.progress import Progress, silent
@@ -28,6 +29,10 @@ VECTORS = 200
 """Vectors that every point is simulated with."""
 
 
+_FLIP_FLOP = 6.0
+"""Gate equivalents of a flip-flop where a library has none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What is made of the networks, and how long is searched.
@@ -35,7 +40,7 @@ class Options:
     Parameters
     ----------
     architecture
-        A ``parallel`` one.
+        One that is searched for (:meth:`hwgen.rtl.architecture.Architecture.pricing`).
     sums
         Networks hand on the sums of the last layer instead of an argmax.
     library
@@ -68,9 +73,10 @@ class Options:
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.architecture, DEFAULT):
-            found = self.architecture.name
-            raise HwgenError("arch", f"found {found}", f"{DEFAULT.name} is searched for")
+        if self.architecture.pricing(_FLIP_FLOP, None) is None:
+            able = [name for name, one in families().items() if one().pricing(_FLIP_FLOP, None)]
+            found = f"found {self.architecture.name}"
+            raise HwgenError("arch", found, f"{', '.join(able)} are searched for")
         if self.points < 1:
             raise HwgenError("points", f"found {self.points}", "at least 1")
         if self.jobs < 1:
@@ -119,9 +125,10 @@ def codesign(
     settings, options = settings or Settings(), options or Options()
     check_folder(output)
     started = time.monotonic()
+    pricing = priced(options)
     task = load_task(table, options.base, settings.seed, settings.input_bits)
-    place = output / "search" / _key(settings, task)
-    found, floats, clock = _searched(settings, task, place, options, progress)
+    place = output / "search" / _key(settings, task, pricing)
+    found, floats, clock = _searched(settings, task, place, pricing, options, progress)
     points = _points(found, task, options, output, progress)
     front = Front(
         data=task.name,
@@ -150,9 +157,20 @@ def need_torch() -> None:
         raise HwgenError("torch", "not installed", INSTALL) from None
 
 
-def _key(settings: "Settings", task: "Task") -> str:
+def priced(options: Options) -> Pricing:
+    """What silicon of this architecture costs in this library."""
+    library = _library(options)
+    flops = [one.area for one in library.mapped() if one.plain_flip_flop and one.rising]
+    flop = min(flops) / library.nand2_area if flops else _FLIP_FLOP
+    found = options.architecture.pricing(flop, library.latch_share)
+    if found is None:
+        raise HwgenError("arch", f"found {options.architecture.name}", "one that is searched for")
+    return found
+
+
+def _key(settings: "Settings", task: "Task", pricing: Pricing) -> str:
     """What stands for all that a search depends on."""
-    parts = [__version__, json.dumps(asdict(settings), sort_keys=True)]
+    parts = [__version__, json.dumps(asdict(settings), sort_keys=True), pricing.key]
     content = hashlib.sha256("".join(parts).encode())
     for part in (task.train, task.validation):
         content.update(part.x.tobytes())
@@ -161,7 +179,12 @@ def _key(settings: "Settings", task: "Task") -> str:
 
 
 def _searched(
-    settings: "Settings", task: "Task", place: Path, options: Options, say: Progress
+    settings: "Settings",
+    task: "Task",
+    place: Path,
+    pricing: Pricing,
+    options: Options,
+    say: Progress,
 ) -> "tuple[list[Candidate], tuple[float, float], Clock]":
     """All networks found, the float network's accuracies, and whether the time sufficed."""
     from hwgen.flows.codesign.store import Store
@@ -185,6 +208,7 @@ def _searched(
             task.train,
             task.validation,
             len(task.labels),
+            pricing,
             clock=clock,
             memory=Store(place),
             say=say,
@@ -210,6 +234,7 @@ def _points(
         architecture=options.architecture,
         library=_library(options),
         synthesis=options.synthesis,
+        pricing=priced(options),
         sums=options.sums,
         vectors=options.vectors,
     )

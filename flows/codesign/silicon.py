@@ -1,5 +1,6 @@
 """From a network of the search to mapped cells and a simulated design."""
 
+import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from hwgen.flows.synthesis import SynthesisOptions, synthesize_design
 from hwgen.flows.verification import verify_design
 from hwgen.frontends.codesign.candidates import Candidate
 from hwgen.frontends.codesign.file import to_network
-from hwgen.frontends.codesign.silicon import argmax_area, interval
 from hwgen.rtl.architecture import Architecture
+from hwgen.rtl.pricing import Pricing
 from hwgen.spec import golden
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -28,6 +29,8 @@ class Target:
 
     Parameters
     ----------
+    pricing
+        What the search took silicon for.
     sums
         The last sums instead of an argmax.
     vectors
@@ -37,6 +40,7 @@ class Target:
     architecture: Architecture
     library: CellLibrary
     synthesis: SynthesisOptions
+    pricing: Pricing
     sums: bool
     vectors: int
 
@@ -65,7 +69,7 @@ def mapped_point(
         test=test,
         standard_error=math.sqrt(test * (1 - test) / len(task.test.y)),
         area_um2=report.area_um2,
-        estimated_um2=round(estimated(candidate, target.sums) * target.library.nand2_area, 1),
+        estimated_um2=round(estimated(candidate, target) * target.library.nand2_area, 1),
         gate_equivalents=report.gate_equivalents,
         neurons=tuple(layer.outputs for layer in layers),
         weights=sum(int((layer.weights != 0).sum()) for layer in layers),
@@ -75,13 +79,11 @@ def mapped_point(
     return point, network
 
 
-def estimated(candidate: Candidate, sums: bool) -> float:
+def estimated(candidate: Candidate, target: Target) -> float:
     """Gate equivalents by the search's own count, with the argmax if there is one."""
-    if sums:
-        return candidate.area
-    last, tops = candidate.network.layers[-1], candidate.network.tops()[-1]
-    ends = [interval(last.weights[j], int(last.biases[j]), tops) for j in range(last.outputs)]
-    return candidate.area + argmax_area(ends)
+    pricing = copy.copy(target.pricing)
+    pricing.refresh(candidate.network.layers, candidate.network.tops())
+    return pricing.area + (0.0 if target.sums else pricing.argmax_area())
 
 
 def check_equal(candidate: Candidate, network: Network, task: Task) -> None:

@@ -8,7 +8,7 @@ width says it all, else version 2 with a width for each neuron.
 from typing import Any, Literal
 
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
-from hwgen.frontends.codesign.silicon import interval
+from hwgen.rtl.pricing import interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network, parse_network
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.frontends.codesign.silicon import PRICES, Prices, interval, layer_area, neuron_area
 from hwgen.frontends.codesign.taps import Taps
+from hwgen.rtl.pricing import largest
 from hwgen.spec.arithmetic import Integers
 
 Singles = NDArray[np.float32]
@@ -72,12 +72,6 @@ class IntegerLayer:
         """Accumulators [outputs, samples] of inputs [inputs, samples]; exact below 2^24."""
         product = self.weights.astype(np.float32) @ x
         return np.asarray(product + self.biases.astype(np.float32)[:, None], np.float32)
-
-
-def largest(weights: Integers, bias: int, rescale: tuple[int, int], tops: list[int]) -> int:
-    """Largest output of a neuron whose inputs lie in [0, top]."""
-    high = interval(weights, bias, tops)[1]
-    return min(max(high, 0) >> rescale[0], (1 << rescale[1]) - 1)
 
 
 def fire(accumulators: Singles, shift: Integers | int, bits: Integers | int) -> Singles:
@@ -151,29 +145,6 @@ class IntegerNetwork:
         for layer in self.layers[:-1]:
             found.append([layer.top(j, found[-1]) for j in range(layer.outputs)])
         return found
-
-    def layer_areas(self, prices: Prices = PRICES) -> list[float]:
-        """Gate equivalents of each layer as its shared graph."""
-        return [
-            layer_area(
-                layer.weights,
-                layer.biases.tolist(),
-                tops,
-                None if layer.bits is None else [layer.rescale(j) for j in range(layer.outputs)],  # type: ignore[misc]
-                prices,
-            )
-            for layer, tops in zip(self.layers, self.tops(), strict=True)
-        ]
-
-    def neuron_areas(self, prices: Prices = PRICES) -> list[list[float]]:
-        """Gate equivalents of each neuron of each layer as if nothing were shared."""
-        return [
-            [
-                neuron_area(layer.weights[j], int(layer.biases[j]), tops, layer.rescale(j), prices)
-                for j in range(layer.outputs)
-            ]
-            for layer, tops in zip(self.layers, self.tops(), strict=True)
-        ]
 
     def drop_unused(self) -> None:
         """Fold neurons that cannot change into the next biases, and drop those nobody reads."""

@@ -1,5 +1,6 @@
 """One network polished to the end; what a process of its own does."""
 
+import copy
 import time
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 from hwgen.frontends.codesign.candidates import Candidate, Codes
 from hwgen.frontends.codesign.polish import Sweep, polish
 from hwgen.frontends.codesign.trials import Trials
+from hwgen.rtl.pricing import Pricing
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,6 +20,8 @@ class Polishing:
     ----------
     start
         The network, the price it is polished for, and the smoothing.
+    pricing
+        What silicon costs.
     sweeps, tried
         Sweeps, and moves of single weights in each.
     seed
@@ -27,6 +31,7 @@ class Polishing:
     """
 
     start: Candidate
+    pricing: Pricing
     samples: Codes
     validation: Codes
     sweeps: int
@@ -37,7 +42,9 @@ class Polishing:
 
 def polished(task: Polishing) -> tuple[Candidate, bool]:
     """The polished network, and whether the time ended it early."""
-    trials = Trials(task.start.network.copy(), task.samples.x, task.samples.y, task.start.smoothing)
+    start, samples = task.start, task.samples
+    pricing = copy.copy(task.pricing)
+    trials = Trials(start.network.copy(), samples.x, samples.y, start.smoothing, pricing)
     rng = np.random.default_rng(task.seed)
     sweep = Sweep(price=task.start.price, tried=task.tried)
     cut = False

@@ -4,9 +4,11 @@ Tiny networks are small tensors: the first axis of every tensor is the member of
 one step trains them all in little more than the time of one. Weights carry a trained fraction each,
 outputs of hidden neurons a trained width each (0: the neuron is gone), and the loss is
 
-    cross entropy + price * (digits of the weights * widths of their inputs) * DIGIT
+    cross entropy + price * silicon
 
-with ``price`` per gate equivalent; it rises over the first part of the run.
+with ``price`` per gate equivalent; it rises over the first part of the run. Silicon is what an
+architecture's :class:`hwgen.rtl.pricing.Terms` say: digits of weights times widths of their inputs,
+weights as words of a table, widths of sums, widths of outputs.
 """
 
 import itertools
@@ -26,10 +28,8 @@ from hwgen.frontends.codesign.rounding import RoundedRelu, RoundedWeight, digit_
 from hwgen.frontends.codesign.settings import Training
 from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.rtl.pricing import Terms
 from hwgen.spec.arithmetic import Integers
-
-DIGIT = 3.4
-"""Gate equivalents of a signed digit, for each bit of its input."""
 
 _FINEST, _COARSEST, _WIDEST = 7.0, -2.0, 6.0
 
@@ -62,11 +62,16 @@ class Population:
         All with the same number of hidden layers.
     taps
         What their first layers read.
+    terms
+        What silicon costs.
     """
 
-    def __init__(self, members: Sequence[Member], taps: Taps, classes: int, seed: int):
+    def __init__(
+        self, members: Sequence[Member], taps: Taps, classes: int, seed: int, terms: Terms
+    ):
         self.members = tuple(members)
         self.taps = taps
+        self.terms = terms
         depth = len(self.members[0].hidden)
         widest = [max(member.hidden[k] for member in self.members) for k in range(depth)]
         sizes = [len(taps), *widest, classes]
@@ -91,8 +96,9 @@ class Population:
             0.1 + 0.1 * uniform(count, b) if k < depth else torch.zeros(count, b)
             for k, (_, b) in enumerate(pairs)
         ]
-        self.fractions = [torch.full((count, a, b), 4.0) for a, b in pairs]
-        self.bits = [torch.full((count, width), 4.0) for width in widest]
+        alike = terms.shared
+        self.fractions = [torch.full((count, 1, 1) if alike else (count, *ab), 4.0) for ab in pairs]
+        self.bits = [torch.full((count, 1 if alike else width), 4.0) for width in widest]
         self.heats = torch.zeros(count)
         for tensor in self._tensors():
             tensor.requires_grad_(True)
@@ -131,27 +137,45 @@ class Population:
     def rounded(self) -> list[Tensor]:
         """The weights of all layers as they will be."""
         return [
-            RoundedWeight.apply(weight, fraction) * self._mask(k)
+            RoundedWeight.apply(weight, fraction.expand_as(weight)) * self._mask(k)
             for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True))
+        ]
+
+    def widths(self) -> list[Tensor]:
+        """Output bits [members, neurons] of every hidden layer."""
+        return [
+            bits.expand(-1, weight.shape[2])
+            for bits, weight in zip(self.bits, self.weights, strict=False)
         ]
 
     def logits(self, x: Tensor) -> Tensor:
         """Sums [members, samples, classes] of ``x`` [members, samples, features]."""
         weights = self.rounded()
-        for k, bits in enumerate(self.bits):
+        for k, bits in enumerate(self.widths()):
             sums = torch.baddbmm(self.biases[k][:, None], x, weights[k])
             x = RoundedRelu.apply(sums, bits[:, None])
         return torch.baddbmm(self.biases[-1][:, None], x, weights[-1])
 
     def costs(self) -> Tensor:
         """Gate equivalents [members], smooth."""
+        terms = self.terms
         total = torch.zeros(len(self.members))
-        widths: Tensor | float = torch.tensor(self.taps.fractions).float()[None, :, None]
+        inputs: Tensor = torch.tensor(self.taps.fractions).float()[None, :, None]
         for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True)):
-            cost = digit_cost(weight, fraction) * self._mask(k)
-            total = total + (cost * widths).sum((1, 2))
-            widths = self.bits[k][:, :, None].clamp(min=0) if k < len(self.bits) else 0.0
-        return total * DIGIT
+            digits = digit_cost(weight, fraction) * self._mask(k)
+            if terms.digit:
+                total = total + terms.digit * (digits * inputs).sum((1, 2))
+            if terms.code:
+                total = total + terms.code * digits.sum((1, 2))
+            if terms.total and not k:
+                reach = weight.abs() * torch.exp2(fraction) * (torch.exp2(inputs) - 1)
+                kept = torch.log2(1 + (reach * self._mask(k)).sum(1))
+                total = total + terms.total * kept.sum(1)
+            if k < len(self.bits):
+                outputs = self.bits[k].clamp(min=0)
+                total = total + terms.output * outputs.sum(1)
+                inputs = outputs[:, :, None]
+        return total
 
     def clamp(self) -> None:
         """Hold widths within what is useful."""
@@ -159,18 +183,18 @@ class Population:
             for fraction in self.fractions:
                 fraction.clamp_(_COARSEST, _FINEST)
             for bits in self.bits:
-                bits.clamp_(0, _WIDEST)
+                bits.clamp_(1 if self.terms.shared else 0, _WIDEST)
 
     def network(self, member: int) -> IntegerNetwork:
         """A member in integers."""
         with torch.no_grad():
             weights = [w[member].double().numpy().T for w in self.rounded()]
             biases = [b[member].double().numpy() for b in self.biases]
-            bits = [torch.round(b[member]).long().numpy() for b in self.bits]
-        return integers(weights, biases, bits, self.taps)
+            bits = [torch.round(b[member]).long().numpy() for b in self.widths()]
+        return integers(weights, biases, bits, self.taps, self.terms.shared)
 
 
-def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
+def population_of(candidates: Sequence[Candidate], seed: int, terms: Terms) -> Population:
     """A population that begins with ``candidates`` as they are, to train them further."""
     networks = [one.network for one in candidates]
     members = [
@@ -181,7 +205,7 @@ def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
         )
         for one in candidates
     ]
-    found = Population(members, networks[0].taps, networks[0].layers[-1].outputs, seed)
+    found = Population(members, networks[0].taps, networks[0].layers[-1].outputs, seed, terms)
     for index, network in enumerate(networks):
         _begin(found, index, network)
     return found
@@ -203,16 +227,21 @@ def _begin(population: Population, member: int, network: IntegerNetwork) -> None
             usual = np.minimum(finest.min(axis=1, keepdims=True), 6)
             finest = np.clip(np.where(finest == 99, usual, finest), _COARSEST, _FINEST)
             rows, columns = reals.shape
-            for tensor, values in (
-                (population.weights[k][member], reals.T),
-                (population.fractions[k][member], finest.T),
-            ):
-                tensor.zero_()
-                tensor[:columns, :rows] = torch.tensor(values)
+            weights, widths = population.weights[k][member], population.fractions[k][member]
+            weights.zero_()
+            weights[:columns, :rows] = torch.tensor(reals.T)
+            if population.terms.shared:
+                widths.fill_(float(finest.max()))
+            else:
+                widths.zero_()
+                widths[:columns, :rows] = torch.tensor(finest.T)
             population.biases[k][member].zero_()
             population.biases[k][member][:rows] = torch.tensor(np.ldexp(layer.biases - half, -own))
             if layer.bits is not None:
-                population.bits[k][member][:rows] = torch.tensor(layer.bits)
+                if population.terms.shared:
+                    population.bits[k][member].fill_(int(layer.bits.max()))
+                else:
+                    population.bits[k][member][:rows] = torch.tensor(layer.bits)
                 fractions = layer.bits
 
 
@@ -223,11 +252,16 @@ def _last_scale(weights: Integers, fractions: Integers) -> int:
 
 
 def integers(
-    weights: list[Floats], biases: list[Floats], bits: list[Integers], taps: Taps
+    weights: list[Floats],
+    biases: list[Floats],
+    bits: list[Integers],
+    taps: Taps,
+    shared: bool = False,
 ) -> IntegerNetwork:
     """The network of weights [outputs, inputs] that are multiples of powers of two.
 
     A hidden output is in [0, 1) with as many fraction bits as ``bits`` says; so is a tap.
+    ``shared``: all neurons of a layer get one shift.
     """
     layers = []
     fractions = taps.fractions
@@ -239,7 +273,7 @@ def integers(
             layers.append(IntegerLayer(_ints(scaled), _ints(np.ldexp(bias, fraction))))
             break
         own = [max(_fraction(row), int(b)) for row, b in zip(reals, bits[k], strict=True)]
-        found = np.array(own)
+        found = np.full(len(own), max(own)) if shared else np.array(own)
         shifts = found - bits[k]
         half = np.exp2(shifts - 1.0)  # floor(x + half) rounds, of any shift
         layers.append(

@@ -6,38 +6,17 @@ The loss is the mean cross entropy of the softmax of ``temperature`` times the l
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from hwgen.frontends.codesign.integers import IntegerNetwork, Singles, fire, largest
-from hwgen.frontends.codesign.silicon import PRICES, Prices, neuron_area
+from hwgen.frontends.codesign.integers import IntegerNetwork, Singles, fire
+from hwgen.rtl.pricing import Neuron, Pricing
 from hwgen.spec.arithmetic import Integers
 
 _FAR = np.float32(80)
 _HEATS = tuple(2 ** (step / 4) for step in range(-8, 13))
 _REFINED = np.array([0.8, 0.9, 1, 1.1, 1.25], np.float32)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Neuron:
-    """A neuron as it would be: row of weights, bias, rescale, and what reads it.
-
-    ``outgoing`` and ``next_biases`` are None where the next layer stays as it is.
-    """
-
-    layer: int
-    index: int
-    weights: Integers
-    bias: int
-    rescale: tuple[int, int] | None = None
-    outgoing: Integers | None = None
-    next_biases: Integers | None = None
-
-    def top(self, tops: list[int]) -> int:
-        """Largest output of a hidden neuron whose inputs lie in [0, top]."""
-        if self.rescale is None:
-            raise ValueError("the last layer hands on its accumulators")
-        return largest(self.weights, self.bias, self.rescale, tops)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +43,8 @@ class Trials:
         Input codes [samples, features] and class indices [samples].
     smoothing
         Share of every label that is spread over all classes.
+    pricing
+        What silicon costs.
     """
 
     def __init__(
@@ -71,13 +52,13 @@ class Trials:
         network: IntegerNetwork,
         codes: Integers,
         y: Integers,
-        smoothing: float = 0.0,
-        prices: Prices = PRICES,
+        smoothing: float,
+        pricing: Pricing,
     ):
         self.network = network
         self.y = y
         self.smoothing = np.float32(smoothing)
-        self.prices = prices
+        self.pricing = pricing
         self.temperature = np.float32(0)
         self._x = np.ascontiguousarray(network.taps.read(codes).T, np.float32)
         self._every = np.arange(len(y))
@@ -92,34 +73,18 @@ class Trials:
             self.values.append(layer.fire(self.accumulators[-1]))
         self.values.pop()
         self.means = [values.mean(axis=1) for values in self.values]
-        self.tops = self.network.tops()
-        self.neuron_areas = self.network.neuron_areas(self.prices)
-        self.layer_areas = self.network.layer_areas(self.prices)
-        self.sharing = [
-            whole / max(1e-9, sum(parts))
-            for whole, parts in zip(self.layer_areas, self.neuron_areas, strict=True)
-        ]
+        self.pricing.refresh(self.network.layers, self.network.tops())
         self._fit_temperature()
 
     @property
     def area(self) -> float:
-        """Gate equivalents of the shared graphs, as of the last :meth:`refresh`."""
-        return sum(self.layer_areas)
+        """Gate equivalents, as of the last :meth:`refresh`."""
+        return self.pricing.area
 
     @property
     def sums(self) -> Singles:
         """Sums of the last layer [classes, samples]."""
         return self.accumulators[-1]
-
-    def neuron_area(self, neuron: Neuron, tops: list[int] | None = None) -> float:
-        """Gate equivalents of ``neuron``, sharing nothing."""
-        return neuron_area(
-            neuron.weights,
-            neuron.bias,
-            self.tops[neuron.layer] if tops is None else tops,
-            neuron.rescale,
-            self.prices,
-        )
 
     def trial(self, neuron: Neuron, accumulator: Singles) -> Outcome:
         """The network with ``neuron``, whose accumulator would be ``accumulator`` [samples]."""
@@ -155,8 +120,9 @@ class Trials:
             reached = self.network.layers[index + 1].accumulate(values)
         return self._outcome(rows, accumulator, output, deeper, reached)
 
-    def take(self, neuron: Neuron, outcome: Outcome) -> None:
-        """Make ``neuron`` part of the network."""
+    def take(self, neuron: Neuron, outcome: Outcome, known: Any) -> None:
+        """Make ``neuron`` part of the network; ``known`` is what its price came with."""
+        self.pricing.take(neuron, known)
         at, j, rows = neuron.layer, neuron.index, outcome.rows
         layer = self.network.layers[at]
         layer.weights[j], layer.biases[j] = neuron.weights, neuron.bias
