@@ -188,9 +188,9 @@ def _searched(
 ) -> "tuple[list[Candidate], tuple[float, float], Clock]":
     """All networks found, the float network's accuracies, and whether the time sufficed."""
     from hwgen.flows.codesign.store import Store
-    from hwgen.frontends.codesign.population import one_thread
     from hwgen.frontends.codesign.reference import float_accuracy
     from hwgen.frontends.codesign.search import Clock, search
+    from hwgen.frontends.codesign.training import one_thread
 
     clock = Clock(60 * options.minutes)
     say("a float network, for comparison")

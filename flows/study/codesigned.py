@@ -40,8 +40,8 @@ class Searched:
     def _search(self) -> list[Candidate]:
         from hwgen.flows.codesign.run import Options, priced
         from hwgen.flows.codesign.store import Store
-        from hwgen.frontends.codesign.population import one_thread
         from hwgen.frontends.codesign.search import Clock, search
+        from hwgen.frontends.codesign.training import one_thread
 
         with one_thread():
             return search(

@@ -45,7 +45,7 @@ def random_network(seed: int, sizes: tuple[int, ...] = (6, 5, 4, 3)) -> IntegerN
 
 
 def trials_of(network: IntegerNetwork, codes: "Codes", smoothing: float = 0.0) -> Trials:
-    return Trials(network, codes.x, codes.y, smoothing, GraphPricing())
+    return Trials(network, codes, smoothing, GraphPricing())
 
 
 def random_codes(seed: int, samples: int = 200, features: int = 6, classes: int = 3) -> Codes:

@@ -12,9 +12,7 @@ from hwgen.frontends.codesign.integers import IntegerNetwork  # noqa: E402
 from hwgen.frontends.codesign.population import (  # noqa: E402
     Member,
     Population,
-    one_thread,
     population_of,
-    train,
 )
 from hwgen.frontends.codesign.reference import float_accuracy  # noqa: E402
 from hwgen.frontends.codesign.rounding import (  # noqa: E402
@@ -25,6 +23,7 @@ from hwgen.frontends.codesign.rounding import (  # noqa: E402
 from hwgen.frontends.codesign.search import Clock, Nothing, search  # noqa: E402
 from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
 from hwgen.frontends.codesign.taps import Taps  # noqa: E402
+from hwgen.frontends.codesign.training import one_thread, train  # noqa: E402
 from hwgen.rtl.parallel.pricing import GraphPricing  # noqa: E402
 from hwgen.rtl.pricing import Terms  # noqa: E402
 from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
@@ -50,7 +49,7 @@ def trained(
     population = Population(members, Taps.of(6, 4), 3, 0, terms)
     with one_thread():
         train(
-            population, codes.x, codes.y, Training(steps=steps, batch=64), seed=0,
+            population, codes, Training(steps=steps, batch=64), seed=0,
             watch=lambda step, state: None,
         )  # fmt: skip
     return population

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwgen.frontends.codesign.candidates import Codes
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
 from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.codesign.trials import Trials
@@ -67,8 +68,8 @@ def changes(found: IntegerNetwork, rng: np.random.Generator) -> Any:
 @pytest.mark.parametrize("name", SEARCHED)
 def test_changes_add_up_to_what_is_counted_anew(name: str, seed: int) -> None:
     found, rng = network(seed), np.random.default_rng(seed)
-    codes = rng.integers(0, 16, (20, 7))
-    trials = Trials(found, codes, rng.integers(0, 4, 20), 0.0, pricing_of(name))
+    codes = Codes(x=rng.integers(0, 16, (20, 7)), y=rng.integers(0, 4, 20))
+    trials = Trials(found, codes, 0.0, pricing_of(name))
     for neuron in changes(trials.network, rng):
         dearer, known = trials.pricing.dearer(neuron)
         before = trials.pricing.area

@@ -83,14 +83,19 @@ def fire(accumulators: Singles, shift: Integers | int, bits: Integers | int) -> 
 
 @dataclass(eq=False)
 class IntegerNetwork:
-    """Layers, and what the first of them reads."""
+    """Layers, and what the first of them reads.
+
+    ``fraction`` are the fraction bits of the last sums where they stand for real values; None where
+    the largest says the class.
+    """
 
     layers: list[IntegerLayer]
     taps: Taps
+    fraction: int | None = None
 
     def copy(self) -> "IntegerNetwork":
         """A network of its own arrays."""
-        return IntegerNetwork([layer.copy() for layer in self.layers], self.taps)
+        return IntegerNetwork([layer.copy() for layer in self.layers], self.taps, self.fraction)
 
     def reading(self, drops: tuple[int, ...]) -> "IntegerNetwork":
         """The same network, which could read every input with each of ``drops``."""
@@ -101,7 +106,8 @@ class IntegerNetwork:
             same = (self.taps.sources == source) & (self.taps.drops == drop)
             weights[:, column] = first.weights[:, same].sum(axis=1)
         first.weights = weights
-        return IntegerNetwork([first, *(layer.copy() for layer in self.layers[1:])], taps)
+        own = [first, *(layer.copy() for layer in self.layers[1:])]
+        return IntegerNetwork(own, taps, self.fraction)
 
     def without_taps(self) -> "IntegerNetwork":
         """The same network, reading its inputs as they are.
@@ -121,7 +127,8 @@ class IntegerNetwork:
             first.weights = first.weights[:, read]
         else:
             first.weights = self.reading((0,)).layers[0].weights
-        return IntegerNetwork([*ahead, first, *(one.copy() for one in self.layers[1:])], plain)
+        own = [*ahead, first, *(one.copy() for one in self.layers[1:])]
+        return IntegerNetwork(own, plain, self.fraction)
 
     def logits(self, codes: Integers) -> Singles:
         """Sums of the last layer [classes, samples] for input codes [samples, features]."""
@@ -133,6 +140,13 @@ class IntegerNetwork:
     def accuracy(self, codes: Integers, y: Integers) -> float:
         """Share of samples whose largest sum is their class's; ties go to the lowest index."""
         return float((self.logits(codes).argmax(axis=0) == y).mean())
+
+    def unread_bits(self) -> list[int]:
+        """Of each feature, how many of its lowest bits no weight reads; all, where none does."""
+        read = (self.layers[0].weights != 0).any(axis=0)
+        found = np.full(self.taps.features, self.taps.bits)
+        np.minimum.at(found, self.taps.sources[read], self.taps.drops[read])
+        return [int(one) for one in found]
 
     def unused_inputs(self) -> list[int]:
         """Features that no weight reads."""

@@ -151,7 +151,7 @@ def neuron_moves(trials: Trials, layer: int, j: int) -> Iterator[Neuron]:
     for step in bias_steps(now.bias, shift):
         yield replace(now, bias=now.bias + step)
     yield from _formats(now, shift, bits, outgoing)
-    if layer + 2 == len(trials.network.layers):
+    if layer + 2 == len(trials.network.layers) and trials.network.fraction is None:
         yield from _gauges(now, outgoing)
     top = (1 << bits) - 1
     yield replace(

@@ -44,7 +44,7 @@ def polished(task: Polishing) -> tuple[Candidate, bool]:
     """The polished network, and whether the time ended it early."""
     start, samples = task.start, task.samples
     pricing = copy.copy(task.pricing)
-    trials = Trials(start.network.copy(), samples.x, samples.y, start.smoothing, pricing)
+    trials = Trials(start.network.copy(), samples, start.smoothing, pricing)
     rng = np.random.default_rng(task.seed)
     sweep = Sweep(price=task.start.price, tried=task.tried)
     cut = False
@@ -54,14 +54,14 @@ def polished(task: Polishing) -> tuple[Candidate, bool]:
         cut = task.until is not None and time.monotonic() > task.until
         if cut:
             break
-    network = trials.network
+    score, loss = trials.objective.judged(trials.network, task.validation)
     found = Candidate(
-        network=network,
+        network=trials.network,
         price=task.start.price,
         smoothing=task.start.smoothing,
         loss=trials.loss,
         area=trials.area,
-        validation=network.accuracy(task.validation.x, task.validation.y),
-        validation_loss=trials.loss_of(task.validation.x, task.validation.y),
+        validation=score,
+        validation_loss=loss,
     )
     return found, cut

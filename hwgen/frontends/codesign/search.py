@@ -16,9 +16,10 @@ from typing import Any, Protocol, TypeVar
 from hwgen.frontends.codesign.candidates import Candidate, Codes, survivors
 from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
-from hwgen.frontends.codesign.population import Member, Population, population_of, train
+from hwgen.frontends.codesign.population import Member, Population, Scaling, Start, population_of
 from hwgen.frontends.codesign.settings import Settings
 from hwgen.frontends.codesign.taps import Taps
+from hwgen.frontends.codesign.training import train
 from hwgen.rtl.pricing import Pricing
 
 T = TypeVar("T")
@@ -82,8 +83,12 @@ def search(
     memory: Memory,
     say: Say,
     jobs: int = 1,
+    start: Start | None = None,
 ) -> list[Candidate]:
     """All networks found, in every round.
+
+    With ``start`` every network begins with these weights; they have the topology of all of
+    ``settings.hidden``.
 
     Deterministic for ``settings`` and samples, whatever ``jobs``, unless the clock cuts it.
     """
@@ -98,11 +103,15 @@ def search(
         for smoothing in settings.smoothings
         for price in ladder
     ]
+    scaling = Scaling.of(samples.y) if samples.real else None
     taps = Taps.of(samples.x.shape[1], settings.input_bits)
     populations = [
-        Population(alike, taps, classes, settings.seed, pricing.terms)
+        Population(alike, taps, classes, settings.seed, pricing.terms, scaling)
         for alike in _by(members, lambda one: len(one.hidden))
     ]
+    if start is not None:
+        for population in populations:
+            population.begin(start)
 
     def improve(number: int, starts: list[Candidate]) -> None:
         tasks = {
@@ -128,7 +137,7 @@ def search(
         if number == settings.rounds or clock.cut:
             break
         populations = [
-            population_of(alike, settings.seed + number + 1, pricing.terms)
+            population_of(alike, settings.seed + number + 1, pricing.terms, scaling)
             for alike in _by(chosen, lambda one: len(one.network.layers))
         ]
     if pricing.drops and max(settings.drops) and not clock.cut:
@@ -184,8 +193,7 @@ def _trained(
     try:
         train(
             population,
-            samples.x,
-            samples.y,
+            samples,
             training,
             seed=settings.seed + 1000 * later + part,
             watch=watch,
