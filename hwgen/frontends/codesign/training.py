@@ -111,6 +111,17 @@ def _labels(population: Population, samples: Codes) -> Tensor:
     return torch.nn.functional.one_hot(torch.tensor(samples.y), classes).float()
 
 
+def worth(population: Population, validation: Codes) -> float:
+    """Mean logarithm of the members' loss and priced silicon, on validation samples."""
+    noisy = _Noisy(population.taps, validation.x, 0.0)
+    rows = torch.arange(len(validation.x)).expand(len(population.members), -1)
+    prices = torch.tensor([member.price for member in population.members])
+    with torch.no_grad():
+        labels = _labels(population, validation)[rows]
+        loss = _loss(population, noisy(rows, torch.Generator()), labels)
+        return float(torch.log(loss + prices * population.costs()).mean())
+
+
 def _loss(population: Population, x: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy, or half the logarithm of the squared error, [members]."""
     sums = population.logits(x)
