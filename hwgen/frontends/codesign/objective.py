@@ -72,13 +72,14 @@ class Classes(Objective):
         apart = sums - sums[self._y[rows], np.arange(sums.shape[1])]
         apart *= self.temperature
         np.minimum(apart, _FAR, out=apart)
-        spread: Singles | np.float32 = np.float32(0)
+        spread = None
         if self._soft is not None:
             spread = (self._labels(rows, len(sums)) * apart).sum(axis=0)
         elif self._smoothing:
             spread = self._smoothing * apart.mean(axis=0)
         np.exp(apart, out=apart)
-        return np.asarray(np.log(np.add.reduce(apart, 0)) - spread, np.float32)
+        found = np.log(np.add.reduce(apart, 0))
+        return np.asarray(found if spread is None else found - spread, np.float32)
 
     def fit(self, sums: "Singles") -> "Singles":
         """At the temperature that suits them best."""
@@ -146,10 +147,10 @@ class Values(Objective):
 
     def slopes(self, sums: "Singles") -> "tuple[Singles, Singles]":
         """Of the logarithm as it stands."""
-        each = 0.5 / (self._mean + FLOOR) / sums.shape[1] / self._variance
-        first = 2 * each * self._step * (sums * self._step - self._y)
-        second = np.full_like(sums, 2 * each * self._step * self._step)
-        return np.asarray(first, np.float32), second
+        each = 0.5 / (self._mean + FLOOR) / sums.shape[1] / float(self._variance)
+        step = float(self._step)
+        first = 2 * each * step * (sums * self._step - self._y)
+        return np.asarray(first, np.float32), np.full_like(sums, 2 * each * step * step)
 
     def judged(self, network: "IntegerNetwork", codes: "Codes") -> tuple[float, float]:
         """R2, and the loss by the variance of the samples that this one knows."""

@@ -59,7 +59,7 @@ class DigitPricing(NeuronPricing):
 
     def weight_prices(self, layer: int, values: Sequence[int]) -> Floats:
         """Of their digits."""
-        return self._added * digit_counts(np.asarray(values, np.int64)).astype(float)
+        return np.asarray(self._added * digit_counts(np.asarray(values, np.int64)))
 
     def input_prices(self, layer: int) -> Floats:
         """Bits of the input that come in a clock."""
