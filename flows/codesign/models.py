@@ -93,8 +93,8 @@ def starting(task: Task, start: Fitted) -> list[tuple[Floats, Floats]]:
     for place, layer in enumerate(layers):
         wanted = "none" if place == len(layers) - 1 else "relu"
         if layer.activation != wanted:
-            found = f"layer {place + 1} has {layer.activation}"
-            raise HwgenError("start", found, "relu in hidden layers, none in the last")
+            said = f"layer {place + 1} has {layer.activation}"
+            raise HwgenError("start", said, "relu in hidden layers, none in the last")
     x = np.ldexp(task.train.x.astype(float), -task.bits)
     weights, bias = layers[0].weights, layers[0].bias
     found: list[tuple[Floats, Floats]] = []

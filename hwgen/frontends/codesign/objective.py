@@ -57,7 +57,7 @@ class Classes(Objective):
     def __init__(self, codes: "Codes", smoothing: float):
         self._y, self._every = codes.y, np.arange(len(codes.y))
         self._smoothing = np.float32(smoothing)
-        self._soft = None if codes.soft is None else np.float32(codes.soft.T)
+        self._soft = None if codes.soft is None else np.asarray(codes.soft.T, np.float32)
         self.temperature = np.float32(0)
 
     def _labels(self, rows: Integers, classes: int) -> "Singles":
@@ -125,7 +125,7 @@ class Values(Objective):
     """
 
     def __init__(self, codes: "Codes", fraction: int):
-        self._y = np.float32(codes.y)[None]
+        self._y = np.asarray(codes.y, np.float32)[None]
         self._step = np.float32(2.0**-fraction)
         self._variance = np.float32(max(1e-30, float(np.var(codes.y))))
         self._mean = 1.0
