@@ -5,16 +5,18 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from hwgen.flows.api.models import float_model, sklearn_model
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
 from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
 from hwgen.frontends.onnx.convert import import_model, parse_format
 from hwgen.frontends.onnx.finish import ImportOptions
+from hwgen.frontends.sklearn import sklearn_model
 from hwgen.frontends.tflite.convert import import_tflite
 from hwgen.spec.network import MAX_WEIGHTS
 from hwgen.support.errors import HwgenError
+
+Output = Literal["auto", "argmax", "values"]
 
 
 def from_sklearn(
@@ -53,17 +55,19 @@ def from_sklearn(
 def from_torch(
     model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
 ) -> Network:
-    """A network from PyTorch: a ``Sequential`` of dense layers, or a program of ``torch.export``.
+    """A network from PyTorch: a ``Sequential`` of layers, or a program of ``torch.export``.
 
     Parameters
     ----------
     model
-        ``Linear``, ``BatchNorm1d``, ``ReLU``, ``LeakyReLU`` (with a power of two as slope),
-        ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``, ``Flatten``,
-        ``Identity``; taken as in evaluation. Modules of other classes by
-        ``torch.export.export(model.eval(), (x,))``, of such operators in one chain.
+        ``Linear``, ``Conv1d``, ``Conv2d``, ``MaxPool``, ``AvgPool`` and ``AdaptiveAvgPool(1)`` of
+        either dimension, ``BatchNorm1d``, ``BatchNorm2d``, ``ReLU``, ``LeakyReLU`` (with a power of
+        two as slope), ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``,
+        ``Flatten``, ``Unflatten``, ``Identity``; taken as in evaluation. Modules of other classes
+        by ``torch.export.export(model.eval(), (x,))``, of such operators in one chain.
     x
-        Samples to calibrate with [samples, features], an array or a tensor.
+        Samples to calibrate with [samples, features], an array or a tensor; of a convolutional
+        model [samples, channels, length] or [samples, channels, height, width].
     y
         Their classes [samples].
     name
@@ -81,7 +85,7 @@ def from_torch(
     HwgenError
         Another module, samples that do not fit.
     """
-    return quantized(float_model(model), x, y, name=name, **settings)
+    return quantized(model, x, y, name=name, **settings)
 
 
 def from_keras(
@@ -91,7 +95,7 @@ def from_keras(
     *,
     name: str = "network",
     input_format: str | None = None,
-    output: Literal["auto", "argmax", "values"] = "auto",
+    output: Output = "auto",
     **settings: Any,
 ) -> Network:
     """A network from Keras: QKeras and HGQ2 as they are, a float model where there is ``x``.
@@ -100,11 +104,13 @@ def from_keras(
     ----------
     model
         A model in memory, or the path of a saved one (``.keras``, ``.h5``). Float: ``Dense``,
+        ``Conv1D``, ``Conv2D``, ``DepthwiseConv``, maximum, average and global pools,
         ``BatchNormalization``, ``Activation``, ``ReLU``, ``LeakyReLU`` (with a power of two as
-        slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``. Quantized: ``QDense`` and
-        quantizers of QKeras or HGQ2 (docs/import.md).
+        slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``, ``Reshape``. Quantized: ``QDense``
+        and quantizers of QKeras or HGQ2 (docs/import.md).
     x
-        Of a float model, samples to calibrate with [samples, features].
+        Of a float model, samples to calibrate with [samples, features]; maps have their channels
+        last, as in Keras. (The network reads channel by channel, as all of hwgen.)
     y
         Their classes [samples].
     name
@@ -128,12 +134,8 @@ def from_keras(
     """
     if x is not None:
         settings |= {"input_format": input_format, "output": output}
-        return quantized(float_model(model), x, y, name=name, **settings)
-    options = ImportOptions(
-        name=name,
-        input_format=None if input_format is None else parse_format(input_format),
-        output="model" if output == "auto" else output,
-    )
+        return quantized(model, x, y, name=name, **settings)
+    options = _options(output, input_format, name=name)
     if isinstance(model, str | Path):
         return Network.of(import_keras(Path(model), options).network)
     if not quantized_layers(model.layers):
@@ -150,7 +152,7 @@ def from_onnx(
     snap_scales: bool = False,
     round_tables: bool = False,
     input_format: str | None = None,
-    output: Literal["auto", "argmax", "values"] = "auto",
+    output: Output = "auto",
     max_weights: int = MAX_WEIGHTS,
     **settings: Any,
 ) -> Network:
@@ -188,12 +190,12 @@ def from_onnx(
     if x is not None:
         found = quantize(path, x, y, input_format=input_format, output=output, **settings).network
         return found if name is None else Network.of(found.model_copy(update={"name": name}))
-    options = ImportOptions(
+    options = _options(
+        output,
+        input_format,
         name=name,
         snap_scales=snap_scales,
         round_tables=round_tables,
-        input_format=None if input_format is None else parse_format(input_format),
-        output="model" if output == "auto" else output,
         max_weights=max_weights,
     )
     return Network.of(import_model(Path(path), options).network)
@@ -204,7 +206,7 @@ def from_tflite(
     *,
     name: str | None = None,
     single_rounding: bool = False,
-    output: Literal["auto", "argmax", "values"] = "auto",
+    output: Output = "auto",
     max_weights: int = MAX_WEIGHTS,
 ) -> Network:
     """A network from a TensorFlow Lite file of 8-bit integers, as it is.
@@ -232,10 +234,14 @@ def from_tflite(
     HwgenError
         Float or dynamic-range models, operators that cannot be had.
     """
-    options = ImportOptions(
-        name=name,
-        single_rounding=single_rounding,
-        output="model" if output == "auto" else output,
-        max_weights=max_weights,
-    )
+    options = _options(output, name=name, single_rounding=single_rounding, max_weights=max_weights)
     return Network.of(import_tflite(Path(path), options).network)
+
+
+def _options(output: Output, input_format: str | None = None, **others: Any) -> ImportOptions:
+    """What an importer is told, of what users say."""
+    return ImportOptions(
+        input_format=None if input_format is None else parse_format(input_format),
+        output="model" if output == "auto" else output,
+        **others,
+    )

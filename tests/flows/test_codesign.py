@@ -24,6 +24,7 @@ def point(area: float, validation: float) -> Point:
         neurons=(4, 3),
         weights=20,
         unused_inputs=(2,),
+        unread_bits=(0, 1, 4),
         vectors=10,
     )
 

@@ -59,7 +59,7 @@ class Classes(Objective):
     def __init__(self, codes: "Codes", smoothing: float):
         self._y, self._every = codes.y, np.arange(len(codes.y))
         self._smoothing = np.float32(smoothing)
-        self._soft = None if codes.soft is None else np.float32(codes.soft.T)
+        self._soft = None if codes.soft is None else np.asarray(codes.soft.T, np.float32)
         self.temperature = np.float32(0)
 
     def _labels(self, rows: Integers, classes: int) -> "Singles":
@@ -74,13 +74,14 @@ class Classes(Objective):
         apart = sums - sums[self._y[rows], np.arange(sums.shape[1])]
         apart *= self.temperature
         np.minimum(apart, _FAR, out=apart)
-        spread: Singles | np.float32 = np.float32(0)
+        spread = None
         if self._soft is not None:
             spread = (self._labels(rows, len(sums)) * apart).sum(axis=0)
         elif self._smoothing:
             spread = self._smoothing * apart.mean(axis=0)
         np.exp(apart, out=apart)
-        return np.asarray(np.log(np.add.reduce(apart, 0)) - spread, np.float32)
+        found = np.log(np.add.reduce(apart, 0))
+        return np.asarray(found if spread is None else found - spread, np.float32)
 
     def fit(self, sums: "Singles") -> "Singles":
         """At the temperature that suits them best."""
@@ -126,7 +127,7 @@ class Values(Objective):
     """
 
     def __init__(self, codes: "Codes", fraction: int):
-        self._y = np.float32(codes.y)[None]
+        self._y = np.asarray(codes.y, np.float32)[None]
         self._step = np.float32(2.0**-fraction)
         self._variance = np.float32(max(1e-30, float(np.var(codes.y))))
         self._mean = 1.0
@@ -148,10 +149,10 @@ class Values(Objective):
 
     def slopes(self, sums: "Singles") -> "tuple[Singles, Singles]":
         """Of the logarithm as it stands."""
-        each = 0.5 / (self._mean + FLOOR) / sums.shape[1] / self._variance
-        first = 2 * each * self._step * (sums * self._step - self._y)
-        second = np.full_like(sums, 2 * each * self._step * self._step)
-        return np.asarray(first, np.float32), second
+        each = 0.5 / (self._mean + FLOOR) / sums.shape[1] / float(self._variance)
+        step = float(self._step)
+        first = 2 * each * step * (sums * self._step - self._y)
+        return np.asarray(first, np.float32), np.full_like(sums, 2 * each * step * step)
 
     def judged(self, network: "IntegerNetwork", codes: "Codes") -> tuple[float, float]:
         """R2, and the loss by the variance of the samples that this one knows."""

@@ -59,12 +59,12 @@ class DigitPricing(NeuronPricing):
 
     def weight_prices(self, layer: int, values: Sequence[int]) -> Floats:
         """Of their digits."""
-        return self._added * digit_counts(np.asarray(values, np.int64)).astype(float)
+        return np.array([self._added * int(n) for n in digit_counts(np.asarray(values, np.int64))])
 
     def input_prices(self, layer: int) -> Floats:
         """Bits of the input that come in a clock."""
         widths = np.array([float(top.bit_length()) for top in self._tops[layer]])
-        return np.minimum(self._digit, widths)
+        return np.array([min(self._digit, width) for width in widths.tolist()])
 
     def step(self, layer: int) -> float:
         """An adder of one bit."""

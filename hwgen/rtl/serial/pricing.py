@@ -6,7 +6,6 @@ neurons of a layer differ in their shift, and what every design has. So what pay
 few values, few and narrow accumulators, narrow inputs.
 """
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -142,7 +141,7 @@ class SerialPricing(Pricing):
         prices = self._prices
         each = prices.rom, prices.storage * self._flip_flop, prices.product, prices.shift
         counted = self._counted(parts, ends)
-        return sum(map(operator.mul, each, counted)) + prices.rest
+        return float(np.dot(each, counted)) + prices.rest
 
     def _counted(self, parts: Sequence[_Part], ends: Sequence[int]) -> tuple[float, ...]:
         """Bits of information, of storage, of products; further shifts."""
@@ -245,7 +244,7 @@ class SerialPricing(Pricing):
         codes = self._parts[layer].codes
         counts = codes[np.clip(np.asarray(values) + _HALF, 0, 2 * _HALF - 1)]
         bits = np.log2((int(codes.sum()) + 1) / (counts + 0.5))
-        return self._prices.rom * (bits + 0.2 * np.abs(np.asarray(values)))
+        return np.asarray(self._prices.rom * (bits + 0.2 * np.abs(np.asarray(values))))
 
     def step(self, layer: int) -> float:
         """A few bits of the ROM."""
