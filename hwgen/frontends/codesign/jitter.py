@@ -23,5 +23,7 @@ def jittered(samples: Codes, spread: float, most: int, top: int, seed: int) -> C
     noise = rng.normal(0, spread, (copies, *samples.x.shape)) * moving
     noisy = np.clip(np.rint(samples.x + noise), 0, top).astype(np.int64)
     return Codes(
-        x=np.concatenate([samples.x, *noisy]), y=np.concatenate([samples.y] * (copies + 1))
+        x=np.concatenate([samples.x, *noisy]),
+        y=np.concatenate([samples.y] * (copies + 1)),
+        soft=None if samples.soft is None else np.tile(samples.soft, (copies + 1, 1)),
     )

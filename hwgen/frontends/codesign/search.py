@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from hwgen.frontends.codesign.candidates import Candidate, Codes, survivors
 from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
-from hwgen.frontends.codesign.population import Member, Population, population_of, train
+from hwgen.frontends.codesign.population import Member, Population, Scaling, Start, population_of
 from hwgen.frontends.codesign.settings import Settings
 from hwgen.frontends.codesign.taps import Taps
+from hwgen.frontends.codesign.training import train
+from hwgen.rtl.pricing import Pricing
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 _SAVED_EVERY = 250
@@ -74,13 +77,18 @@ def search(
     samples: Codes,
     validation: Codes,
     classes: int,
+    pricing: Pricing,
     *,
     clock: Clock,
     memory: Memory,
     say: Say,
     jobs: int = 1,
+    start: Start | None = None,
 ) -> list[Candidate]:
     """All networks found, in every round.
+
+    With ``start`` every network begins with these weights; they have the topology of all of
+    ``settings.hidden``.
 
     Deterministic for ``settings`` and samples, whatever ``jobs``, unless the clock cuts it.
     """
@@ -95,13 +103,21 @@ def search(
         for smoothing in settings.smoothings
         for price in ladder
     ]
+    scaling = Scaling.of(samples.y) if samples.real else None
     taps = Taps.of(samples.x.shape[1], settings.input_bits)
-    population = Population(members, taps, classes, settings.seed)
+    populations = [
+        Population(alike, taps, classes, settings.seed, pricing.terms, scaling)
+        for alike in _by(members, lambda one: len(one.hidden))
+    ]
+    if start is not None:
+        for population in populations:
+            population.begin(start)
 
     def improve(number: int, starts: list[Candidate]) -> None:
         tasks = {
             f"round {number}, network {index}": Polishing(
                 start=start,
+                pricing=pricing,
                 samples=polished_for,
                 validation=validation,
                 sweeps=settings.sweeps,
@@ -114,16 +130,28 @@ def search(
         found.extend(_all(tasks, jobs, clock, memory, say))
 
     for number in range(settings.rounds + 1):
-        _trained(settings, population, number, samples, clock, memory, say)
-        improve(number, _members(population))
+        for part, population in enumerate(populations):
+            _trained(settings, population, (number, part), samples, clock, memory, say)
+        improve(number, [one for population in populations for one in _members(population)])
         chosen = survivors(found, ladder, settings.kept)
         if number == settings.rounds or clock.cut:
             break
-        population = population_of(chosen, settings.seed + number + 1)
-    if max(settings.drops) and not clock.cut:
+        populations = [
+            population_of(alike, settings.seed + number + 1, pricing.terms, scaling)
+            for alike in _by(chosen, lambda one: len(one.network.layers))
+        ]
+    if pricing.drops and max(settings.drops) and not clock.cut:
         tapped = [replace(one, network=one.network.reading(settings.drops)) for one in chosen]
         improve(settings.rounds + 1, tapped)
     return found
+
+
+def _by(things: Iterable[T], depth: Callable[[T], int]) -> list[list[T]]:
+    """Those of each depth, in their order."""
+    found: dict[int, list[T]] = {}
+    for one in things:
+        found.setdefault(depth(one), []).append(one)
+    return [found[key] for key in sorted(found)]
 
 
 def _members(population: Population) -> list[Candidate]:
@@ -137,17 +165,18 @@ def _members(population: Population) -> list[Candidate]:
 def _trained(
     settings: Settings,
     population: Population,
-    number: int,
+    number: tuple[int, int],
     samples: Codes,
     clock: Clock,
     memory: Memory,
     say: Say,
 ) -> None:
-    """Train the population of a round, as far as its share of the time goes."""
-    name = f"training {number}"
+    """Train a population of a round, as far as its share of the time goes."""
+    later, part = number
+    name = f"training {later}{'abcdefgh'[part - 1] if part else ''}"
     noise = settings.jitter * (1 << settings.input_bits)
     training = replace(settings.first, steps=settings.steps, noise=noise)
-    if number:
+    if later:
         steps = settings.later_steps
         training = replace(
             training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01
@@ -164,10 +193,9 @@ def _trained(
     try:
         train(
             population,
-            samples.x,
-            samples.y,
+            samples,
             training,
-            seed=settings.seed + 1000 * number,
+            seed=settings.seed + 1000 * later + part,
             watch=watch,
             begin=memory.get(name),
         )

@@ -37,8 +37,8 @@ class Settings:
     Parameters
     ----------
     hidden
-        Topologies to begin with: widths of the hidden layers, one tuple each, all with as many
-        layers.
+        Topologies to begin with: widths of the hidden layers, one tuple each; of none, ``()``,
+        classes are sums of inputs.
     cheap, dear
         Lowest and highest price of a gate equivalent, in units of the loss (nats of mean cross
         entropy): where the front begins and ends.
@@ -98,9 +98,8 @@ class Settings:
     first: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        depths = {len(widths) for widths in self.hidden}
-        if len(depths) != 1:
-            raise HwgenError("hidden", f"{sorted(depths)} layers", "all need the same number")
+        if not self.hidden or any(len(widths) > 4 for widths in self.hidden):
+            raise HwgenError("hidden", "none, or one of more than 4 layers", "topologies of 0 to 4")
         if any(width < 1 for widths in self.hidden for width in widths):
             raise HwgenError("hidden", "a layer without neurons", "at least 1 neuron")
         if not 0 < self.cheap <= self.dear:
