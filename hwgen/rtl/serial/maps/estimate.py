@@ -1,14 +1,15 @@
 """Cell area of a serial design over maps, estimated from a network's integers.
 
-The parts and prices of :mod:`hwgen.rtl.serial.estimate`, and for each stage what counts its loops
-and finds the places of its windows.
+The parts of :mod:`hwgen.rtl.serial.estimate`, and for each stage what counts its loops and finds
+the places of its windows; prices fitted to 14 designs (ihp-sg13g2, recipe ``area``), which they are
+3.4 % off at most.
 """
 
 import math
 from collections.abc import Sequence
 
 from hwgen.rtl.requantize import shape_of
-from hwgen.rtl.serial.estimate import STILL, bias_bits, information
+from hwgen.rtl.serial.estimate import bias_bits, information
 from hwgen.rtl.serial.maps.numbers import Numbers
 from hwgen.rtl.serial.maps.schedule import MapSchedule
 from hwgen.rtl.serial.maps.stages import stages_of
@@ -16,7 +17,7 @@ from hwgen.rtl.widths import network_of
 from hwgen.spec.formats import Format, signed_width
 from hwgen.spec.network import AnyLayer
 
-PRICES = (*STILL[:3], 4503.0, 35.0)
+PRICES = (2.767, 58.8, 90.48, 3376.0, 6.36)
 
 
 def estimated_area(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> float:
