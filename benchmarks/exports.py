@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.recipes import random_network
 from hwgen.exports import export
 from hwgen.rtl.manifest import formats_of
 from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
-from hwgen.spec.network import Network, load_network
+from hwgen.spec.network import Network, load_network, parse_network
 
 ROOT = Path(__file__).parents[1]
 GCC = ["gcc", "-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
@@ -72,21 +73,23 @@ def by_onnx(network: Network, x: Integers, evaluator: str = "") -> Integers:
 
     ``evaluator`` is ``onnxruntime`` or ``onnx``; the first of them that is there, if empty.
     """
-    content = export(network, "onnx")
-    formats = formats_of(network)
-    given = formats["input"]
-    reals = ((x.astype(np.float64) - given["zero_point"]) * given["step"]).astype(np.float32)
+    import onnx
+
+    model = onnx.load_from_string(export(network, "onnx"))
+    wide = model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
+    given = formats_of(network)["input"]
+    reals = (x.astype(np.float64) - given["zero_point"]) * given["step"]
+    reals = reals if wide else reals.astype(np.float32)
     if (evaluator or _evaluator()) == "onnxruntime":
         import onnxruntime
 
-        found = onnxruntime.InferenceSession(content).run(None, {"x": reals})[0]
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        found = session.run(None, {"x": reals})[0]
     else:
-        import onnx
         from onnx.reference import ReferenceEvaluator
 
-        model = onnx.load_from_string(content)
         found = ReferenceEvaluator(model).run(None, {"x": reals})[0]
-    if network.output == "values":
+    if network.output == "values" and not wide:
         last = len(network.layers) - 1
         layer, fraction = network.layers[last], network.source(last).fraction
         own = layer.output_formats()
@@ -109,6 +112,19 @@ def vectors(network: Network, count: int, seed: int = 1) -> Integers:
     return x
 
 
+def networks() -> dict[str, Network]:
+    """The examples, one that wraps, and one that float32 does not hold."""
+    found = {path.stem: load_network(path) for path in sorted((ROOT / "examples").glob("*.json"))}
+    wrapping = found["digits"].model_dump(mode="json")
+    for layer in wrapping["layers"]:
+        layer |= {"accumulator_bits": 7, "accumulator_overflow": "wrap"}
+    found["digits, wrapping at 7 bits"] = parse_network(wrapping)
+    found["8 inputs of 16 bits"] = random_network(
+        [8, 16, 4], weight_bits=16, bits=16, density=1.0, output="values", seed=4
+    )
+    return found
+
+
 def main() -> None:
     """Print one Markdown table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
@@ -118,15 +134,14 @@ def main() -> None:
         f"onnx ({_evaluator()})": by_onnx,
     }
     print(f"| network | export | vectors | mismatches | s |\n|{'---|' * 5}")
-    for path in sorted((ROOT / "examples").glob("*.json")):
-        network = load_network(path)
+    for label, network in networks().items():
         x = vectors(network, count)
         wanted = golden.predict(network, x).reshape(count, -1)
         for name, way in ways.items():
             begun = time.perf_counter()
             wrong = int(np.any(way(network, x) != wanted, axis=1).sum())
             seconds = time.perf_counter() - begun
-            print(f"| {path.stem} | {name} | {count:,} | {wrong} | {seconds:.1f} |", flush=True)
+            print(f"| {label} | {name} | {count:,} | {wrong} | {seconds:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from hwgen.flows.api.network import Network, network_of
 from hwgen.flows.api.quantize import quantize
-from hwgen.flows.api.samples import Samples, array_of
+from hwgen.flows.api.samples import Samples
 from hwgen.frontends.quantize import FloatLayer, FloatModel, parse_format
+from hwgen.spec.data import array_of
 from hwgen.spec.formats import Format, signed_width
 from hwgen.support.errors import HwgenError
 

@@ -5,16 +5,19 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from hwgen.flows.api.models import float_model, sklearn_model
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
+from hwgen.frontends.importing import float_model
 from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
 from hwgen.frontends.onnx.convert import import_model, parse_format
 from hwgen.frontends.onnx.finish import ImportOptions
+from hwgen.frontends.sklearn import sklearn_model
 from hwgen.frontends.tflite.convert import import_tflite
 from hwgen.spec.network import MAX_WEIGHTS
 from hwgen.support.errors import HwgenError
+
+Output = Literal["auto", "argmax", "values"]
 
 
 def from_sklearn(
@@ -91,7 +94,7 @@ def from_keras(
     *,
     name: str = "network",
     input_format: str | None = None,
-    output: Literal["auto", "argmax", "values"] = "auto",
+    output: Output = "auto",
     **settings: Any,
 ) -> Network:
     """A network from Keras: QKeras and HGQ2 as they are, a float model where there is ``x``.
@@ -129,11 +132,7 @@ def from_keras(
     if x is not None:
         settings |= {"input_format": input_format, "output": output}
         return quantized(float_model(model), x, y, name=name, **settings)
-    options = ImportOptions(
-        name=name,
-        input_format=None if input_format is None else parse_format(input_format),
-        output="model" if output == "auto" else output,
-    )
+    options = _options(output, input_format, name=name)
     if isinstance(model, str | Path):
         return Network.of(import_keras(Path(model), options).network)
     if not quantized_layers(model.layers):
@@ -150,7 +149,7 @@ def from_onnx(
     snap_scales: bool = False,
     round_tables: bool = False,
     input_format: str | None = None,
-    output: Literal["auto", "argmax", "values"] = "auto",
+    output: Output = "auto",
     max_weights: int = MAX_WEIGHTS,
     **settings: Any,
 ) -> Network:
@@ -188,12 +187,12 @@ def from_onnx(
     if x is not None:
         found = quantize(path, x, y, input_format=input_format, output=output, **settings).network
         return found if name is None else Network.of(found.model_copy(update={"name": name}))
-    options = ImportOptions(
+    options = _options(
+        output,
+        input_format,
         name=name,
         snap_scales=snap_scales,
         round_tables=round_tables,
-        input_format=None if input_format is None else parse_format(input_format),
-        output="model" if output == "auto" else output,
         max_weights=max_weights,
     )
     return Network.of(import_model(Path(path), options).network)
@@ -204,7 +203,7 @@ def from_tflite(
     *,
     name: str | None = None,
     single_rounding: bool = False,
-    output: Literal["auto", "argmax", "values"] = "auto",
+    output: Output = "auto",
     max_weights: int = MAX_WEIGHTS,
 ) -> Network:
     """A network from a TensorFlow Lite file of 8-bit integers, as it is.
@@ -232,10 +231,14 @@ def from_tflite(
     HwgenError
         Float or dynamic-range models, operators that cannot be had.
     """
-    options = ImportOptions(
-        name=name,
-        single_rounding=single_rounding,
-        output="model" if output == "auto" else output,
-        max_weights=max_weights,
-    )
+    options = _options(output, name=name, single_rounding=single_rounding, max_weights=max_weights)
     return Network.of(import_tflite(Path(path), options).network)
+
+
+def _options(output: Output, input_format: str | None = None, **others: Any) -> ImportOptions:
+    """What an importer is told, of what users say."""
+    return ImportOptions(
+        input_format=None if input_format is None else parse_format(input_format),
+        output="model" if output == "auto" else output,
+        **others,
+    )

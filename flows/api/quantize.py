@@ -8,10 +8,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from hwgen.flows import quantization
-from hwgen.flows.api.models import float_model
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.samples import Samples, arrays_of
 from hwgen.flows.quantization import OutputKind, labelled, quantize_model
+from hwgen.frontends.importing import float_model
 from hwgen.frontends.quantize import FloatModel, Settings, parse_format
 from hwgen.frontends.quantize.samples import as_reals
 from hwgen.support.errors import HwgenError

@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from hwgen.spec.data import Data, as_data, load_data, read_arrays
+from hwgen.spec.data import Data, array_of, as_data, load_data, read_arrays
 from hwgen.spec.network import Network
-from hwgen.support.errors import HwgenError
 
 Samples = ArrayLike | str | Path
 """Reals or integer codes [samples, features], or a ``.npz`` or ``.csv`` that holds them."""
@@ -38,22 +36,3 @@ def arrays_of(x: Samples, y: ArrayLike | None) -> tuple[Any, Any | None]:
     if isinstance(x, str | Path):
         return read_arrays(Path(x))
     return array_of(x, "x"), None if y is None else array_of(y, "y")
-
-
-def array_of(values: ArrayLike, name: str) -> Any:
-    """``values`` as a numpy array; a tensor is taken off its device.
-
-    Raises
-    ------
-    HwgenError
-        They are ragged, or objects.
-    """
-    for step in ("detach", "cpu"):
-        values = getattr(values, step, lambda v=values: v)()
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise HwgenError(name, "rows of different lengths", "an array is needed") from None
-    if array.dtype.kind == "O" and not all(isinstance(one, str) for one in array.ravel()):
-        raise HwgenError(name, "objects", "an array of numbers is needed")
-    return array.astype(str) if array.dtype.kind == "O" else array

@@ -1,16 +1,23 @@
-"""Files of models of any kind: quantized ones as networks (docs/import.md), float ones as such."""
+"""Models of any kind: quantized ones as networks (docs/import.md), float ones as such.
+
+A float model is read as the chain of what it does (:mod:`hwgen.frontends.quantize.steps`).
+"""
 
 from pathlib import Path
 
 from hwgen.frontends.keras import file as keras_file
 from hwgen.frontends.keras.convert import import_keras
-from hwgen.frontends.keras.floats import load_keras
+from hwgen.frontends.keras.floats import keras_model, load_keras
 from hwgen.frontends.onnx.convert import import_model
 from hwgen.frontends.onnx.finish import Imported, ImportOptions
 from hwgen.frontends.quantize.floatgraph import load_onnx
 from hwgen.frontends.quantize.floatmodel import FloatModel
+from hwgen.frontends.sklearn import sklearn_model
 from hwgen.frontends.tflite import file as tflite_file
 from hwgen.frontends.tflite.convert import import_tflite
+from hwgen.frontends.torch.exported import exported_model, is_exported
+from hwgen.frontends.torch.modules import torch_model
+from hwgen.support.errors import HwgenError
 
 
 def import_file(path: Path, options: ImportOptions | None = None) -> Imported:
@@ -46,3 +53,34 @@ def load_float_model(path: Path) -> FloatModel:
     path = Path(path)
     is_keras = path.suffix.lower() in keras_file.SUFFIXES
     return load_keras(path) if is_keras else load_onnx(path)
+
+
+def float_model(model: object) -> FloatModel:
+    """A float network from whatever holds one.
+
+    Parameters
+    ----------
+    model
+        A :class:`FloatModel`, a float ONNX file, a fitted scikit-learn MLP or a Pipeline that ends
+        in one, a PyTorch ``Sequential`` or a program of ``torch.export``, a Keras model.
+
+    Raises
+    ------
+    HwgenError
+        It is none of these, or holds what is no dense layer, activation or scale.
+    """
+    if isinstance(model, FloatModel):
+        return model
+    if isinstance(model, str | Path):
+        return load_float_model(Path(model))
+    if hasattr(model, "coefs_") or hasattr(model, "steps"):
+        return sklearn_model(model)
+    if hasattr(model, "layers") and hasattr(model, "get_weights"):
+        return keras_model(model)
+    if is_exported(model):
+        return exported_model(model)
+    if hasattr(model, "named_parameters"):
+        return torch_model(model)
+    allowed = "a model of scikit-learn, PyTorch or Keras, or an ONNX file"
+    fitted = hasattr(model, "partial_fit") and "an MLP that is not fitted"
+    raise HwgenError("model", fitted or f"a {type(model).__name__}", allowed)

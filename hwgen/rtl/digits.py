@@ -5,11 +5,17 @@ import numpy as np
 from hwgen.spec.arithmetic import Integers
 
 
-def digit_counts(values: Integers) -> Integers:
-    """Nonzero signed digits of every element, in the form that has the fewest.
+def digit_count(value: int) -> int:
+    """Fewest nonzero signed digits that sum to ``value``.
 
-    That form of v >= 0 has a digit where the binary digits of v and 3 v differ ([11] of
+    The form of v >= 0 that has so few has one where the binary digits of v and 3 v differ ([11] of
     docs/references.md).
     """
-    counts = [(abs(v) ^ 3 * abs(v)).bit_count() for v in values.ravel().tolist()]
+    value = abs(value)
+    return (value ^ 3 * value).bit_count()
+
+
+def digit_counts(values: Integers) -> Integers:
+    """:func:`digit_count` of every element."""
+    counts = [digit_count(value) for value in values.ravel().tolist()]
     return np.array(counts, np.int64).reshape(values.shape)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
-from amaranth.lib import memory
 
+from hwgen.rtl.lookup import lookup
 from hwgen.rtl.staircase import Staircase
 from hwgen.spec.activations import Activation, Clip, Table, Tabled, activation
 from hwgen.spec.arithmetic import Integers, Interval
@@ -340,13 +340,3 @@ def _below(value: Value, bound: int) -> Value:
     if bound > 0 or -bound & (-bound - 1):
         return value < bound
     return value[-1] & ~value[(-bound).bit_length() - 1 : -1].all()
-
-
-def lookup(m: Module, name: str, index: Value, entries: list[int], shape: Shape) -> Value:
-    """A ROM read combinationally: ``entries[index]``, each in ``shape``."""
-    init = [entry & ((1 << shape.width) - 1) for entry in entries]
-    rom = memory.Memory(shape=unsigned(shape.width), depth=len(entries), init=init)
-    m.submodules[name] = rom
-    port = rom.read_port(domain="comb")
-    m.d.comb += port.addr.eq(index)
-    return port.data.as_signed() if shape.signed else port.data

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, unsigned
-from amaranth.lib import memory
 
+from hwgen.rtl.lookup import lookup
 from hwgen.spec.arithmetic import Integers, Interval, steps_between
 
 MOST_LEVELS = 17
@@ -71,9 +71,9 @@ class Staircase:
         block = wide >> k
         index = Signal(bits, name=f"{name}_block")
         m.d.comb += index.eq(block)
-        level = _lookup(m, f"{name}_end", index, end, shape)
+        level = lookup(m, f"{name}_end", index, end, shape)
         if k:
-            step = _lookup(m, f"{name}_step", index, place, unsigned(k))
+            step = lookup(m, f"{name}_step", index, place, unsigned(k))
             level = level - (wide[:k] < step)
         last = self.first + len(self.steps)
         level = Mux(block >= start + (1 << bits), Const(last, shape), level)
@@ -94,12 +94,3 @@ class Staircase:
             if reached and reached[-1] >= block << k:
                 place[index] = reached[-1] - (block << k)
         return end, place
-
-
-def _lookup(m: Module, name: str, index: Value, entries: list[int], shape: Shape) -> Value:
-    init = [entry & ((1 << shape.width) - 1) for entry in entries]
-    rom = memory.Memory(shape=unsigned(shape.width), depth=len(entries), init=init)
-    m.submodules[name] = rom
-    port = rom.read_port(domain="comb")
-    m.d.comb += port.addr.eq(index)
-    return port.data.as_signed() if shape.signed else port.data

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Member, Out
+
+from hwgen.rtl.interface import Layout
 
 
 class Top(wiring.Component):
@@ -42,3 +45,17 @@ class Top(wiring.Component):
         input while a result waits.
         """
         return max(self.interval, source, sink)
+
+
+def stream_ports(source: Layout, sink: Layout) -> dict[str, Member]:
+    """Both streams of a design as members; ``tlast`` where a vector takes several beats."""
+    members = {
+        "s_axis_tdata": In(source.width),
+        "s_axis_tvalid": In(1),
+        "s_axis_tready": Out(1),
+        "m_axis_tdata": Out(sink.width),
+        "m_axis_tvalid": Out(1),
+        "m_axis_tready": In(1),
+    }
+    members |= {"s_axis_tlast": In(1)} if source.beats > 1 else {}
+    return members | ({"m_axis_tlast": Out(1)} if sink.beats > 1 else {})

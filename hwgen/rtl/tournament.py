@@ -2,43 +2,35 @@
 
 from dataclasses import replace
 
-from amaranth.hdl import Const, Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module
 
-from hwgen.rtl.adders.words import Stages, packed_width, unpack
+from hwgen.rtl.adders.staged import Staged
+from hwgen.rtl.adders.words import Stages, unpack
 from hwgen.rtl.argmax import Candidate, tournament
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import index_width
 
 
-class ParallelArgmax(wiring.Component):
+class ParallelArgmax(Staged):
     """Index of the largest value; ties go to the lowest index.
 
-    Latency ``self.stages`` cycles: one for each ``pipeline`` rounds of comparison, 0 with 0.
+    A round of comparison is a level of logic.
 
     Members
     -------
-    x : In
-        The values, each in the shape of its interval.
+    x, enable : In
+        As of :class:`hwgen.rtl.adders.staged.Staged`.
     y : Out
         The index.
-    enable : In(1)
-        Clock enable, with ``pipeline`` alone.
     """
 
     def __init__(self, ranges: list[Interval], pipeline: int):
-        self._ranges = ranges
-        self._pipeline = pipeline
-        rounds = (len(ranges) - 1).bit_length()
-        self.stages = max(1, -(-rounds // pipeline)) if pipeline else 0
-        members = {"x": In(packed_width(ranges)), "y": Out(index_width(len(ranges)))}
-        super().__init__({**members, "enable": In(1)} if pipeline else members)
+        super().__init__(ranges, index_width(len(ranges)), pipeline)
 
-    def elaborate(self, platform: object) -> Module:
+    def _build(self, m: Module, stages: Stages) -> int:
         """The tournament, with registers every ``pipeline`` rounds."""
-        m = Module()
-        stages = Stages(m, self.enable if self._pipeline else Const(1))
+        rounds = (len(self._inputs) - 1).bit_length()
+        last = max(1, -(-rounds // self._pipeline)) if self._pipeline else 0
 
         def between(rounds: int, field: list[Candidate]) -> list[Candidate]:
             if not self._pipeline or rounds % self._pipeline or len(field) == 1:
@@ -53,8 +45,8 @@ class ParallelArgmax(wiring.Component):
                 for candidate in field
             ]
 
-        index = tournament(m, unpack(self.x, self._ranges), between)
+        index = tournament(m, unpack(self.x, self._inputs), between)
         if self._pipeline:
-            index = stages.delay(index, self.stages - 1, self.stages)
+            index = stages.delay(index, last - 1, last)
         m.d.comb += self.y.eq(index)
-        return m
+        return last

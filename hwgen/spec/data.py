@@ -9,9 +9,10 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hwgen.spec import labels
 from hwgen.spec.arithmetic import Integers
@@ -301,3 +302,27 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return "_" not in cell and cell.isascii()
+
+
+def array_of(values: ArrayLike, name: str) -> Any:
+    """``values`` as a numpy array; a tensor is taken off its device.
+
+    Raises
+    ------
+    HwgenError
+        They are ragged, or objects.
+    """
+    for step in ("detach", "cpu"):
+        values = getattr(values, step, lambda v=values: v)()
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise HwgenError(name, "rows of different lengths", "an array is needed") from None
+    if array.dtype.kind == "O" and not all(isinstance(one, str) for one in array.ravel()):
+        raise HwgenError(name, "objects", "an array of numbers is needed")
+    return array.astype(str) if array.dtype.kind == "O" else array
+
+
+def reals(values: ArrayLike) -> Any:
+    """Weights as float64, taken as :func:`array_of` takes them."""
+    return np.asarray(array_of(values, "weights"), np.float64)

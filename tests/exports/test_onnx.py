@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from benchmarks.exports import by_onnx, vectors
+from benchmarks.recipes import random_network as numbers
 from hwgen.exports import export
 from hwgen.frontends.onnx.convert import import_model
 from hwgen.spec import golden
@@ -19,16 +20,10 @@ from tests.networks import dense, network, networks, rescale
 
 onnx = pytest.importorskip("onnx")
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.json"
-SAID = (
-    r"layers\[\d\]: (numbers of \d+ bits, at most 24 in ONNX's float32"
-    r"|accumulators that wrap, exact ones in ONNX|outputs that wrap, saturate is needed for ONNX"
-    r"|leaky_relu without an output format, one is needed for ONNX"
-    r"|kind max_pool, layers that add in ONNX"
-    r"|outputs of [\d,]+ steps with \w+, at most 4,095 thresholds in ONNX)"
-)
+SAID = r"layers\[\d\]: numbers of \d+ bits, at most 62 in ONNX's int64"
 
 
-def equal(net: Network, x: Any, evaluator: str = "onnx") -> bool:
+def equal(net: Network, x: Any, evaluator: str = "") -> bool:
     return np.array_equal(by_onnx(net, x, evaluator), golden.predict(net, x).reshape(len(x), -1))
 
 
@@ -49,7 +44,7 @@ def test_digits() -> None:
     model = onnx.load_from_string(export(net, "onnx"))
     onnx.checker.check_model(model)
     assert export(net, "onnx") == export(net, "onnx")
-    assert equal(net, vectors(net, 5000))
+    assert equal(net, vectors(net, 5000), "onnx")
     assert "MultiThreshold" not in kinds(net)
 
 
@@ -64,10 +59,9 @@ def test_random_maps() -> None:
     done = 0
     for seed in range(60):
         net = random_network(np.random.default_rng(seed))
-        said = refused(net)
-        assert re.fullmatch(SAID, said) if said else equal(net, vectors(net, 20))
-        done += not said
-    assert done > 10
+        assert equal(net, vectors(net, 20))
+        done += "MaxPool" in kinds(net)
+    assert done > 5
 
 
 @pytest.mark.parametrize("evaluator", ["onnxruntime", "qonnx"])
@@ -125,17 +119,51 @@ def test_what_comes_back_is_the_same_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"),
+    "layer",
     [
-        ({"biases": [1 << 25]}, r"layers\[0\]: numbers of 26 bits, at most 24 in ONNX's float32"),
-        ({"accumulator_bits": 4, "accumulator_overflow": "wrap"}, "accumulators that wrap"),
-        ({"output": {**rescale(2, True, 0), "overflow": "wrap"}}, "outputs that wrap, saturate"),
-        ({"activation": "leaky_relu", "negative_shift": 1}, "leaky_relu without an output"),
-        ({"weight_fraction_bits": 60}, r"fraction_bits: steps of 2\^-120, 2\^-100\.\.2\^100"),
+        {"biases": [1 << 25]},
+        {"accumulator_bits": 4, "accumulator_overflow": "wrap"},
+        {"output": {**rescale(2, True, 0), "overflow": "wrap"}},
+        {"output": {**rescale(3, False, 0), "overflow": "wrap"}},
+        {"activation": "leaky_relu", "negative_shift": 1},
+        {"activation": "leaky_relu", "negative_shift": 64},
+        {"weight_fraction_bits": 60},
     ],
 )
-def test_what_it_cannot_say(layer: dict[str, Any], said: str) -> None:
+def test_what_float32_cannot_say_is_said_in_int64(layer: dict[str, Any]) -> None:
     bits = 60 if "weight_fraction_bits" in layer else 0
     given = dict(layer)
-    one = dense([[3]], given.pop("biases", [0]), weight_bits=16, **given)
-    assert re.search(said, refused(network([one], fraction_bits=bits)))
+    one = dense([[3], [-5]], given.pop("biases", [0]) * 2, weight_bits=16, **given)
+    net = network([one], bits=8, fraction_bits=bits)
+    assert not {"Quant", "MultiThreshold"} & set(kinds(net))
+    assert equal(net, np.arange(256)[:, None])
+
+
+@pytest.mark.parametrize("rounding", ["floor", "half_up", "half_even"])
+@pytest.mark.parametrize("activation", ["relu", "hard_tanh", "leaky_relu", "sigmoid"])
+def test_every_sum_in_int64(activation: str, rounding: str) -> None:
+    """As above, beside a neuron that float32 does not hold."""
+    form = {**rescale(4, activation != "sigmoid", 2), "rounding": rounding}
+    own = {"negative_shift": 2} if activation == "leaky_relu" else {}
+    one = dense([[1], [-1], [0]], [3, 5, 1 << 40], output=form, weight_fraction_bits=5, **own)
+    net = network([one | {"activation": activation}], bits=8)
+    assert "Mod" in kinds(net)
+    assert equal(net, np.arange(256)[:, None])
+
+
+def test_sums_past_32_bits() -> None:
+    wide: dict[str, Any] = {
+        "weight_bits": 16,
+        "bits": 16,
+        "density": 1.0,
+        "output": "values",
+        "seed": 4,
+    }
+    net = numbers([8, 16, 4], **wide)
+    assert net.accumulator_width(0) > 32
+    assert equal(net, vectors(net, 5000))
+
+
+def test_too_wide() -> None:
+    net = network([dense([[1 << 30] * 4], [1 << 62], weight_bits=32)], bits=32)
+    assert re.fullmatch(SAID, refused(net))

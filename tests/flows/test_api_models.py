@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import hwgen
-from hwgen.flows.api.models import float_model
 from hwgen.flows.prediction import real_outputs
+from hwgen.frontends.importing import float_model
 from tests.flows.test_api import IMAGES, ROOT
 
 

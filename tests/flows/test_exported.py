@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hwgen
-from hwgen.flows.api.models import float_model
+from hwgen.frontends.importing import float_model
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore")

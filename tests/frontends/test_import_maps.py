@@ -96,6 +96,15 @@ def test_pool_first(tmp_path: Path) -> None:
     assert result.network.input.shape == [2, 6, 6]
 
 
+def test_zero_points_where_real_zeros_pad(tmp_path: Path) -> None:
+    """Of the input, and behind a layer, where the integer 0 is to mean real 0."""
+    chain = Model((1, 2, 6, 6)).codes(0.25, 5, np.int8)
+    chain.layer(weights(2, 2, 3, 3), [0.1037, -0.2071], 0.010337, pads=[1, 1, 1, 1])
+    chain.codes(0.1017, 30)
+    chain.layer(weights(2, 2, 3, 3), scale=0.013729, pads=[1, 1, 1, 1]).codes(0.1339, 100)
+    assert kinds(check(chain, tmp_path, 4)) == ["conv2d", "conv2d"]
+
+
 def test_groups_strides_and_a_signal(tmp_path: Path) -> None:
     chain = Model((1, 4, 9)).codes(0.25, 0, np.int8)
     chain.layer(weights(4, 1, 3), group=4, strides=[2], auto_pad="SAME_UPPER").then("Relu")
@@ -160,6 +169,12 @@ def test_transposes_of_exporters(tmp_path: Path) -> None:
     assert any("lay data out so" in note for note in result.notes)
 
 
+def moved(chain: Model) -> Model:
+    """Codes to which half a step is added: none of them means 0."""
+    chain.then("Add", chain.constant(0.05))
+    return chain
+
+
 def transposed(chain: Model) -> Chain:
     return chain.then("ConvTranspose", qdq(chain, weights(2, 2, 3, 3), 0.5))
 
@@ -180,7 +195,7 @@ REFUSALS: list[tuple[Any, str]] = [
     (lambda: image().then("MaxPool", kernel_shape=[2, 2], dilations=[2, 2]), "dilation"),
     (lambda: image().layer(weights(2, 2, 7, 7)), "a window of [7, 7] on a map of [6, 6]"),
     (lambda: Model((1, 2, 6, 6)).layer(weights(2, 2, 3, 3)), "not quantized"),
-    (lambda: Model((1, 2, 6, 6)).codes(0.25, 0, np.int8).layer(weights(2, 2, 3, 3)).codes(0.1, 30)
+    (lambda: moved(image().layer(weights(2, 2, 3, 3)).codes(0.1, 30))
         .layer(weights(2, 2, 3, 3), pads=[1, 1, 1, 1]), "pads with real 0, which is the code"),
     (lambda: image().layer(weights(2, 2, 3, 3)).then("LSTM"), "an operator that is not supported"),
 ]  # fmt: skip

@@ -38,7 +38,7 @@ def differing(imported: Imported, codes: Any, y: Any) -> int:
 
 def test_there_are_models() -> None:
     assert len(HGQ) == 5
-    assert len(QKERAS) == 6
+    assert len(QKERAS) == 9
 
 
 @pytest.mark.parametrize("name", HGQ)
@@ -80,6 +80,9 @@ def test_qkeras_equals_its_framework(name: str) -> None:
     x, y = data["x"].astype(np.float32) / 16, data["y"]
     assert len(x) >= 1_500
     imported = import_file(FOLDER / name)
+    if imported.network.input.shape:
+        channels, *places = imported.network.input.shape
+        x = np.moveaxis(x.reshape(len(x), *places, channels), -1, 1)
     if any("softmax" in note.lower() for note in imported.notes):
         scaled.assert_same_class(scaled.results(imported, x), y)
     else:
@@ -198,7 +201,7 @@ def test_dynamic_quantization(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (layer("QConv2D", "c", "qkeras"), r"QConv2D 'c': a layer that is not read, QDense, QA"),
+        (layer("QLSTM", "c", "qkeras"), r"QLSTM 'c': a layer that is not read, QDense, QC"),
         (layer("QActivation", "a", "qkeras", activation="f(1)"), r"activation f, one of quantized"),
         (
             layer("QActivation", "a", "qkeras", activation="ternary(__import__('os'))"),

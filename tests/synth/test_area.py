@@ -15,8 +15,9 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
+from hwgen.rtl.lookup import lookup
 from hwgen.rtl.parallel import Parallel
-from hwgen.rtl.requantize import Requantizer, lookup
+from hwgen.rtl.requantize import Requantizer
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import ShiftMemory

@@ -43,6 +43,8 @@ class StoredLayer:
         As the file describes it.
     arrays
         Its variables and those of its parts, by their path in the file, such as ``"vars/0"``.
+    shape
+        What it reads, without the axis of samples, where the file says that of the model's input.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class StoredLayer:
     name: str
     config: dict[str, Any]
     arrays: dict[str, Array] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r}"
@@ -160,11 +163,13 @@ def _layers(
     layers = described if isinstance(described, list) else described["layers"]
     used: dict[str, int] = {}
     before: str | None = None
+    shape: tuple[int, ...] = ()
     for one in layers:
         config, kind = one["config"], str(one["class_name"]).rpartition(">")[2]
         name = str(one.get("name") or config.get("name", ""))
         before = _follows(path, one, name, before)
         key = _snake(kind)
+        shape = _shape(one) or shape
         used[key] = used.get(key, -1) + 1
         place = None
         if prefix is not None:
@@ -178,7 +183,20 @@ def _layers(
                 name=name,
                 config=config,
                 arrays=_of_layer(arrays, place) if place else _by_name(arrays, name),
+                shape=shape,
             )
+            shape = ()
+
+
+def _shape(described: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of a model's input, where a layer says it."""
+    for key in ("batch_shape", "batch_input_shape"):
+        given = described["config"].get(key)
+        if isinstance(given, list) and all(
+            isinstance(size, int) and size > 0 for size in given[1:]
+        ):
+            return tuple(given[1:])
+    return ()
 
 
 def _of_layer(arrays: dict[str, Array], place: str) -> dict[str, Array]:
@@ -196,7 +214,10 @@ def _by_name(arrays: dict[str, Array], name: str) -> dict[str, Array]:
     return {f"vars/{index}": own[key] for index, key in enumerate(order)}
 
 
-_NAMED = ("kernel", "gamma", "bias", "beta", "moving_mean", "moving_variance")
+_NAMED = (
+    *("kernel", "depthwise_kernel", "gamma", "bias", "beta"),
+    *("moving_mean", "moving_variance"),
+)
 
 
 def _follows(path: Path, one: dict[str, Any], name: str, before: str | None) -> str:

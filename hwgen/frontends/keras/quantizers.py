@@ -17,6 +17,7 @@ _ARGUMENTS = {
     "quantized_tanh": ("bits", "use_stochastic_rounding", "symmetric", "use_real_tanh"),
     "quantized_sigmoid": ("bits", "symmetric", "use_real_sigmoid"),
     "quantized_po2": ("bits", "max_value"),
+    "quantized_relu_po2": ("bits", "max_value", "negative_slope"),
     "binary": ("use_01", "alpha"),
     "ternary": ("alpha", "threshold"),
     "stochastic_binary": ("alpha",),
@@ -122,7 +123,7 @@ def kernel(layer: StoredLayer, part: str, values: Array) -> Weights:
         raise HwgenError(str(layer), f"{part} {by.kind}", f"one of {known}")
     by.check("qnoise_factor", 1.0)
     by.check("scale_axis", None)
-    return _KERNELS[by.kind](by, values, part == "kernel_quantizer")
+    return _KERNELS[by.kind](by, values, part in _TRAINED)
 
 
 def _bits(by: Described, x: Array, is_kernel: bool) -> Weights:
@@ -216,18 +217,30 @@ def _ternary(by: Described, x: Array, is_kernel: bool) -> Weights:
     return _weights(codes, scale, 2)
 
 
+def exponents(by: Described) -> tuple[int, int]:
+    """Smallest and largest exponent of a quantizer to powers of two."""
+    by.check("log2_rounding", "rnd")
+    by.check("use_stochastic_rounding", False)
+    limit = by.get("max_value")
+    own = by.bits - (by.kind == "quantized_po2") - (limit is None or limit > 1)
+    high = 2**own - 1
+    return -(2**own), 2 * (high // 2) if by.get("quadratic_approximation", False) else high
+
+
 def _po2(by: Described, x: Array, _: bool) -> Weights:
     """Powers of two, which are integers at one step wherever they fit."""
-    by.check("quadratic_approximation", False)
-    by.check("log2_rounding", "rnd")
-    limit = by.get("max_value")
-    effect = by.bits - 1 - (limit is None or limit > 1)
-    low, high = -(2.0**effect), 2.0**effect - 1
+    by.check("negative_slope", 0)
+    limit, (low, high) = by.get("max_value"), exponents(by)
+    signs = np.where(x >= 0, 1.0, -1.0)
+    if by.kind == "quantized_relu_po2":
+        x, signs = np.maximum(x, 0), np.ones(x.shape)
+    twice = 2 if by.get("quadratic_approximation", False) else 1
     size = np.where(np.abs(x) < _EPSILON, _EPSILON, np.abs(x))
     size = size if limit is None else np.minimum(size, np.float32(limit))
-    power = np.clip(np.rint(np.log(size) / np.float32(np.log(2.0))), low, high)
+    size = np.sqrt(size) if twice == 2 else size
+    power = twice * np.clip(np.rint(np.log(size) / np.float32(np.log(2.0))), low, high)
     power = np.where(np.abs(x) < _EPSILON, low, power)
-    values = np.where(x >= 0, 1.0, -1.0) * np.exp2(power.astype(np.float64))
+    values = signs * np.exp2(power.astype(np.float64))
     return Weights(values=values, scale=np.ones(1), bits=0)
 
 
@@ -245,9 +258,13 @@ def _weights(codes: Array, scale: Any, bits: int) -> Weights:
     return Weights(values=codes.astype(np.float64) * steps, scale=steps, bits=bits)
 
 
+_TRAINED = ("kernel_quantizer", "depthwise_quantizer", "gamma_quantizer", "variance_quantizer")
+"""Parts whose ``alpha`` QKeras' layers set, where it is null."""
+
 _KERNELS: dict[str, Callable[[Described, Array, bool], Weights]] = {
     "quantized_bits": _bits,
     "quantized_po2": _po2,
+    "quantized_relu_po2": _po2,
     "binary": _binary,
     "ternary": _ternary,
 }

@@ -56,14 +56,19 @@ class LayerChain:
         entry = x = self._input_source(codes)
         layers: list[Layer] = [pool(one) for one in codes.pools]
         zero = entry.zero_point
-        for group in _groups(chain[::-1]):
-            made = self._group(group, x)
+        groups = _groups(chain[::-1])
+        padded = [_pads(sum_of(group[0])) for group in groups[1:]]
+        padded.append(isinstance(end, Sum) and _pads(end))
+        for group, pads in zip(groups, padded, strict=False):
             total = sum_of(group[0])
+            x = _with_padding(x, total, zero)
+            made = self._group(group, x, pads)
             layers += [self._slid(layer, total, x, zero) for layer in made[0]]
             x, zero = made[1], 0
             pools = [one for codes in group for one in (*sum_of(codes).pools, *codes.pools)]
             layers += map(pool, pools)
         if isinstance(end, Sum):
+            x = _with_padding(x, end, zero)
             layers.append(self._slid(self._raw(end, x), end, x, zero))
             layers += map(pool, end.pools)
         else:
@@ -92,10 +97,10 @@ class LayerChain:
             self._report.problem(codes.node, str(refused))
             return _assumed(codes)
 
-    def _group(self, group: list[Codes], x: Source) -> tuple[list[Layer], Source]:
+    def _group(self, group: list[Codes], x: Source, padded: bool) -> tuple[list[Layer], Source]:
         """Layers of a sum, its codes and functions of these."""
         if len(group) == 1:
-            layer, source = self._layer(group[0], x)
+            layer, source = self._layer(group[0], x, padded)
             return [layer], source
         if len(group) == 2 and sum_of(group[1]).function and _plain(group):
             try:
@@ -105,16 +110,18 @@ class LayerChain:
             if merged is not None:
                 return [merged[0]], merged[1]
         try:
-            layer, source = stepped_layer(group, x, self._report)
+            layer, source = stepped_layer(group, x, self._report, padded)
         except Refused as refused:
             self._report.problem(group[-1].node, str(refused))
             return [], _assumed(group[-1])
         return [layer], source
 
-    def _layer(self, codes: Codes, x: Source) -> tuple[Layer, Source]:
+    def _layer(self, codes: Codes, x: Source, padded: bool) -> tuple[Layer, Source]:
         total = sum_of(codes)
         try:
-            made = self._shifted(codes, x) or stepped_layer([codes], x, self._report)
+            made = self._shifted(codes, x)
+            if made is None or (padded and made[1].offset):
+                made = stepped_layer([codes], x, self._report, padded)
         except Refused as refused:
             self._report.problem(codes.node, str(refused))
             return {}, _assumed(codes)
@@ -174,6 +181,18 @@ class LayerChain:
                 label(total.node),
                 f"is a layer of its own, of {size} x {size} weights on quantized values",
             )
+
+
+def _pads(total: Sum) -> bool:
+    return total.slide is not None and any(total.slide.padding)
+
+
+def _with_padding(x: Source, total: Sum, zero: int) -> Source:
+    """``x`` with the code that pads it among those that occur."""
+    low, high = x.ends
+    if not _pads(total) or low <= zero <= high:
+        return x
+    return replace(x, reach=(min(low, zero), max(high, zero)))
 
 
 def _groups(chain: list[Codes]) -> list[list[Codes]]:

@@ -53,7 +53,7 @@ class Context:
         if codes.order.ndim > 2 and isinstance(codes.source, Sum) and codes.source.slide:
             if not canonical(codes.order):
                 raise Refused("another layout than that of the layer before it")
-            size, count = codes.order.shape[1], codes.order.ndim - 2
+            size, count = codes.order.shape[1], len(codes.source.slide.kernel)
             slide = Slide(kernel=(1,) * count, stride=(1,) * count, padding=(0,) * 2 * count)
         if any(codes.padding):
             raise Refused("reads a map that is padded; a convolution is needed behind the Pad")

@@ -11,7 +11,12 @@ import numpy as np
 from hwgen.frontends.onnx.file import Array, Attribute, Graph, Node
 
 _MICROSOFT = "com.microsoft"
-_FUNCTIONS = {"QLinearSigmoid": "Sigmoid", "QLinearLeakyRelu": "LeakyRelu"}
+_FUNCTIONS = {  # one operand, its scale and zero point; then those of the output
+    **{"QLinearSigmoid": "Sigmoid", "QLinearLeakyRelu": "LeakyRelu"},
+    **{"QLinearSoftmax": "Softmax", "QLinearAveragePool": "AveragePool"},
+    "QLinearGlobalAveragePool": "GlobalAveragePool",
+}
+_WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 
 
 def expanded(graph: Graph) -> Graph:
@@ -35,26 +40,43 @@ class _Maker:
         if known == ("QLinearMatMul", ""):
             product = self._step(node, "MatMul", self._pair(node, names[:6]))
             self._quantize(node, product, names[6:8])
+        elif known == ("QLinearConv", ""):
+            self._conv(node, names)
         elif known == ("QGemm", _MICROSOFT):
             self._gemm(node, names)
         elif known in (("QLinearAdd", _MICROSOFT), ("QLinearMul", _MICROSOFT)):
             result = self._step(node, node.op[7:], self._pair(node, names[:6]))
             self._quantize(node, result, names[6:8])
-        elif node.op in _FUNCTIONS and node.domain == _MICROSOFT:
+        elif (
+            node.op in _FUNCTIONS
+            and node.domain == _MICROSOFT
+            and not node.attributes.get("channels_last", 0)
+        ):
             real = self._dequantize(node, names[:3])
             result = self._step(node, _FUNCTIONS[node.op], [real], dict(node.attributes))
             self._quantize(node, result, names[3:5])
         else:
             self.nodes.append(node)
 
+    def _conv(self, node: Node, names: tuple[str, ...]) -> None:
+        """``QLinearConv``: weights by output channel, its bias in steps of both scales."""
+        inputs = [self._dequantize(node, names[:3]), self._dequantize(node, names[3:6], axis=0)]
+        inputs += self._bias(node, names[8], names, 1.0)
+        own = {key: node.attributes[key] for key in _WINDOW if key in node.attributes}
+        self._quantize(node, self._step(node, "Conv", inputs, own), names[6:8])
+
+    def _bias(self, node: Node, name: str, names: tuple[str, ...], alpha: Attribute) -> list[str]:
+        """The real values of integers in steps of both operands' scales, if there are any."""
+        first, second = (self.arrays.get(names[i]) for i in (1, 4))
+        if not name or first is None or second is None or not isinstance(alpha, int | float):
+            return []
+        step = self._constant(f"{node.name}:step", np.asarray(first * second * float(alpha)))
+        return [self._dequantize(node, (name, step, ""), axis=0)]
+
     def _gemm(self, node: Node, names: tuple[str, ...]) -> None:
         """``QGemm``: its bias is in steps of both scales; without an output scale it is real."""
         inputs = self._pair(node, names[:6])
-        alpha = node.attributes.get("alpha", 1.0)
-        first, second = (self.arrays.get(names[i]) for i in (1, 4))
-        if names[6] and first is not None and second is not None and isinstance(alpha, int | float):
-            step = self._constant(f"{node.name}:step", np.asarray(first * second * float(alpha)))
-            inputs.append(self._dequantize(node, (names[6], step, ""), axis=0))
+        inputs += self._bias(node, names[6], names, node.attributes.get("alpha", 1.0))
         keys = ("alpha", "transA", "transB")
         own = {key: node.attributes[key] for key in keys if key in node.attributes}
         result = self._step(node, "Gemm", inputs, own, last=not names[7])

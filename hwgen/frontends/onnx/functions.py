@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import cast
 
 import numpy as np
@@ -11,10 +12,21 @@ from hwgen.frontends.onnx.clips import code_of
 from hwgen.frontends.onnx.context import UNQUANTIZED_INPUT, Context, float_of
 from hwgen.frontends.onnx.file import Node
 from hwgen.frontends.onnx.problems import Refused, label
-from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum, clipped
+from hwgen.frontends.onnx.states import (
+    Class,
+    Codes,
+    Execute,
+    Range,
+    Real,
+    State,
+    Sum,
+    clipped,
+)
 from hwgen.spec.activations import Tabled, activations
+from hwgen.spec.arithmetic import Integers
 
 Handler = Callable[[Node, State], State]
+_MOST_OCTAVES = 11
 
 
 class Functions:
@@ -34,6 +46,7 @@ class Functions:
             "Relu": lambda node, state: self._clip_to(node, state, 0.0, math.inf),
             "Clip": self._clip,
             "LeakyRelu": self._leaky,
+            "PowerQuant": self._powers,
         }
 
     def _scores(self, node: Node, state: State) -> State:
@@ -110,6 +123,32 @@ class Functions:
         slope = 1.0 if low >= 0 else alpha
         return replace(total, slope=slope, clip=(min(low, low * alpha), high))
 
+    def _powers(self, node: Node, state: State) -> State:
+        """Powers of two, as QKeras' quantizers to them: codes that leave others out."""
+        if isinstance(state, Real):
+            raise Refused(UNQUANTIZED_INPUT)
+        total = self.at.identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
+        if total.function is not None or total.slope != 1.0:
+            raise Refused(
+                "stands behind another activation, not quantized; add a quantizer between"
+            )
+        low, high = (int(float_of(node, name, 0)) for name in ("low", "high"))
+        signed = bool(node.attributes.get("signed", 0))
+        if high - low > _MOST_OCTAVES:
+            found = f"powers of two from 2^{low} to 2^{high}"
+            raise Refused(f"{found}; at most {_MOST_OCTAVES} octaves, by fewer bits or max_value")
+        size = 1 << (high - low)
+        return Codes(
+            order=total.order,
+            source=total,
+            node=node,
+            scale=2.0**low,
+            low=-size if signed else 1,
+            high=size,
+            declared=(high - low + 1 + signed, signed),
+            execute=_power_of(total.clip, low, high, signed),
+        )
+
     def _function(self, tabled: Tabled) -> Callable[[Node, State], State]:
         """What takes an operator that is this activation."""
 
@@ -124,3 +163,19 @@ class Functions:
             return replace(total, function=tabled.name)
 
         return take
+
+
+def _power_of(clip: Range, low: int, high: int, signed: bool) -> Execute:
+    """The nearest power of two by its exponent, in steps of ``2^low``; of 0 the smallest."""
+
+    def execute(neuron: int, step: float, bias: Fraction) -> Callable[[Integers], Integers]:
+        def compute(accumulators: Integers) -> Integers:
+            real = np.clip(step * (accumulators + float(bias)), *clip)
+            size = np.maximum(np.abs(real) if signed else real, 2.0 ** (low - 1))
+            power = np.clip(np.rint(np.log2(size)), low, high).astype(np.int64)
+            codes = np.left_shift(np.int64(1), power - low)
+            return np.where((real < 0) & signed, -codes, codes)
+
+        return compute
+
+    return execute

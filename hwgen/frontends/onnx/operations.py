@@ -23,7 +23,7 @@ from hwgen.frontends.onnx.windows import Windows
 
 _QUANTIZING = ("Quant", "IntQuant", "QuantizeLinear", "DequantizeLinear")
 _ON_SCORES = (*_QUANTIZING, "ArgMax", "TopK")
-_ON_INTEGERS = ("Identity", "Clip", "DequantizeLinear", "ArgMax", "TopK")
+_ON_INTEGERS = ("Identity", "Clip", "DequantizeLinear", "ArgMax", "TopK", "MaxPool")
 
 
 class Operations:

@@ -15,7 +15,7 @@ from hwgen.frontends.onnx.quantizers import Array, Constant, Mode
 from hwgen.spec.arithmetic import Integers
 
 Range = tuple[float, float]
-Execute = Callable[[float, Fraction], Callable[[Integers], Integers]]
+Execute = Callable[[int, float, Fraction], Callable[[Integers], Integers]]
 
 EVERYTHING: Range = (-np.inf, np.inf)
 
@@ -81,8 +81,8 @@ class Codes:
     pools
         Max pooling of the codes.
     execute
-        Of operators that compute codes in an arithmetic of their own: for the real value of a
-        sum's step and the sum's bias in such steps, the function from sums to codes.
+        Of operators that compute codes in an arithmetic of their own: for the number of a sum, the
+        real value of its step and its bias in such steps, the function from sums to codes.
     """
 
     order: Array

@@ -45,13 +45,17 @@ def meaning(codes: Codes) -> tuple[float, float]:
     return (2 * step, 0.5 + added / 2) if codes.bipolar else (step, added - codes.zero_point)
 
 
-def stepped_layer(chain: Sequence[Codes], x: Source, report: Report) -> tuple[Layer, Source]:
+def stepped_layer(
+    chain: Sequence[Codes], x: Source, report: Report, padded: bool = False
+) -> tuple[Layer, Source]:
     """The layer of a sum, its quantizer, and further functions of its codes.
 
     Parameters
     ----------
     chain
         The codes of the sum; then codes of codes, each of a sum that only hands on the one before.
+    padded
+        The next layer pads with real 0, which is to be the integer 0.
 
     Raises
     ------
@@ -68,11 +72,11 @@ def stepped_layer(chain: Sequence[Codes], x: Source, report: Report) -> tuple[La
         for j, staircase in enumerate(staircases):
             step = Fraction(scale) * Fraction(gains[j])
             bias = Fraction(offset) + Fraction(added[j]) / step
-            after = _steps(outer, step, bias, staircase.first, staircase.last)
+            after = _steps(outer, j, step, bias, (staircase.first, staircase.last))
             staircases[j] = staircase.then(after)
             ratios[j] *= step / Fraction(_unit(outer))
     _say(total, staircases, report)
-    return _made(codes, total, sums, staircases, ratios, x, report)
+    return _made(codes, total, sums, staircases, ratios, padded)
 
 
 def _unit(codes: Codes) -> float:
@@ -87,18 +91,17 @@ def sum_reach(row: list[int], x: Source) -> tuple[int, int]:
 
 
 def _sum_steps(codes: Codes, sums: Sums, j: int, x: Source) -> Steps:
-    low, high = sum_reach(sums.rows[j], x)
-    return _steps(codes, sums.steps[j], sums.bias[j], low, high)
+    return _steps(codes, j, sums.steps[j], sums.bias[j], sum_reach(sums.rows[j], x))
 
 
-def _steps(codes: Codes, step: Fraction, bias: Fraction, low: int, high: int) -> Steps:
-    """Steps of ``codes`` of ``step * (acc + bias)`` for the accumulators low..high."""
-    total = sum_of(codes)
+def _steps(codes: Codes, j: int, step: Fraction, bias: Fraction, ends: tuple[int, int]) -> Steps:
+    """Steps of ``codes`` of ``step * (acc + bias)`` of neuron j, for accumulators within ends."""
+    total, (low, high) = sum_of(codes), ends
     if codes.execute is not None:
-        return exact.steps_of(low, high, codes.execute(float(step), bias))
+        return exact.steps_of(low, high, codes.execute(j, float(step), bias))
     if total.function is not None:
         return exact.steps_of(low, high, _function(codes, float(step), float(bias)))
-    ends = (-1, 0) if codes.bipolar else (codes.low, codes.high)
+    limits = (-1, 0) if codes.bipolar else (codes.low, codes.high)
 
     def reach(code: int) -> int:
         value, strict = _real_step(codes, code)
@@ -109,7 +112,7 @@ def _steps(codes: Codes, step: Fraction, bias: Fraction, low: int, high: int) ->
             else exact.first_reaching(pulled / step - bias, strict)
         )
 
-    found = exact.steps_between(low, high, ends, reach)
+    found = exact.steps_between(low, high, limits, reach)
     shown = range(found.first, found.last + 2)
     reals = [_before(total, *_real_step(codes, code)) for code in shown]
     boundaries = [real / step - bias for real in reals if isinstance(real, Fraction)]
@@ -192,15 +195,14 @@ def _made(
     sums: Sums,
     staircases: list[Steps],
     ratios: list[Fraction],
-    x: Source,
-    report: Report,
+    padded: bool,
 ) -> tuple[Layer, Source]:
     """The cheapest layer with these staircases."""
     ends = min(one.first for one in staircases), max(one.last for one in staircases)
     zero = 0 if codes.bipolar else codes.zero_point
     low = -1 if codes.bipolar else codes.low
     found: tuple[Lines, int, Format] | None = None
-    for base in dict.fromkeys((zero, 0, low)):
+    for base in (zero,) if padded else dict.fromkeys((zero, 0, low)):
         number = _format(codes, (ends[0] - base, ends[1] - base))
         if number is None:
             continue
@@ -216,7 +218,7 @@ def _made(
             "a scale that is a power of two, is needed"
         )
     if found is None or _cheaper(found[0], staircases):
-        base, number = _narrowest(codes, ends, (zero, 0, ends[0]))
+        base, number = _narrowest(codes, ends, (zero,) if padded else (zero, 0, ends[0]))
         found = None
     else:
         _, base, number = found

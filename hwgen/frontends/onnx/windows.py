@@ -98,14 +98,15 @@ class Windows:
             raise Refused(f"reads a tensor of shape {list(order.shape)}, which is no map")
         if canonical(order):
             return state
-        entry = isinstance(state, Codes) and isinstance(state.source, Real)
-        if not entry or sorted(order.ravel().tolist()) != list(range(order.size)):
+        whole = sorted(order.ravel().tolist()) == list(range(order.size))
+        if not isinstance(state, Codes) or not isinstance(state.source, Real) or not whole:
             raise Refused("reads a map in another layout than that of the layer before it")
         shape = " x ".join(map(str, order.shape[1:]))
         self.at.report.note(
             label(node), f"the network's input is {shape}, channel by channel: lay data out so"
         )
-        return replace(state, order=np.arange(order.size).reshape(order.shape))
+        own = np.arange(order.size).reshape(order.shape)
+        return replace(state, order=own, source=replace(state.source, order=own))
 
     # pools
 

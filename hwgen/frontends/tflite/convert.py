@@ -4,11 +4,8 @@ Every step from sums or codes to codes is one function of integers that never fa
 reference kernels compute it; :mod:`hwgen.frontends.onnx.stepped` finds what gives the same.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,21 +13,31 @@ from hwgen.frontends.onnx.context import Context
 from hwgen.frontends.onnx.file import Node
 from hwgen.frontends.onnx.finish import Imported, ImportOptions, finished, refuse
 from hwgen.frontends.onnx.problems import Refused, Report, label
-from hwgen.frontends.onnx.quantizers import Constant, Quantizer, Quantizers
-from hwgen.frontends.onnx.states import Class, Codes, Execute, Real, State, Sum
+from hwgen.frontends.onnx.quantizers import Quantizers
+from hwgen.frontends.onnx.states import Class, Codes, Real, State, Sum
+from hwgen.frontends.tflite.constants import Constants
 from hwgen.frontends.tflite.file import Model, Operator, Tensor, load_model
-from hwgen.frontends.tflite.kernels import multiplied, table
+from hwgen.frontends.tflite.kernels import table
+from hwgen.frontends.tflite.reading import (
+    RANGES,
+    STATIC,
+    Handler,
+    Reading,
+    bounded,
+    channels_first,
+    channels_last,
+    quantized,
+    weights_of,
+    within,
+)
+from hwgen.frontends.tflite.windows import Windows
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.errors import HwgenError
 
-_RANGES = {"INT8": (-128, 127), "UINT8": (0, 255)}
-_SAME = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "DEQUANTIZE")
-_CLIPS = {0: None, 1: (0.0, np.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+_SAME = ("DEQUANTIZE",)
+_LAYOUT = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
+_SHAPES = ("SHAPE", "STRIDED_SLICE", "PACK")
 _MANY = 32
-_STATIC = (
-    "set converter.representative_dataset and target_spec.supported_ops = "
-    "[OpsSet.TFLITE_BUILTINS_INT8], and convert again"
-)
 
 
 def import_tflite(path: Path, options: ImportOptions) -> Imported:
@@ -50,7 +57,7 @@ def import_tflite(path: Path, options: ImportOptions) -> Imported:
     if reader.report.problems or state is None:
         refuse(path, reader.report)
         raise TypeError("refused")
-    last = label(_node(model, model.operators[-1]))
+    last = label(reader.reading.node(model.operators[-1]))
     imported = finished(path, state, options, reader.report, last)
     _say_thresholds(imported, options)
     return imported
@@ -68,25 +75,20 @@ def _say_thresholds(found: Imported, options: ImportOptions) -> None:
             found.notes.append(f"{layer.name}: up to {most} thresholds for each neuron{hint}")
 
 
-def _node(model: Model, operator: Operator) -> Node:
-    name = model.tensors[operator.outputs[0]].name if operator.outputs else ""
-    return Node(op=operator.name, domain="", name=name, inputs=(), outputs=())
-
-
 class _Reader:
     def __init__(self, model: Model, options: ImportOptions):
         self.report = Report()
         self._model = model
         self._max_weights = options.max_weights
-        self._single = options.single_rounding
-        self._at = Context(
+        at = Context(
             constants={},
             quantizers=Quantizers({}, self.report, snap=False),
             report=self.report,
             snap=False,
             max_weights=options.max_weights,
         )
-        self._handlers: dict[str, Callable[[Operator, State], State]] = {
+        self.reading = Reading(model=model, at=at, single=options.single_rounding)
+        self._handlers: dict[str, Handler] = {
             "FULLY_CONNECTED": self._dense,
             "QUANTIZE": self._quantize,
             "RELU": lambda op, state: self._clipped(op, state, (0.0, np.inf)),
@@ -98,6 +100,10 @@ class _Reader:
             "SOFTMAX": self._scores,
             "LOG_SOFTMAX": self._scores,
             "ARG_MAX": self._class,
+            "TRANSPOSE": self._transpose,
+            **Windows(self.reading).handlers,
+            **Constants(self.reading).handlers,
+            **dict.fromkeys(_LAYOUT, self._layout),
             **dict.fromkeys(_SAME, lambda op, state: state),
         }
 
@@ -107,7 +113,8 @@ class _Reader:
         entry = model.tensors[model.inputs[0]]
         states: dict[int, State] = {model.inputs[0]: self._start(entry)}
         for operator in model.operators:
-            node = _node(model, operator)
+            if operator.name in _SHAPES:  # of the samples' axis, which layouts keep
+                continue
             computed = [number for number in operator.inputs if number in states]
             try:
                 if operator.name not in self._handlers:
@@ -117,176 +124,149 @@ class _Reader:
                 found = self._handlers[operator.name](operator, states[computed[0]])
                 states[operator.outputs[0]] = found
             except Refused as refused:
-                self.report.problem(node, str(refused))
+                self.report.problem(self.reading.node(operator), str(refused))
                 return None
         return states.get(model.outputs[0])
 
     def _advice(self, operator: Operator) -> str:
         kinds = {self._model.tensors[i].type for i in operator.inputs if i >= 0}
         if "FLOAT32" in kinds:
-            return f"computes with floats; {_STATIC}"
+            return f"computes with floats; {STATIC}"
         return "an operator that is not supported (docs/import.md#tensorflow-lite has those)"
 
     def _start(self, entry: Tensor) -> State:
         features = int(np.prod(entry.shape[1:], dtype=object)) if entry.shape else 0
         if not 0 < features <= self._max_weights:
             raise HwgenError(f"input {entry.name!r}", f"shape {list(entry.shape)}", "known sizes")
-        order = np.arange(features).reshape(1, features)
+        order = channels_first(np.arange(features).reshape(1, *entry.shape[1:]))
         if entry.type == "FLOAT32":
             return Real(order=order, type="FLOAT")
         source = Real(order=order, type=entry.type)
         node = Node(op="input", domain="", name=entry.name, inputs=(), outputs=())
-        return self._codes(node, entry, source, None)
+        try:
+            return self.reading.codes(node, entry, source, None)
+        except Refused as refused:
+            raise HwgenError(f"input {entry.name!r}", *_parts(str(refused))) from None
 
-    def _codes(
-        self, node: Node, tensor: Tensor, source: Real | Sum, execute: Execute | None
-    ) -> Codes:
-        """What an 8-bit tensor stands for."""
-        if tensor.type not in _RANGES or len(tensor.scale) != 1 or len(tensor.zero_point) != 1:
-            raise Refused(f"a tensor of {tensor.type} with {len(tensor.scale)} scales; {_STATIC}")
-        if not 0 < tensor.scale[0] < np.inf:
-            raise Refused(f"scale {tensor.scale[0]:g}; convert the model again")
-        low, high = _RANGES[tensor.type]
-        return Codes(
-            order=source.order,
-            source=source,
-            node=node,
-            scale=tensor.scale[0],
-            low=low,
-            high=high,
-            declared=(8, low < 0),
-            zero_point=tensor.zero_point[0],
-            mode="half_away",
-            execute=execute,
-        )
+    # layout
+
+    def _layout(self, operator: Operator, state: State) -> State:
+        if isinstance(state, Class):
+            return state
+        shape = self.reading.output(operator).shape
+        order = channels_last(state.order)
+        if int(np.prod(shape[1:], dtype=object)) != order.size:
+            raise Refused(f"a layout {list(shape)} of {order.size} values; fix the samples' axis")
+        return replace(state, order=channels_first(order.reshape(1, *shape[1:])))
+
+    def _transpose(self, operator: Operator, state: State) -> State:
+        axes = self.reading.constant(operator.inputs[1], "INT32").values
+        order = () if axes is None else tuple(int(axis) for axis in axes.ravel())
+        if isinstance(state, Class):
+            return state
+        own = channels_last(state.order)
+        if sorted(order) != list(range(own.ndim)) or order[0] != 0:
+            raise Refused("moves the axis of the samples; it must stay the first")
+        return replace(state, order=channels_first(np.transpose(own, order)))
 
     # operators
 
-    def _output(self, operator: Operator) -> Tensor:
-        return self._model.tensors[operator.outputs[0]]
-
-    def _of_codes(self, operator: Operator, state: State, function: Any) -> Codes:
-        """Codes that are a function of codes less their zero point."""
-        if not isinstance(state, Codes):
-            raise Refused(f"reads values that are not quantized; {_STATIC}")
-        node = _node(self._model, operator)
-        total = self._at.identity(node, state)
-
-        def execute(step: float, bias: Fraction) -> Callable[[Integers], Integers]:
-            return lambda codes: function(codes + round(bias))
-
-        return self._codes(node, self._output(operator), total, execute)
-
     def _dense(self, operator: Operator, state: State) -> State:
-        tensors = self._model.tensors
-        weights = tensors[operator.inputs[1]]
-        bias = tensors[operator.inputs[2]] if operator.inputs[2:3] not in ([], [-1]) else None
-        if not isinstance(state, Codes):
-            raise Refused(f"reads values that are not quantized; {_STATIC}")
+        weights = self._model.tensors[operator.inputs[1]]
+        given = quantized(state)
         if weights.values is None or weights.type != "INT8" or weights.values.ndim != 2:
-            raise Refused(f"weights of {weights.type}; {_STATIC}")
+            raise Refused(f"weights of {weights.type}; {STATIC}")
         if operator.options.get("WeightsFormat", 0):
             raise Refused("shuffled weights; convert the model again")
         outputs, features = weights.values.shape
-        if features != state.order.size:
-            raise Refused(f"{features} inputs, but {state.order.size} values come in")
+        if features != given.order.size:
+            found = f"{features} inputs, but {given.order.size} values come in"
+            raise Refused(f"{found}; flatten before it")
+        if any(given.padding):
+            raise Refused("reads a map that is padded; a convolution is needed behind the PAD")
         scales = np.broadcast_to(np.array(weights.scale, np.float64), (outputs,))
         zeros = np.broadcast_to(np.array(weights.zero_point or [0], np.int64), (outputs,))
         codes = weights.values.astype(np.int64) - zeros[:, None]
         added = np.zeros(outputs, np.int64)
-        if bias is not None:
-            if bias.values is None or bias.type != "INT32" or bias.values.size != outputs:
-                raise Refused(f"biases of {bias.type}; {_STATIC}")
-            added = bias.values.astype(np.int64).ravel()
-        node = _node(self._model, operator)
+        if operator.inputs[2:3] not in ([], [-1]):
+            bias = self.reading.constant(operator.inputs[2], "INT32").values
+            added = np.asarray(bias, np.int64).ravel()
+        if added.size != outputs:
+            raise Refused(f"{added.size} biases for {outputs} outputs; convert the model again")
+        node = self.reading.node(operator)
         total = Sum(
             order=np.arange(outputs).reshape(1, outputs),
             node=node,
-            x=state,
-            weights=_weights(codes[:, np.argsort(state.order.ravel())], scales),
+            x=given,
+            weights=weights_of(codes[:, np.argsort(channels_last(given.order).ravel())], scales),
             gain=np.ones(outputs),
-            u=added * scales * state.scale,
+            u=added * scales * given.scale,
         )
-        tensor = self._output(operator)
-        made = self._codes(node, tensor, total, None)
-        execute = _rescaled(made, len(weights.scale) == 1, self._single)
-        return self._clip(replace(made, execute=execute), operator)
-
-    def _clip(self, codes: Codes, operator: Operator) -> Codes:
-        """``codes`` within the range of the activation that is fused into an operator."""
-        kind = operator.options.get("FusedActivationFunction", 0)
-        if kind not in _CLIPS:
-            raise Refused(f"fused activation {kind}; put it into an operator of its own")
-        ends = _CLIPS[kind]
-        return codes if ends is None else _within(codes, ends)
+        made = self.reading.codes(node, self.reading.output(operator), total, None)
+        execute = self.reading.rescaled(made, len(weights.scale) == 1)
+        return self.reading.clip(replace(made, execute=execute), operator)
 
     def _quantize(self, operator: Operator, state: State) -> State:
-        tensor = self._output(operator)
+        tensor = self.reading.output(operator)
         if isinstance(state, Class):
             return state  # codes of scores are in their order
         if isinstance(state, Real):
-            return self._codes(_node(self._model, operator), tensor, state, None)
-        if isinstance(state, Codes):
-            own = self._codes(state.node, tensor, state.source, None)
-            moved = own.low - own.zero_point, own.high - own.zero_point
-            if own.scale == state.scale and moved == (
-                state.low - state.zero_point,
-                state.high - state.zero_point,
-            ):
-                return state
-            return self._requantized(operator, state, float(state.scale) / own.scale)
-        raise Refused(f"reads values that are not quantized; {_STATIC}")
+            return self.reading.codes(self.reading.node(operator), tensor, state, None)
+        codes = quantized(state)
+        own = self.reading.codes(codes.node, tensor, codes.source, None)
+        moved = own.low - own.zero_point, own.high - own.zero_point
+        if own.scale == codes.scale and moved == (
+            codes.low - codes.zero_point,
+            codes.high - codes.zero_point,
+        ):
+            return codes
+        return self._requantized(operator, codes, float(codes.scale) / own.scale)
 
     def _requantized(self, operator: Operator, state: State, factor: float) -> Codes:
-        zero = self._output(operator).zero_point[0]
-        codes = self._of_codes(
-            operator, state, lambda v: multiplied(v, factor, self._single) + zero
+        zero = self.reading.output(operator).zero_point[0]
+        codes = self.reading.of_codes(
+            operator, state, lambda v: self.reading.product(v, factor) + zero
         )
-        return _bounded(codes)
+        return bounded(codes)
 
     def _clipped(self, operator: Operator, state: State, ends: tuple[float, float]) -> State:
-        if not isinstance(state, Codes):
-            raise Refused(f"reads values that are not quantized; {_STATIC}")
-        factor = np.float32(state.scale) / np.float32(self._output(operator).scale[0])
-        return _within(self._requantized(operator, state, float(factor)), ends)
+        scale = quantized(state).scale
+        factor = np.float32(scale) / np.float32(self.reading.output(operator).scale[0])
+        return within(self._requantized(operator, state, float(factor)), ends)
 
     def _leaky(self, operator: Operator, state: State) -> State:
-        if not isinstance(state, Codes):
-            raise Refused(f"reads values that are not quantized; {_STATIC}")
-        tensor = self._output(operator)
-        scale, target = np.float32(state.scale), np.float32(tensor.scale[0])
+        tensor = self.reading.output(operator)
+        scale, target = np.float32(quantized(state).scale), np.float32(tensor.scale[0])
         slope, zero = np.float32(operator.options.get("Alpha", 0.01)), tensor.zero_point[0]
         if slope <= 0:
             raise Refused(f"slope {slope:g}; a positive one can be had")
         factors = float(scale / target), float(scale * slope / target)
 
         def function(values: Integers) -> Integers:
-            one, other = (multiplied(values, factor, self._single) for factor in factors)
+            one, other = (self.reading.product(values, factor) for factor in factors)
             return np.where(values >= 0, one, other) + zero
 
-        return _bounded(self._of_codes(operator, state, function))
+        return bounded(self.reading.of_codes(operator, state, function))
 
     def _table(self, operator: Operator, state: State, name: str) -> State:
-        if not isinstance(state, Codes):
-            raise Refused(f"reads values that are not quantized; {_STATIC}")
-        tensor, zero = self._output(operator), state.zero_point
-        low = _RANGES[tensor.type][0] if tensor.type in _RANGES else 0
+        given = quantized(state)
+        tensor, zero = self.reading.output(operator), given.zero_point
+        low = RANGES[tensor.type][0] if tensor.type in RANGES else 0
         own = (zero, tensor.zero_point[0])
-        entries = table(low, (state.scale, tensor.scale[0]), own, name)
+        entries = table(low, (given.scale, tensor.scale[0]), own, name)
 
         def function(values: Integers) -> Integers:
             return np.asarray(entries[np.clip(values + zero - low, 0, 255)])
 
-        return self._of_codes(operator, state, function)
+        return self.reading.of_codes(operator, state, function)
 
     def _scores(self, operator: Operator, state: State) -> State:
-        if not isinstance(state, Codes):
-            raise Refused(f"reads values that are not quantized; {_STATIC}")
+        given = quantized(state)
         self.report.note(
-            label(_node(self._model, operator)),
+            label(self.reading.node(operator)),
             "left out: the largest output is the same before it, and results are those",
         )
-        return Class(of=state, scores=True)
+        return Class(of=given, scores=True)
 
     def _class(self, operator: Operator, state: State) -> State:
         of = state.of if isinstance(state, Class) else state
@@ -295,62 +275,6 @@ class _Reader:
         return Class(of=of)
 
 
-def _weights(codes: Any, scales: Any) -> Constant:
-    spread = np.broadcast_to(scales[:, None], codes.shape)
-    by = Quantizer(scale=spread, zero_point=np.zeros(()), low=-128, high=127, bits=8)
-    return Constant(
-        value=codes * spread,
-        codes=codes,
-        scale=spread,
-        zero_point=np.zeros(codes.shape),
-        real=codes * spread,
-        by=by,
-    )
-
-
-def _rescaled(codes: Codes, one: bool, single: bool) -> Execute:
-    """From sums to codes; the factor of ``one`` scale of weights is a product of 32-bit floats."""
-
-    def execute(step: float, bias: Fraction) -> Callable[[Integers], Integers]:
-        product = float(np.float32(step)) if one else step
-        factor, added = product / codes.scale, round(bias)
-
-        def compute(sums: Integers) -> Integers:
-            whole = multiplied(sums + added, factor, single) + codes.zero_point
-            return np.asarray(np.clip(whole, codes.low, codes.high))
-
-        return compute
-
-    return execute
-
-
-def _bounded(codes: Codes) -> Codes:
-    """``codes`` whose function is clipped to their range."""
-    execute = codes.execute
-    if execute is None:
-        raise TypeError("codes of a function are needed")
-
-    def clipped(step: float, bias: Fraction) -> Callable[[Integers], Integers]:
-        function = execute(step, bias)
-        return lambda values: np.clip(function(values), codes.low, codes.high)
-
-    return replace(codes, execute=clipped)
-
-
-def _within(codes: Codes, ends: tuple[float, float]) -> Codes:
-    """``codes`` clipped to those of real values, as kernels find them."""
-    scale, zero = np.float32(codes.scale), codes.zero_point
-    low, high = (
-        end if np.isinf(end) else zero + int(np.floor(np.abs(np.float32(end) / scale) + 0.5)) * sign
-        for end, sign in zip(ends, (-1, 1), strict=True)
-    )
-    clipped = replace(codes, low=max(codes.low, int(low)), high=int(min(codes.high, high)))
-    if codes.execute is None:
-        return clipped
-    execute = codes.execute
-
-    def within(step: float, bias: Fraction) -> Callable[[Integers], Integers]:
-        function = execute(step, bias)
-        return lambda values: np.clip(function(values), clipped.low, clipped.high)
-
-    return replace(clipped, execute=within)
+def _parts(text: str) -> tuple[str, str]:
+    found, _, allowed = text.partition("; ")
+    return found, allowed

@@ -145,7 +145,19 @@ def _operator(model: Any, operator: Any) -> Operator:
     )
 
 
+_FUSED = ("FusedActivationFunction",)
+_WINDOW = (*_FUSED, "Padding", "StrideH", "StrideW")
+_DILATED = (*_WINDOW, "DilationHFactor", "DilationWFactor")
+_POOL = (*_WINDOW, "FilterHeight", "FilterWidth")
 _OPTIONS = {
-    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", (*_FUSED, "WeightsFormat")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
+    "CONV_2D": ("Conv2DOptions", _DILATED),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", _DILATED),
+    "MAX_POOL_2D": ("Pool2DOptions", _POOL),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
+    "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "ADD": ("AddOptions", _FUSED),
+    "SUB": ("SubOptions", _FUSED),
+    "MUL": ("MulOptions", _FUSED),
 }

@@ -26,7 +26,11 @@ def multiplier_of(factor: float) -> tuple[int, int]:
 
 def multiplied(values: Integers, factor: float, single: bool = False) -> Integers:
     """``values`` times a factor, with both roundings, or a ``single`` one; int64."""
-    multiplier, shift = multiplier_of(factor)
+    return scaled(values, *multiplier_of(factor), single)
+
+
+def scaled(values: Integers, multiplier: int, shift: int, single: bool = False) -> Integers:
+    """``values`` times ``multiplier * 2^(shift - 31)``, as :func:`multiplied` rounds."""
     if single:  # as a TensorFlow Lite that is built with TFLITE_SINGLE_ROUNDING
         total = 31 - shift
         return np.asarray((values * np.int64(multiplier) + (1 << (total - 1))) >> total)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hwgen.rtl.adders import digits, search, sharing
-from hwgen.rtl.adders.digits import digit_count, signed_digits
+from hwgen.rtl.adders.digits import signed_digits
 from hwgen.rtl.adders.search import improve
 from hwgen.rtl.adders.sharing import Row, Sharing
+from hwgen.rtl.digits import digit_count
 from hwgen.spec.arithmetic import Integers
 from hwgen.support.cache import key_of, open_cache
 

@@ -8,17 +8,12 @@ coefficients show it: 3 and 3 have ``1, 1`` twice as 2 + 1, but 3 and 1 only onc
 
 from functools import lru_cache
 
+from hwgen.rtl.digits import digit_count
+
 Digit = tuple[int, int]
 
 _FAR = 64
 _ENTRIES = 1 << 18
-
-
-@lru_cache(maxsize=_ENTRIES)
-def digit_count(value: int) -> int:
-    """Fewest signed digits that sum to ``value`` ([11] of docs/references.md)."""
-    value = abs(value)
-    return (value ^ 3 * value).bit_count()
 
 
 @lru_cache(maxsize=_ENTRIES)

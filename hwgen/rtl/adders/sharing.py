@@ -14,7 +14,6 @@ from collections.abc import Iterable
 
 from hwgen.rtl.adders.digits import (
     decoded,
-    digit_count,
     own_patterns,
     own_places,
     pattern_code,
@@ -22,6 +21,7 @@ from hwgen.rtl.adders.digits import (
     places,
     signed_digits,
 )
+from hwgen.rtl.digits import digit_count
 
 FULL, HALF = 20, 8
 """A half adder in twentieths of a full adder: nand2 and o21ai against the same, o21ai and xor2."""

@@ -1,14 +1,12 @@
 """Hard-wired sums of products: an adder graph, and a requantizer behind each sum."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value, signed
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.adders.addergraph import adder_graph
 from hwgen.rtl.adders.signs import Output, with_signs
+from hwgen.rtl.adders.staged import Staged
 from hwgen.rtl.adders.words import Stages, Word, packed_width, term_of, total_of, unpack
 from hwgen.rtl.requantize import Requantizer, shape_of
 from hwgen.spec.arithmetic import Interval
@@ -37,10 +35,8 @@ class Sums:
     requantizers: list[Requantizer]
 
 
-class WiredSums(wiring.Component):
+class WiredSums(Staged):
     """Sums with hard-wired weights, in one shared adder graph.
-
-    Latency ``self.stages`` cycles (0 with ``pipeline`` 0); interval 1.
 
     Parameters
     ----------
@@ -55,42 +51,21 @@ class WiredSums(wiring.Component):
 
     Members
     -------
-    x : In
-        The inputs, each in the shape of its interval, the first in the low bits.
+    x, enable : In
+        As of :class:`Staged`.
     y : Out
         The outputs, each in the shape of its interval in :attr:`ranges`.
-    enable : In(1)
-        Clock enable, with ``pipeline`` alone.
     """
 
     def __init__(self, sums: Sums, ranges: list[Interval], pipeline: int, effort: str):
         self._sums = sums
-        self._inputs = ranges
-        self._pipeline, self._effort = pipeline, effort
+        self._effort = effort
         self._terms, self._requantizers = sums.terms, sums.requantizers
         self.ranges = [requantizer.interval for requantizer in self._requantizers]
-        members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
-        super().__init__({**members, "enable": In(1)} if pipeline else members)
+        super().__init__(ranges, packed_width(self.ranges), pipeline)
 
-    @property
-    def stages(self) -> int:
-        """Pipeline stages, each with a register at its end."""
-        return self._built[1]
-
-    @property
-    def register_bits(self) -> int:
-        """Bits that its registers hold."""
-        return self._built[2]
-
-    def elaborate(self, platform: object) -> Module:
+    def _build(self, m: Module, stages: Stages) -> int:
         """The adder graph, and one requantizer for each neuron."""
-        return self._built[0]
-
-    @cached_property
-    def _built(self) -> tuple[Module, int, int]:
-        """The module, how many stages it came to, and bits of registers."""
-        m = Module()
-        stages = Stages(m, self.enable if self._pipeline else Const(1))
         values = unpack(self.x, self._inputs)
         words = [
             self._input(m, i, values[i], dropped)
@@ -121,7 +96,7 @@ class WiredSums(wiring.Component):
             for j, (low, _) in enumerate(self.ranges)
         ]
         m.d.comb += self.y.eq(Cat(results))
-        return m, last, stages.bits
+        return last
 
     def _input(self, m: Module, i: int, value: Value, dropped: int) -> Word:
         """Input ``i`` without its low ``dropped`` bits."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value
 
 from hwgen.rtl.adders.addergraph import Term
 from hwgen.rtl.requantize import shape_of
@@ -172,3 +172,13 @@ def unpack(packed: Value, ranges: list[Interval]) -> list[Value]:
         values.append(value.as_signed() if shape.signed else value)
         start += shape.width
     return values
+
+
+def extended(m: Module, packed: Value, ranges: list[Interval], shape: Shape) -> Value:
+    """The values of :func:`unpack` side by side again, each as ``output<j>`` in ``shape``."""
+    results: list[Value] = []
+    for value in unpack(packed, ranges):
+        output = Signal(shape, name=f"output{len(results)}")
+        m.d.comb += output.eq(value)
+        results.append(output)
+    return Cat(results)

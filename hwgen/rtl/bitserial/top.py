@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from amaranth.hdl import Cat, Module, Shape, Signal, Value
-from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.adders.words import unpack
+from hwgen.rtl.adders.words import extended
 from hwgen.rtl.bitserial.layer import BitSerialLayer
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.simplify import simplify
-from hwgen.rtl.top import Top
+from hwgen.rtl.top import Top, stream_ports
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.network import Network
 
@@ -49,16 +48,7 @@ class BitSerialTop(Top):
         self.interval = self._schedule.frame
         self.latency = self._schedule.latency
         self.accept = self._schedule.digits[0]
-        super().__init__(
-            {
-                "s_axis_tdata": In(input_layout.width),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "m_axis_tdata": Out(output_layout.width),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-            }
-        )
+        super().__init__(stream_ports(input_layout, output_layout))
 
     def elaborate(self, platform: object) -> Module:
         """Frames, layers, and the way out."""
@@ -109,12 +99,7 @@ class BitSerialTop(Top):
             m.d.comb += argmax.x.eq(y)
             return argmax.y
         shape = Shape(self._output.element_bits, self._output.signed)
-        results: list[Value] = []
-        for output in unpack(y, ranges):
-            extended = Signal(shape, name=f"output{len(results)}")
-            m.d.comb += extended.eq(output)
-            results.append(extended)
-        return Cat(results)
+        return extended(m, y, ranges, shape)
 
 
 def layers(network: Network, schedule: Schedule) -> list[BitSerialLayer]:

@@ -1,12 +1,10 @@
 """Max pooling of the parallel architecture: comparators, those of overlapping windows shared."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
+from hwgen.rtl.adders.staged import Staged
 from hwgen.rtl.adders.words import Stages, packed_width, unpack
 from hwgen.rtl.requantize import shape_of
 from hwgen.spec.arithmetic import Interval
@@ -14,12 +12,11 @@ from hwgen.spec.network import Network
 from hwgen.spec.pools import MaxPool
 
 
-class ParallelMaxPool(wiring.Component):
+class ParallelMaxPool(Staged):
     """The largest value of each window.
 
     Each row of a window is a tree of comparators, and the rows are another: windows that overlap
-    share what they have in common. Latency ``self.stages`` cycles, one for each ``pipeline`` rounds
-    of comparison and 0 with 0; interval 1.
+    share what they have in common. A round of comparison is a level of logic.
 
     Parameters
     ----------
@@ -32,42 +29,22 @@ class ParallelMaxPool(wiring.Component):
 
     Members
     -------
-    x : In
-        The inputs, each in the shape of its interval, the first in the low bits.
+    x, enable : In
+        As of :class:`hwgen.rtl.adders.staged.Staged`.
     y : Out
         The outputs, each in the shape of its interval in :attr:`ranges`.
-    enable : In(1)
-        Clock enable, with ``pipeline`` alone.
     """
 
     def __init__(self, network: Network, index: int, ranges: list[Interval], pipeline: int):
         layer = network.layers[index]
-        self._inputs, self._pipeline = ranges, pipeline
         self.ranges = layer.accumulator_intervals(ranges)
         width = layer.window.kernel[1] if isinstance(layer, MaxPool) else 1
         self._windows = [_rows(layer.reads(j), width) for j in range(layer.outputs)]
-        members = {"x": In(packed_width(ranges)), "y": Out(packed_width(self.ranges))}
-        super().__init__({**members, "enable": In(1)} if pipeline else members)
+        super().__init__(ranges, packed_width(self.ranges), pipeline)
 
-    @property
-    def stages(self) -> int:
-        """Pipeline stages, each with a register at its end."""
-        return self._built[1]
-
-    @property
-    def register_bits(self) -> int:
-        """Bits that its registers hold."""
-        return self._built[2]
-
-    def elaborate(self, platform: object) -> Module:
+    def _build(self, m: Module, stages: Stages) -> int:
         """The trees of comparators."""
-        return self._built[0]
-
-    @cached_property
-    def _built(self) -> tuple[Module, int, int]:
-        """The module, how many stages it came to, and bits of registers."""
-        m = Module()
-        self._stages = Stages(m, self.enable if self._pipeline else Const(1))
+        self._stages = stages
         self._largest: dict[tuple[int, ...], tuple[Value, int]] = {
             (i,): (value, 0) for i, value in enumerate(unpack(self.x, self._inputs))
         }
@@ -83,7 +60,7 @@ class ParallelMaxPool(wiring.Component):
             m.d.comb += fitting.eq(self._at(value, rounds, last))
             results.append(fitting)
         m.d.comb += self.y.eq(Cat(results))
-        return m, last, self._stages.bits
+        return last
 
     def _at(self, value: Value, rounds: int, stage: int) -> Value:
         """A value behind so many rounds of comparison, in a pipeline stage."""

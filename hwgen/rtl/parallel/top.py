@@ -17,13 +17,13 @@ from typing import ClassVar
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.adders.words import unpack
+from hwgen.rtl.adders.words import extended
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.parallel.layer import ParallelLayer
 from hwgen.rtl.parallel.pool import ParallelMaxPool
 from hwgen.rtl.simplify import simplify
-from hwgen.rtl.top import Top
+from hwgen.rtl.top import Top, stream_ports
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.network import Network
@@ -79,14 +79,7 @@ class ParallelTop(Top):
             if pipeline:
                 members["clk"] = In(1)
         else:
-            members = {
-                "s_axis_tdata": In(self._input.width),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "m_axis_tdata": Out(self._output.width),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-            }
+            members = stream_ports(source, sink)
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -127,13 +120,8 @@ class ParallelTop(Top):
             value = part.y
         if self._network.output == "argmax":
             return value
-        width = self._output.element_bits
-        results: list[Value] = []
-        for output in unpack(value, self._ranges):
-            extended = Signal(Shape(width, self._output.signed), name=f"output{len(results)}")
-            m.d.comb += extended.eq(output)
-            results.append(extended)
-        return Cat(results)
+        shape = Shape(self._output.element_bits, self._output.signed)
+        return extended(m, value, self._ranges, shape)
 
 
 def _parts(

@@ -6,7 +6,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.requantize import lookup, shape_of
+from hwgen.rtl.lookup import lookup
+from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.neurons import Neurons
 from hwgen.rtl.serial.schedule import Schedule
 from hwgen.spec.formats import index_width, signed_width

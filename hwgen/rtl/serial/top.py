@@ -19,7 +19,7 @@ from hwgen.rtl.serial.schedule import Schedule, lanes
 from hwgen.rtl.serial.sequencer import Sequencer
 from hwgen.rtl.serial.words import WordMemory
 from hwgen.rtl.simplify import simplify
-from hwgen.rtl.top import Top
+from hwgen.rtl.top import Top, stream_ports
 from hwgen.spec.network import Network
 
 _SMALLEST_WORD = 3
@@ -78,18 +78,8 @@ class SerialTop(Top):
         ]
         self._memories = self._lane_memories()
         self._output = sink
-        super().__init__(
-            {
-                "s_axis_tdata": In(source.width),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(self._output.width),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
-            }
-        )
+        tlast = {"s_axis_tlast": In(1), "m_axis_tlast": Out(1)}
+        super().__init__(stream_ports(source, sink) | tlast)
 
     def paced(self, source: int, sink: int) -> int:
         """See :func:`hwgen.rtl.serial.pace.paced`."""

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Shape, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Shape, Signal, Value
 
 from hwgen.rtl.adders.wired import WiredSums
-from hwgen.rtl.adders.words import unpack
+from hwgen.rtl.adders.words import extended
 from hwgen.rtl.interface import Layout
 from hwgen.rtl.names import layer_module
 from hwgen.rtl.stream.accumulating import Accumulating
@@ -17,7 +16,7 @@ from hwgen.rtl.stream.pace import paced
 from hwgen.rtl.stream.schedule import Schedule, Stage
 from hwgen.rtl.stream.sums import Products, channels_of, vector_sums, window_sums
 from hwgen.rtl.stream.window import LineBuffer
-from hwgen.rtl.top import Top
+from hwgen.rtl.top import Top, stream_ports
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.maps import Windowed
@@ -83,17 +82,7 @@ class StreamTop(Top):
             ranges = self._add(index, stage, ranges)
         self._ranges = ranges
         self._argmax = ParallelArgmax(ranges, 0) if network.output == "argmax" else None
-        members = {
-            "s_axis_tdata": In(source.width),
-            "s_axis_tvalid": In(1),
-            "s_axis_tready": Out(1),
-            "m_axis_tdata": Out(sink.width),
-            "m_axis_tvalid": Out(1),
-            "m_axis_tready": In(1),
-        }
-        members |= {"s_axis_tlast": In(1)} if source.beats > 1 else {}
-        members |= {"m_axis_tlast": Out(1)} if sink.beats > 1 else {}
-        super().__init__(members)
+        super().__init__(stream_ports(source, sink))
 
     @property
     def stored_bits(self) -> list[int]:
@@ -223,9 +212,4 @@ class StreamTop(Top):
             m.d.comb += self._argmax.x.eq(value)
             return self._argmax.y
         shape = Shape(self._output.element_bits, self._output.signed)
-        results: list[Value] = []
-        for output in unpack(value, self._ranges):
-            extended = Signal(shape, name=f"output{len(results)}")
-            m.d.comb += extended.eq(output)
-            results.append(extended)
-        return Cat(results)
+        return extended(m, value, self._ranges, shape)

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.flows.api.samples import array_of
-from hwgen.frontends.quantize import FloatModel
-from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
 from hwgen.frontends.quantize.steps import (
     Activated,
     Affine,
@@ -17,6 +15,7 @@ from hwgen.frontends.quantize.steps import (
     leaky,
     normalized,
 )
+from hwgen.spec.data import reals
 from hwgen.support.errors import HwgenError
 
 _SAME = (
@@ -55,7 +54,7 @@ class _Program:
         self._constants: dict[str, Floats] = {}
         for group in ("parameters", "buffers", "lifted_tensor_constants"):
             for name, key in getattr(signature, f"inputs_to_{group}").items():
-                self._constants[name] = _floats(values[key])
+                self._constants[name] = reals(values[key])
         inputs = [
             node.name
             for node in self._nodes
@@ -145,7 +144,3 @@ def _name(target: Callable[..., Any]) -> str:
     parts = str(target).split(".")
     known = parts[1] if parts[0] == "aten" and len(parts) > 1 else None
     return known or str(getattr(target, "__name__", parts[-1]))
-
-
-def _floats(values: Any) -> Floats:
-    return np.asarray(array_of(values, "weights"), np.float64)
