@@ -81,7 +81,7 @@ Sets = dict[tuple[int, int], list[int]]
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A ROM whose ``low`` lowest address bits tell the place, and its ``high`` highest the strip."""
+    """A ROM whose ``low`` lowest address bits tell the place, its ``high`` highest the strip."""
 
     content: Content
     low: int
