@@ -144,7 +144,7 @@ def verify_design(
     """
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     if wave is not None:
-        wave_format(wave)
+        wave_format(wave, simulator)
     with temporary_folder("verify") as folder:
         subject = _subject(network, architecture, Path(folder), cells, progress)
         progress("making vectors")

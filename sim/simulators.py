@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hwgen.sim import icarus, verilator
-from hwgen.sim.trace import TraceFormat
+from hwgen.sim.trace import TraceFormat, WaveFormat
 from hwgen.support.errors import HwgenError
 
 Simulator = Literal["verilator", "icarus"]
@@ -31,6 +31,8 @@ class Tool:
         Further environment of a traced run.
     wave_environment
         The same of a run that writes a waveform, by its format.
+    check_wave
+        Refuses a format of waveforms that cannot be written here.
     """
 
     build: Callable[..., None]
@@ -39,6 +41,7 @@ class Tool:
     trace_arguments: Callable[[Path], list[str]] = lambda file: []
     trace_environment: Mapping[str, str] = field(default_factory=dict)
     wave_environment: Callable[[str], Mapping[str, str]] = lambda kind: {}
+    check_wave: Callable[[WaveFormat], None] = lambda kind: None
 
 
 SIMULATORS: dict[Simulator, Tool] = {
@@ -50,6 +53,7 @@ SIMULATORS: dict[Simulator, Tool] = {
             f"+verilator+seed+{1 + seed % 1000000}",
         ],
         trace_arguments=lambda file: ["--trace", "--trace-file", str(file)],
+        check_wave=verilator.check_wave,
     ),
     "icarus": Tool(
         build=icarus.build,

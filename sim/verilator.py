@@ -119,10 +119,6 @@ def build(
         A tool is missing, or the build failed; names the log.
     """
     compiler, make, found = tool("g++", "c++", "clang++"), tool("make"), find()
-    if wave == "fst" and not _compiles(compiler, "lz4.h"):
-        raise HwgenError(
-            "wave", "verilator needs lz4's headers for .fst", "liblz4-dev, a .vcd, or icarus"
-        )
     root = _link(folder / "root", found.root)
     # make cannot cope with spaces in paths, so everything is reached from inside the folder.
     shutil.copyfile(_MAIN, folder / "main.cpp")
@@ -156,6 +152,20 @@ def build(
     _step(command, "the C++ compiler", folder, env, log, deadline())
     if key and not cached:
         _keep_runtime(folder, cache, key)
+
+
+def check_wave(kind: WaveFormat) -> None:
+    """Refuse a format that cannot be compiled here.
+
+    Raises
+    ------
+    HwgenError
+        A header is missing; says what to install, and what does without.
+    """
+    if kind == "fst" and not _compiles(tool("g++", "c++", "clang++"), "lz4.h"):
+        raise HwgenError(
+            "wave", "verilator needs lz4's headers for .fst", "liblz4-dev, a .vcd, or icarus"
+        )
 
 
 def _compiles(compiler: str, header: str) -> bool:

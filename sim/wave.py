@@ -10,25 +10,27 @@ import numpy as np
 from hwgen.rtl.manifest import Manifest
 from hwgen.sim.result import SimulationResult
 from hwgen.sim.runner import Progress, Simulation
-from hwgen.sim.simulators import Simulator
+from hwgen.sim.simulators import Simulator, tool_of
 from hwgen.sim.trace import WaveFormat
 from hwgen.sim.vectors import Vectors
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import check_place
 
 
-def wave_format(path: Path) -> WaveFormat:
-    """The format that the name of a file asks for.
+def wave_format(path: Path, simulator: Simulator) -> WaveFormat:
+    """The format that the name of a file asks for, which ``simulator`` is to write.
 
     Raises
     ------
     HwgenError
-        It asks for none that is known, or nothing can be written there.
+        It asks for none that is known, nothing can be written there, or the simulator lacks
+        something that the format needs.
     """
     kinds: dict[str, WaveFormat] = {f".{kind}": kind for kind in get_args(WaveFormat)}
     if path.suffix not in kinds:
         raise HwgenError("wave", f"found {path.name!r}", f"a name ending in {' or '.join(kinds)}")
     check_place(path)
+    tool_of(simulator).check_wave(kinds[path.suffix])
     return kinds[path.suffix]
 
 
@@ -64,7 +66,7 @@ def record(
         manifest,
         simulator=simulator,
         extra_sources=extra_sources,
-        wave=wave_format(path),
+        wave=wave_format(path, simulator),
         progress=progress,
     ) as simulation:
         result, written = simulation.record(alone, seed=seed)

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from hwgen.flows.api.network import Network
 from hwgen.flows.api.quantize import quantize, quantized
 from hwgen.flows.api.samples import Samples
-from hwgen.frontends.importing import float_model
 from hwgen.frontends.keras.convert import import_keras, import_object, quantized_layers
 from hwgen.frontends.onnx.convert import import_model, parse_format
 from hwgen.frontends.onnx.finish import ImportOptions
@@ -56,17 +55,19 @@ def from_sklearn(
 def from_torch(
     model: Any, x: Samples, y: ArrayLike | None = None, *, name: str = "network", **settings: Any
 ) -> Network:
-    """A network from PyTorch: a ``Sequential`` of dense layers, or a program of ``torch.export``.
+    """A network from PyTorch: a ``Sequential`` of layers, or a program of ``torch.export``.
 
     Parameters
     ----------
     model
-        ``Linear``, ``BatchNorm1d``, ``ReLU``, ``LeakyReLU`` (with a power of two as slope),
-        ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``, ``Flatten``,
-        ``Identity``; taken as in evaluation. Modules of other classes by
-        ``torch.export.export(model.eval(), (x,))``, of such operators in one chain.
+        ``Linear``, ``Conv1d``, ``Conv2d``, ``MaxPool``, ``AvgPool`` and ``AdaptiveAvgPool(1)`` of
+        either dimension, ``BatchNorm1d``, ``BatchNorm2d``, ``ReLU``, ``LeakyReLU`` (with a power of
+        two as slope), ``Sigmoid``, ``Tanh``, ``Hardtanh``, ``Softmax`` at the end, ``Dropout``,
+        ``Flatten``, ``Unflatten``, ``Identity``; taken as in evaluation. Modules of other classes
+        by ``torch.export.export(model.eval(), (x,))``, of such operators in one chain.
     x
-        Samples to calibrate with [samples, features], an array or a tensor.
+        Samples to calibrate with [samples, features], an array or a tensor; of a convolutional
+        model [samples, channels, length] or [samples, channels, height, width].
     y
         Their classes [samples].
     name
@@ -84,7 +85,7 @@ def from_torch(
     HwgenError
         Another module, samples that do not fit.
     """
-    return quantized(float_model(model), x, y, name=name, **settings)
+    return quantized(model, x, y, name=name, **settings)
 
 
 def from_keras(
@@ -103,11 +104,13 @@ def from_keras(
     ----------
     model
         A model in memory, or the path of a saved one (``.keras``, ``.h5``). Float: ``Dense``,
+        ``Conv1D``, ``Conv2D``, ``DepthwiseConv``, maximum, average and global pools,
         ``BatchNormalization``, ``Activation``, ``ReLU``, ``LeakyReLU`` (with a power of two as
-        slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``. Quantized: ``QDense`` and
-        quantizers of QKeras or HGQ2 (docs/import.md).
+        slope), ``Softmax`` at the end, ``Dropout``, ``Flatten``, ``Reshape``. Quantized: ``QDense``
+        and quantizers of QKeras or HGQ2 (docs/import.md).
     x
-        Of a float model, samples to calibrate with [samples, features].
+        Of a float model, samples to calibrate with [samples, features]; maps have their channels
+        last, as in Keras. (The network reads channel by channel, as all of hwgen.)
     y
         Their classes [samples].
     name
@@ -131,7 +134,7 @@ def from_keras(
     """
     if x is not None:
         settings |= {"input_format": input_format, "output": output}
-        return quantized(float_model(model), x, y, name=name, **settings)
+        return quantized(model, x, y, name=name, **settings)
     options = _options(output, input_format, name=name)
     if isinstance(model, str | Path):
         return Network.of(import_keras(Path(model), options).network)

@@ -12,7 +12,7 @@ from hwgen.flows.api.network import Network
 from hwgen.flows.api.samples import Samples, arrays_of
 from hwgen.flows.quantization import OutputKind, labelled, quantize_model
 from hwgen.frontends.importing import float_model
-from hwgen.frontends.quantize import FloatModel, Settings, parse_format
+from hwgen.frontends.quantize import Settings, parse_format
 from hwgen.frontends.quantize.samples import as_reals
 from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent
@@ -48,11 +48,13 @@ def quantize(
     ----------
     model
         A fitted scikit-learn MLP or a Pipeline that ends in one, a PyTorch ``Sequential``, a Keras
-        model of dense layers, a float ONNX file, or a
-        :class:`hwgen.frontends.quantize.FloatModel`.
+        model, a float ONNX file, or a :class:`hwgen.frontends.quantize.FloatModel`; of dense
+        layers, convolutions and pools.
     x
         Samples to calibrate with [samples, features], at least 2: reals as the model takes them, or
-        integers, which are the codes that the hardware will get; or the name of a data file.
+        integers, which are the codes that the hardware will get; or the name of a data file. Maps
+        as the model takes them, [samples, channels, ...] (of Keras [samples, ..., channels]), or
+        flat, channel by channel.
     y
         Their classes [samples], indices or labels; needed to search, and to tell the accuracy.
     weight_bits, activation_bits
@@ -85,7 +87,7 @@ def quantize(
     if unknown:
         raise HwgenError(unknown[0], "unknown setting", f"one of {', '.join(vars(Settings()))}")
     raw, classes = arrays_of(x, y)
-    floating, classes = labelled(float_model(model), classes)
+    floating, classes = labelled(float_model(model, map_shape(raw)), classes)
     chosen = Settings(
         weight_bits=_widths(weight_bits),
         activation_bits=_widths(activation_bits),
@@ -98,10 +100,17 @@ def quantize(
     return Quantization(result=found.result)
 
 
-def quantized(model: FloatModel, x: Samples, y: ArrayLike | None, **settings: Any) -> Network:
+def quantized(model: object, x: Samples, y: ArrayLike | None, **settings: Any) -> Network:
     """The network of :func:`quantize`; ``name`` among the settings renames it."""
     name = settings.pop("name", None)
-    return quantize(model if name is None else replace(model, name=name), x, y, **settings).network
+    if name is not None:
+        model = replace(float_model(model, map_shape(arrays_of(x, None)[0])), name=name)
+    return quantize(model, x, y, **settings).network
+
+
+def map_shape(x: Any) -> tuple[int, ...] | None:
+    """The shape of a sample that is a map."""
+    return tuple(x.shape[1:]) if x.ndim > 2 else None
 
 
 def _widths(given: Widths | None) -> int | tuple[int, ...] | None:

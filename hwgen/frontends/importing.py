@@ -3,6 +3,7 @@
 A float model is read as the chain of what it does (:mod:`hwgen.frontends.quantize.steps`).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hwgen.frontends.keras import file as keras_file
@@ -55,7 +56,7 @@ def load_float_model(path: Path) -> FloatModel:
     return load_keras(path) if is_keras else load_onnx(path)
 
 
-def float_model(model: object) -> FloatModel:
+def float_model(model: object, shape: Sequence[int] | None = None) -> FloatModel:
     """A float network from whatever holds one.
 
     Parameters
@@ -63,11 +64,13 @@ def float_model(model: object) -> FloatModel:
     model
         A :class:`FloatModel`, a float ONNX file, a fitted scikit-learn MLP or a Pipeline that ends
         in one, a PyTorch ``Sequential`` or a program of ``torch.export``, a Keras model.
+    shape
+        Of a sample as the model takes it, where the model does not say it and convolutions need it.
 
     Raises
     ------
     HwgenError
-        It is none of these, or holds what is no dense layer, activation or scale.
+        It is none of these, or holds what is no layer, pool, activation or scale.
     """
     if isinstance(model, FloatModel):
         return model
@@ -76,11 +79,11 @@ def float_model(model: object) -> FloatModel:
     if hasattr(model, "coefs_") or hasattr(model, "steps"):
         return sklearn_model(model)
     if hasattr(model, "layers") and hasattr(model, "get_weights"):
-        return keras_model(model)
+        return keras_model(model, shape)
     if is_exported(model):
         return exported_model(model)
     if hasattr(model, "named_parameters"):
-        return torch_model(model)
+        return torch_model(model, shape)
     allowed = "a model of scikit-learn, PyTorch or Keras, or an ONNX file"
     fitted = hasattr(model, "partial_fit") and "an MLP that is not fitted"
     raise HwgenError("model", fitted or f"a {type(model).__name__}", allowed)

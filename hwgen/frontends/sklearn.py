@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.frontends.quantize.chain import chained
 from hwgen.frontends.quantize.floatmodel import FloatModel
 from hwgen.frontends.quantize.steps import (
     Activated,
     Affine,
     Dense,
     Step,
-    chained,
 )
 from hwgen.spec.data import reals
 from hwgen.support.errors import HwgenError

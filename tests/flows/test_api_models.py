@@ -172,8 +172,8 @@ def test_from_keras_reads_layers() -> None:
     assert (net.predict(x).results == want.argmax(axis=1)).mean() > 0.9
     with pytest.raises(hwgen.HwgenError, match=r"^model: activation 'swish', one of linear, relu"):
         hwgen.from_keras(fake_keras([(first, None, "swish")]), x)
-    conv = type("Conv2D", (), {})()
-    with pytest.raises(hwgen.HwgenError, match=r"^model: a Conv2D, Dense"):
+    conv = type("Conv3D", (), {})()
+    with pytest.raises(hwgen.HwgenError, match=r"^model: a Conv3D, Dense"):
         hwgen.from_keras(fake_keras([(first, None, "relu")], conv), x)
 
 
@@ -198,7 +198,7 @@ def test_from_torch_reads_modules() -> None:
     values = hwgen.from_torch(nn.Sequential(nn.Linear(4, 1)), x)
     assert values.output == "values"
     for module, said in (
-        (nn.Conv1d(1, 1, 1), "a Conv1d, Linear"),
+        (nn.Conv3d(1, 1, 1), "a Conv3d, Linear"),
         (nn.LeakyReLU(0.1), "LeakyReLU with slope 0.1, a power of two"),
         (nn.Softmax(1), "softmax without a dense layer"),
     ):

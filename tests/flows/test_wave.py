@@ -11,6 +11,7 @@ import pytest
 from hwgen.flows import verification
 from hwgen.flows.cli.main import run
 from hwgen.flows.design import make_design
+from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.sim import verilator
 from hwgen.spec.network import Network, save_network
@@ -128,8 +129,20 @@ def test_refused(net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert said in line
 
 
-def test_headers_for_fst(net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headers_for_fst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said before anything is simulated."""
     monkeypatch.setattr(verilator, "_compiles", lambda *_: False)
+    monkeypatch.setattr(verification, "make_design", lambda *_: pytest.fail("begun"))
     with pytest.raises(HwgenError, match=r"^wave: verilator needs lz4's headers for \.fst, "):
         verification.verify_design(NET, Serial(), vectors=3, wave=tmp_path / "wave.fst")
     assert not (tmp_path / "wave.fst").exists()
+
+
+@pytest.mark.skipif(not verilator._compiles("g++", "lz4.h"), reason="lz4's headers are needed")
+def test_fst_of_verilator(tmp_path: Path) -> None:
+    out = tmp_path / "wave.fst"
+    result = verification.verify_design(NET, Parallel(bare=True), vectors=3, seed=1, wave=out)
+    assert result.wave == {"file": str(out), "vector": 0, "passed": True}
+    content = out.read_bytes()
+    assert content[:1] == b"\0"  # the block that heads a file, of 329 bytes
+    assert int.from_bytes(content[1:9], "big") == 329

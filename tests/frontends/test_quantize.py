@@ -164,7 +164,7 @@ def test_compensation_lowers_the_error_of_the_sums() -> None:
     rng = np.random.default_rng(2)
     x = rng.random((300, 12)) @ rng.random((12, 12))
     weights = rng.normal(0, 1, (8, 12))
-    target = aim(weights, x, x, centred=True)
+    target = aim(weights, x[None], x[None], centred=True)
     fractions = np.full(8, 1)
     errors = {}
     for method in ("nearest", "compensated"):
@@ -178,7 +178,7 @@ def test_compensation_lowers_the_error_of_the_sums() -> None:
 def test_rounding_without_correlation_is_rounding_to_nearest(seed: int) -> None:
     weights = np.random.default_rng(seed).normal(0, 1, (3, 4))
     x = np.vstack([np.eye(4), -np.eye(4)])
-    target = aim(weights, x, x, centred=True)
+    target = aim(weights, x[None], x[None], centred=True)
     wanted = np.full(3, 2)
     codes = round_weights(target, weights, wanted, FormatGrid(8), "compensated")
     np.testing.assert_array_equal(codes, np.rint(weights * 4))

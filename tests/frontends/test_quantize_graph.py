@@ -117,7 +117,8 @@ def test_every_unsupported_node_is_listed() -> None:
     with pytest.raises(HwgenError) as found:
         float_model(made, "m.onnx")
     assert str(found.value) == (
-        "m.onnx: not supported: Conv 'n0' (operator); Gelu 'n1' (operator set com.microsoft); "
+        "m.onnx: not supported: Conv 'n0' (weights of 2 dimensions); "
+        "Gelu 'n1' (operator set com.microsoft); "
         "LeakyRelu 'n2' (slope 0.1, a power of two is needed); "
         "Clip 'n3' (clips to 0..6, only -1..1 or 0 and more), a float network (docs/quantize.md); "
         "hwgen import reads quantized ones"
@@ -133,7 +134,8 @@ def test_sixty_unsupported_nodes_are_listed() -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (graph(("Relu", [])), r"^model: not supported: Relu 'n0' \(no dense layer before it\)"),
+        (graph(("Relu", [])),
+         r"^model: not supported: Relu 'n0' \(relu without a dense layer before it\)"),
         (graph(("Identity", [])), r"^model: no dense layer, at least one"),
         (graph(("MatMul", [".", "w"]), ("Relu", []), ("Mul", [".", "two"]), w=W1, two=[2.0]),
          r"^model: not supported: a scale or offset behind the last activation"),
@@ -142,7 +144,7 @@ def test_sixty_unsupported_nodes_are_listed() -> None:
         (graph(("MatMul", [".", "w"]), ("Add", [".", "x"]), w=W1),
          r"^model: not supported: Add 'n1' \(input 1 is no constant\)"),
         (graph(("MatMul", [".", "w"]), ("MatMul", [".", "w"]), w=W1),
-         r"^model: layer1: weights: 3 inputs, 2 as the outputs of layer0 say"),
+         r"^model: not supported: MatMul 'n1' \(weights for 3 inputs of 2 values\)"),
     ],
 )  # fmt: skip
 def test_refusals(made: Graph, message: str) -> None:

@@ -1,22 +1,26 @@
 """Float models of Keras, as objects or as saved files; nothing of Keras is imported."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hwgen.frontends.keras.file import StoredLayer, load_layers
+from hwgen.frontends.quantize.chain import chained
 from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
 from hwgen.frontends.quantize.steps import (
     Activated,
+    Convolved,
     Dense,
+    Pooled,
+    Shaped,
     Step,
-    chained,
     leaky,
     normalized,
+    undilated,
 )
 from hwgen.support.errors import HwgenError
 
@@ -46,6 +50,7 @@ class _Stored:
         self.activation = SimpleNamespace(__name__=str(config.get("activation", "linear")))
         self.epsilon = float(config.get("epsilon", 1e-3))
         self.negative_slope = float(config.get("negative_slope", config.get("alpha", 0.3)))
+        self.config, self.shape = config, stored.shape
         self._values = stored.variables()
         named = [
             *("gamma" for _ in range(bool(config.get("scale", True)))),
@@ -69,15 +74,31 @@ class _Named:
         return np.array(self._value, dtype)
 
 
-def keras_model(model: Any) -> FloatModel:
-    """A Keras model of ``Dense`` layers one after the other.
+def keras_model(model: Any, shape: Sequence[int] | None = None) -> FloatModel:
+    """A Keras model of layers one after the other.
+
+    ``shape`` is that of a sample as Keras has it, ``(..., channels)``, where the model does not say
+    it.
 
     Raises
     ------
     HwgenError
-        Another layer than a dense one, an activation, or what changes nothing.
+        Another layer than a dense one, a convolution, a pool, an activation, or what changes
+        nothing.
     """
-    return chained([step for layer in model.layers for step in _steps(layer)], None, None)
+    given = _input_shape(model) or tuple(shape or ())
+    sizes = (given[-1], *given[:-1]) if given and None not in given else None
+    steps = [step for layer in model.layers for step in _steps(layer)]
+    return chained(steps, None, None, sizes, channels_last=True)
+
+
+def _input_shape(model: Any) -> tuple[int, ...]:
+    """Sizes of a sample, as the model or its first layer that says so has them."""
+    own = getattr(model, "input_shape", None)
+    if isinstance(own, tuple) and len(own) > 1 and isinstance(own[-1], int):
+        return tuple(own[1:])
+    first = next(iter(getattr(model, "layers", ())), None)
+    return first.shape if isinstance(first, _Stored) else ()
 
 
 def _bias(values: Any, count: int) -> Floats:
@@ -96,6 +117,15 @@ def _steps(layer: Any) -> Iterator[Step]:
         weights, *bias = layer.get_weights()
         yield Dense(_floats(weights).T, _bias(bias[0] if bias else None, weights.shape[1]))
         yield from _activation(layer.activation)
+    elif kind in _CONVOLUTIONS:
+        yield _convolution(layer, kind)
+        yield from _activation(layer.activation)
+    elif kind in _POOLS:
+        yield _pool(layer, kind)
+    elif kind == "Flatten":
+        yield Shaped((-1,), last=True)
+    elif kind == "Reshape":
+        yield Shaped(tuple(_asked(layer, "target_shape")), last=True)
     elif kind in ("Sequential", "Functional", "Model"):
         for child in layer.layers:
             yield from _steps(child)
@@ -109,9 +139,66 @@ def _steps(layer: Any) -> Iterator[Step]:
         yield leaky(getattr(layer, "negative_slope", getattr(layer, "alpha", 0.3)))
     elif kind in ("ReLU", "Softmax"):
         yield Activated("relu" if kind == "ReLU" else "softmax")
-    elif kind not in ("InputLayer", "Dropout", "Flatten"):
-        allowed = "Dense, BatchNormalization and activations"
+    elif kind not in ("InputLayer", "Dropout", "SpatialDropout1D", "SpatialDropout2D"):
+        allowed = "Dense, Conv1D, Conv2D, DepthwiseConv, pools, BatchNormalization and activations"
         raise HwgenError("model", f"a {kind}", allowed)
+
+
+_CONVOLUTIONS = ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
+_POOLS = tuple(
+    f"{which}{what}Pooling{count}D"
+    for which in ("", "Global")
+    for what in ("Max", "Average")
+    for count in (1, 2)
+)
+
+
+def _asked(layer: Any, name: str, default: Any = None) -> Any:
+    """An attribute of a layer, or what its file says of it."""
+    config = getattr(layer, "config", None)
+    return config.get(name, default) if isinstance(config, dict) else getattr(layer, name, default)
+
+
+def _sizes(layer: Any, name: str, count: int) -> tuple[int, ...]:
+    given = _asked(layer, name)
+    return tuple(given) if isinstance(given, Sequence) else (int(given),) * count
+
+
+def _padding(layer: Any, kind: str, count: int) -> Any:
+    if _asked(layer, "data_format", "channels_last") not in ("channels_last", None):
+        raise HwgenError("model", f"a {kind} with channels first", "channels last")
+    padding = _asked(layer, "padding", "valid")
+    if padding not in ("valid", "same"):
+        raise HwgenError("model", f"a {kind} with padding {padding!r}", "valid or same")
+    return "same" if padding == "same" else ((0, 0),) * count
+
+
+def _convolution(layer: Any, kind: str) -> Convolved:
+    undilated(_asked(layer, "dilation_rate", 1), f"a {kind}")
+    kernel, *bias = layer.get_weights()
+    weights = np.moveaxis(_floats(kernel), (-1, -2), (0, 1))  # outputs, channels of a group, sizes
+    groups = int(_asked(layer, "groups", 1) or 1)
+    if kind.startswith("Depthwise"):  # channel c makes the outputs from c * multiplier on
+        groups = weights.shape[1]
+        weights = np.moveaxis(weights, 1, 0)
+        weights = weights.reshape(-1, 1, *weights.shape[2:])
+    count = weights.ndim - 2
+    stride = _sizes(layer, "strides", count)
+    padding = _padding(layer, kind, count)
+    return Convolved(
+        weights, _bias(bias[0] if bias else None, len(weights)), stride, padding, groups
+    )
+
+
+def _pool(layer: Any, kind: str) -> Pooled:
+    what: Literal["max", "average"] = "max" if "Max" in kind else "average"
+    count = int(kind[-2])
+    padding = _padding(layer, kind, count)
+    if kind.startswith("Global"):
+        return Pooled(what)
+    size = _sizes(layer, "pool_size", count)
+    stride = _sizes(layer, "strides", count) if _asked(layer, "strides") else size
+    return Pooled(what, size, stride, padding)
 
 
 def _activation(function: Any) -> Iterator[Step]:

@@ -1,9 +1,9 @@
 """Changes to a float network that leave its function as it is and make it easier to quantize.
 
-Equalization: neuron j of a layer with a positively homogeneous activation may be scaled by any
-s > 0 if the weights that read it are scaled by 1/s. With the largest weights r1 in front of it and
-r2 behind it, ``s = sqrt(r2 / r1)`` makes both alike ([8] of
-docs/references.md); s is rounded to a power of two here, so that nothing but exponents changes.
+Equalization: neuron (or channel) j of a layer with a positively homogeneous activation may be
+scaled by any s > 0 if the weights that read it are scaled by 1/s. With the largest weights r1 in
+front of it and r2 behind it, ``s = sqrt(r2 / r1)`` makes both alike ([8] of docs/references.md); s
+is rounded to a power of two here, so that nothing but exponents changes. Pools do not mind.
 
 Centring: an argmax does not see what is added to all outputs alike, so each input's mean weight in
 the last layer, and the mean bias, may go.
@@ -13,9 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
+from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel
 from hwgen.spec.activations import activation
-from hwgen.spec.arithmetic import Integers
 
 _PASSES = 3
 
@@ -37,7 +36,9 @@ def centred(model: FloatModel) -> FloatModel:
     which costs nothing in hardware.
     """
     last = model.layers[-1]
-    if model.output != "argmax" or last.activation != "none" or last.outputs < 3:
+    linear = last.activation == "none" and all(pool.kind == "average" for pool in last.pools)
+    alike = last.groups == 1 and last.handed_on == last.outputs
+    if model.output != "argmax" or not linear or not alike or last.outputs < 3:
         return model
     last = replace(
         last, weights=last.weights - last.weights.mean(axis=0), bias=last.bias - last.bias.mean()
@@ -47,7 +48,7 @@ def centred(model: FloatModel) -> FloatModel:
 
 def _balance(first: FloatLayer, second: FloatLayer) -> tuple[FloatLayer, FloatLayer]:
     before = np.abs(first.weights).max(axis=1)
-    behind = np.abs(second.weights).max(axis=0)
+    behind = second.largest(first.outputs)
     exponents = np.zeros(first.outputs, np.int64)
     live = (before > 0) & (behind > 0)
     exponents[live] = np.rint(np.log2(behind[live] / before[live]) / 2)
@@ -57,9 +58,5 @@ def _balance(first: FloatLayer, second: FloatLayer) -> tuple[FloatLayer, FloatLa
             weights=np.ldexp(first.weights, exponents[:, None]),
             bias=np.ldexp(first.bias, exponents),
         ),
-        replace(second, weights=_columns(second.weights, -exponents)),
+        replace(second, weights=np.ldexp(second.weights, -second.spread(exponents))),
     )
-
-
-def _columns(weights: Floats, exponents: Integers) -> Floats:
-    return np.ldexp(weights, exponents[None, :])

@@ -64,8 +64,8 @@ class Task:
     Parameters
     ----------
     mean_sums, mean_x
-        Means of the float network's sums [outputs] and of the quantized inputs [inputs]; the bias
-        makes the mean of the sums right.
+        Means of the float network's sums [outputs] and of the quantized values that they are made
+        of [groups, inputs]; the bias makes the mean of the sums right.
     bias
         The float network's; used as it is where biases are not corrected.
     source
@@ -98,7 +98,9 @@ class Task:
         """Biases that go with real weights."""
         if not self.settings.bias_correction:
             return self.bias
-        return np.asarray(self.mean_sums - weights @ self.mean_x)
+        parts = np.split(weights, len(self.mean_x))
+        means = [part @ x for part, x in zip(parts, self.mean_x, strict=True)]
+        return np.asarray(self.mean_sums - np.concatenate(means))
 
 
 def fit_layer(task: Task) -> Fitted:
@@ -219,7 +221,7 @@ def _refined(task: Task, wanted: Floats, fractions: Integers, found: Fitted) -> 
         values = np.unique(found.values)
         used = (found.values[None] == values[:, None, None]).astype(np.float64)
         used = np.ldexp(used, -fractions[None, :, None])
-        seen = used @ target.moments
+        seen = target.weighed(used)
         size = len(values)
         square = seen.reshape(size, -1) @ used.reshape(size, -1).T
         right = seen.reshape(size, -1) @ target.weights.ravel()
@@ -239,7 +241,7 @@ def _grid(task: Task, wanted: Floats, fractions: Integers) -> Grid:
     points = np.ldexp(wanted, fractions[:, None])
     finest = fractions.max()
     importance = (
-        np.diag(task.target.moments)[None, :]
+        task.target.importance
         * np.ldexp(np.ones(len(fractions)), 2 * (finest - fractions))[:, None]
     )
     make = best_table if settings.codebook == "kmeans" else cheap_table

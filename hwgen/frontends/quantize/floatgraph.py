@@ -1,14 +1,15 @@
 """ONNX graphs of float networks as :class:`FloatModel`.
 
-A graph is one chain from its input to its output. Taken are ``Gemm``, ``MatMul``, ``Add``, ``Sub``,
-``Mul``, ``Div`` and ``BatchNormalization`` with constants, ``Relu``, ``LeakyRelu`` with a power of
-two as slope, ``Sigmoid``, ``Tanh``, ``HardTanh`` or ``Clip`` to -1..1 (or to 0 and more). What
-moves values without changing them is left out, and so is a ``Softmax`` at the end. Scales and
-offsets fold into the dense layer before them, or behind an activation into the one that follows.
+A graph is one chain from its input to its output. Taken are ``Gemm``, ``MatMul``, ``Conv``,
+``Add``, ``Sub``, ``Mul``, ``Div`` and ``BatchNormalization`` with constants, ``MaxPool``,
+``AveragePool`` and their global forms, ``Relu``, ``LeakyRelu`` with a power of two as slope,
+``Sigmoid``, ``Tanh``, ``HardTanh`` or ``Clip`` to -1..1 (or to 0 and more). What moves values
+without changing them is followed, and a ``Softmax`` at the end left out.
+:mod:`hwgen.frontends.quantize.chain` makes layers of this.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +19,21 @@ from hwgen.frontends.onnx.constants import LAYOUT, laid_out
 from hwgen.frontends.onnx.file import Graph, Node, load_model
 from hwgen.frontends.onnx.problems import ImportRefused, Refused
 from hwgen.frontends.onnx.quantizers import Constant
+from hwgen.frontends.quantize.chain import Chain, Unfoldable
 from hwgen.frontends.quantize.classes import ML, without_labels
-from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
+from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
+from hwgen.frontends.quantize.steps import (
+    Activated,
+    Affine,
+    Convolved,
+    Dense,
+    Pooled,
+    normalized,
+)
 from hwgen.spec.activations import Activation, Clip, activations
 from hwgen.support.errors import HwgenError, printable
 
-_PASSED = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Cast")
+_PASSED = ("Identity", "Dropout", "Cast")
 _ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 
 
@@ -40,26 +50,30 @@ def load_onnx(path: Path) -> FloatModel:
 
 
 def float_model(graph: Graph, where: str = "model") -> FloatModel:
-    """The dense layers of a graph; see :func:`load_onnx`."""
+    """The layers of a graph; see :func:`load_onnx`."""
     graph, labels = without_labels(graph)
     if len(graph.inputs) != 1:
         raise HwgenError(where, f"{len(graph.inputs)} inputs", "a graph with one is needed")
     walk = _Walk(graph)
-    for node in graph.nodes:
-        walk.step(node)
+    try:
+        for node in graph.nodes:
+            walk.step(node)
+    except HwgenError as error:
+        raise HwgenError(f"{where}: {error.where}", error.found, error.allowed) from None
     walk.finish()
     if walk.problems:
         allowed = "a float network (docs/quantize.md); hwgen import reads quantized ones"
         first, *others = walk.problems
         raise ImportRefused(where, [f"not supported: {first}", *others], allowed)
-    if not walk.layers:
-        raise HwgenError(where, "no dense layer", "at least one Gemm or MatMul is needed")
+    if not walk.chain.layers:
+        raise HwgenError(where, "no dense layer", "at least one Gemm, MatMul or Conv is needed")
     try:
         return FloatModel(
-            layers=tuple(walk.made()),
+            layers=tuple(walk.chain.layers),
             output="argmax" if labels else walk.output,
             name=graph.name or "model",
             labels=labels,
+            channels_last=walk.chain.entered_last,
         )
     except HwgenError as error:
         raise HwgenError(f"{where}: {error.where}", error.found, error.allowed) from None
@@ -69,20 +83,8 @@ class _Unsupported(Exception):
     """Why a node cannot be taken."""
 
 
-@dataclass
-class _Draft:
-    """A layer that is being put together."""
-
-    weights: Floats
-    bias: Floats
-    name: str
-    activation: str = "none"
-    negative_shift: int | None = None
-    settled: bool = field(default=False)
-
-
 class _Walk:
-    """Goes along the chain; ``scale`` and ``offset`` wait for the layer that follows."""
+    """Goes along the chain; ``pads`` are zeros around the map that the next layer takes in."""
 
     def __init__(self, graph: Graph):
         self.constants: dict[str, Any] = {
@@ -90,15 +92,21 @@ class _Walk:
         }
         self.here = graph.inputs[0].name
         self.lost: set[str] = set()
-        self.layers: list[_Draft] = []
-        self.scale: Floats = np.ones(1)
-        self.offset: Floats = np.zeros(1)
+        self.chain = Chain(_shape(graph.inputs[0].shape))
+        self.pads: tuple[int, ...] = ()
         self.problems: list[str] = []
         self.output: Literal["argmax", "values"] = "values"
         self.ended = False
         self._handlers: dict[str, Callable[[Node], None]] = {
             "Gemm": self._gemm,
             "MatMul": self._matmul,
+            "Conv": self._convolution,
+            "MaxPool": self._pool,
+            "AveragePool": self._pool,
+            "GlobalAveragePool": self._pool,
+            "GlobalMaxPool": self._pool,
+            "ReduceMean": self._mean,
+            "Pad": self._pad,
             "BatchNormalization": self._batch_norm,
             "Scaler": self._scaler,
             **{op: self._named(one) for one in activations() for op in one.onnx},
@@ -106,6 +114,7 @@ class _Walk:
             "Clip": self._clip,
             **dict.fromkeys(("Add", "Sub", "Mul", "Div"), self._elementwise),
             **dict.fromkeys(_PASSED, lambda node: None),
+            **dict.fromkeys(LAYOUT, self._layout),
             **dict.fromkeys(_ENDS, self._end),
         }
 
@@ -120,10 +129,12 @@ class _Walk:
                 raise _Unsupported("operator")
             if self.here not in node.inputs and not self.lost & set(node.inputs):
                 raise _Unsupported("a branch")
-            if self.ended and node.op not in (*_PASSED, "ArgMax"):
+            if self.ended and node.op not in (*_PASSED, *LAYOUT, "ArgMax"):
                 raise _Unsupported("behind the end")
+            if self.pads and node.op not in ("Conv", "MaxPool", "AveragePool"):
+                raise _Unsupported("behind zeros around a map")
             self._handlers[node.op](node)
-        except _Unsupported as reason:
+        except (_Unsupported, Unfoldable) as reason:
             name = printable(node.name, 40)
             self.problems.append(f"{printable(node.op, 40)} {name!r} ({reason})")
         if node.outputs:
@@ -132,21 +143,10 @@ class _Walk:
 
     def finish(self) -> None:
         """Refuse what no layer takes up."""
-        if not self.problems and (np.any(self.scale != 1) or np.any(self.offset != 0)):
-            self.problems.append("a scale or offset behind the last activation")
-
-    def made(self) -> list[FloatLayer]:
-        """The layers."""
-        return [
-            FloatLayer(
-                weights=draft.weights,
-                bias=draft.bias,
-                activation=draft.activation,
-                negative_shift=draft.negative_shift,
-                name=draft.name,
-            )
-            for draft in self.layers
-        ]
+        try:
+            self.chain.finish()
+        except Unfoldable as reason:
+            self.problems += [] if self.problems else [reason.found]
 
     def _constant(self, node: Node) -> bool:
         """Whether the node makes a constant of a constant."""
@@ -156,14 +156,27 @@ class _Walk:
             return False
         value = self.constants[node.inputs[0]]
         if node.op in LAYOUT:
-            others = [name for name in node.inputs[1:] if name in self.constants]
-            known = {name: Constant(value=np.asarray(self.constants[name])) for name in others}
             try:
-                value = laid_out(node, value, known)
+                value = laid_out(node, value, self._known(node))
             except Refused:
                 return False
         self.constants[node.outputs[0]] = value
         return True
+
+    def _known(self, node: Node) -> dict[str, Constant]:
+        others = [name for name in node.inputs[1:] if name in self.constants]
+        return {name: Constant(value=np.asarray(self.constants[name])) for name in others}
+
+    def _layout(self, node: Node) -> None:
+        """Follow the values; where nothing is known of their shape, they are taken as they come."""
+        if self.chain.order is None:
+            return
+        try:
+            self.chain.order = laid_out(node, self.chain.order, self._known(node))
+        except Refused as reason:
+            if any(layer.slide for layer in self.chain.layers):
+                raise _Unsupported(str(reason)) from None
+            self.chain.order = None
 
     def _value(self, node: Node, position: int, default: Any = None) -> Floats:
         name = node.inputs[position] if position < len(node.inputs) else ""
@@ -179,34 +192,82 @@ class _Walk:
         weights = self._value(node, 1)
         weights = weights if node.attributes.get("transB", 0) else weights.T
         bias = self._value(node, 2, 0.0)
-        self._dense(
-            node,
-            weights * _number(node, "alpha", 1.0),
-            bias * _number(node, "beta", 1.0),
-        )
+        alpha, beta = _number(node, "alpha", 1.0), _number(node, "beta", 1.0)
+        self.chain.take(Dense(weights * alpha, bias * beta))
 
     def _matmul(self, node: Node) -> None:
         left = node.inputs[0] in self.constants
         if left:
             raise _Unsupported("a constant on the left")
-        self._dense(node, self._value(node, 1).T, np.zeros(1))
+        self.chain.take(Dense(self._value(node, 1).T, np.zeros(1)))
 
-    def _dense(self, node: Node, weights: Floats, bias: Floats) -> None:
-        if weights.ndim != 2 or not weights.size:
+    def _convolution(self, node: Node) -> None:
+        weights = self._value(node, 1)
+        if weights.ndim not in (3, 4):
             raise _Unsupported(f"weights of {weights.ndim} dimensions")
-        outputs, inputs = weights.shape
-        try:
-            scale, offset = (np.broadcast_to(one, inputs) for one in (self.scale, self.offset))
-            bias = np.broadcast_to(bias.reshape(-1), outputs)
-        except ValueError:
-            raise _Unsupported("shapes that do not fit") from None
-        name = f"layer{len(self.layers)}"
-        self.layers.append(_Draft(weights=weights * scale, bias=weights @ offset + bias, name=name))
-        self.scale, self.offset = np.ones(1), np.zeros(1)
+        bias = self._value(node, 2, np.zeros(len(weights)))
+        kernel = weights.shape[2:]
+        stride, pads = self._sliding(node, kernel)
+        groups = int(_number(node, "group", 1))
+        self.chain.take(Convolved(weights, bias.ravel(), stride, pads, groups))
+
+    def _pool(self, node: Node) -> None:
+        kind: Literal["max", "average"] = "max" if "Max" in node.op else "average"
+        if node.op.startswith("Global"):
+            self.chain.take(Pooled(kind))
+            return
+        kernel = tuple(_integers(node, "kernel_shape", ()))
+        stride, pads = self._sliding(node, kernel)
+        if self.chain.order is not None and node.attributes.get("ceil_mode", 0):
+            sizes = self.chain.order.shape[2:]
+            for size, window, step, pad in zip(sizes, kernel, stride, pads, strict=False):
+                if isinstance(pad, tuple) and (size + sum(pad) - window) % step:
+                    raise _Unsupported("ceil_mode, with windows beyond the padded map")
+        self.chain.take(Pooled(kind, kernel, stride, pads))
+
+    def _mean(self, node: Node) -> None:
+        """A mean over all positions of a map."""
+        order = self.chain.order
+        rank = 0 if order is None else order.ndim
+        axes = self._value(node, 1, _integers(node, "axes", ())).ravel()
+        if rank < 3 or sorted(int(axis) % rank for axis in axes) != list(range(2, rank)):
+            raise _Unsupported("a mean over other axes than the positions of a map")
+        self.chain.take(Pooled("average"))
+
+    def _sliding(self, node: Node, kernel: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
+        """Stride and padding of a window, with what a Pad before it added."""
+        count = len(kernel)
+        if any(one != 1 for one in _integers(node, "dilations", ())):
+            raise _Unsupported("a dilation")
+        if tuple(_integers(node, "kernel_shape", kernel)) != tuple(kernel) or not count:
+            raise _Unsupported("a kernel_shape that is not that of the weights")
+        stride = tuple(_integers(node, "strides", (1,) * count))
+        before, self.pads = self.pads or (0,) * 2 * count, ()
+        auto = node.attributes.get("auto_pad", "NOTSET")
+        if str(auto) == "SAME_LOWER":
+            raise _Unsupported("auto_pad SAME_LOWER")
+        if str(auto) == "SAME_UPPER":
+            return stride, "same"
+        own = _integers(node, "pads", (0,) * 2 * count)
+        if len(own) != 2 * count or len(before) != 2 * count or len(stride) != count:
+            raise _Unsupported("a window of other dimensions than the map")
+        both = [a + b for a, b in zip(own, before, strict=True)]
+        return stride, tuple(zip(both[:count], both[count:], strict=True))
+
+    def _pad(self, node: Node) -> None:
+        mode = node.attributes.get("mode", "constant")
+        pads = [int(one) for one in self._value(node, 1, _integers(node, "pads", ())).ravel()]
+        rank = len(pads) // 2
+        around = [*pads[2:rank], *pads[rank + 2 :]]
+        outside = [*pads[:2], *pads[rank : rank + 2]]
+        filled = self._value(node, 2, 0.0)
+        if mode not in ("constant", b"constant") or any(outside) or filled.any() or min(pads) < 0:
+            raise _Unsupported("other than zeros around the positions of a map")
+        self.pads = tuple(around)
 
     def _elementwise(self, node: Node) -> None:
         position = 1 if node.inputs[0] == self.here else 0
-        value = self._value(node, position).reshape(-1)
+        value = self._of_channels(self._value(node, position))
         one, zero = np.ones_like(value), np.zeros_like(value)
         if node.op == "Add":
             self._affine(one, value)
@@ -221,12 +282,22 @@ class _Walk:
         else:
             raise _Unsupported("a division by data or zero")
 
+    def _of_channels(self, value: Floats) -> Floats:
+        """A constant beside a map, one for each channel."""
+        order = self.chain.order
+        if order is None or order.ndim < 3 or value.size == 1:
+            return value.reshape(-1)
+        shape = (1,) * (order.ndim - value.ndim) + value.shape
+        if any(size != 1 for size in (shape[0], *shape[2:])):
+            raise _Unsupported("a constant that is not one for each channel")
+        return value.reshape(-1)
+
     def _batch_norm(self, node: Node) -> None:
         gain, bias, mean, variance = (self._value(node, position) for position in range(1, 5))
         if (variance < 0).any():
             raise _Unsupported("a negative variance")
-        scale = gain / np.sqrt(variance + _number(node, "epsilon", 1e-5))
-        self._affine(scale, bias - mean * scale)
+        size = np.sqrt(variance + _number(node, "epsilon", 1e-5))
+        self.chain.take(normalized(gain, bias, mean, size))
 
     def _scaler(self, node: Node) -> None:
         """A scaler of scikit-learn."""
@@ -236,23 +307,10 @@ class _Walk:
 
     def _affine(self, scale: Floats, offset: Floats) -> None:
         """``scale * v + offset`` of the values here."""
-        try:
-            if self.layers and not self.layers[-1].settled:
-                last = self.layers[-1]
-                scale, offset = (np.broadcast_to(a, len(last.bias)) for a in (scale, offset))
-                last.weights = last.weights * scale[:, None]
-                last.bias = last.bias * scale + offset
-            else:
-                self.scale, self.offset = self.scale * scale, self.offset * scale + offset
-        except ValueError:
-            raise _Unsupported("shapes that do not fit") from None
+        self.chain.take(Affine(scale, offset))
 
     def _activate(self, activation: Activation, keys: Mapping[str, Any]) -> None:
-        if not self.layers or self.layers[-1].settled:
-            raise _Unsupported("no dense layer before it")
-        last = self.layers[-1]
-        last.activation, last.settled = activation.name, True
-        last.negative_shift = keys.get("negative_shift")
+        self.chain.take(Activated(activation.name, keys.get("negative_shift")))
 
     def _named(self, activation: Activation) -> Callable[[Node], None]:
         """What takes an operator that is this activation."""
@@ -292,3 +350,14 @@ class _Walk:
 def _number(node: Node, name: str, default: float) -> float:
     value = node.attributes.get(name, default)
     return float(value) if isinstance(value, int | float) else default
+
+
+def _integers(node: Node, name: str, default: Any) -> list[int]:
+    value = node.attributes.get(name)
+    return [int(one) for one in value] if isinstance(value, list) else list(default)
+
+
+def _shape(given: tuple[int | None, ...] | None) -> tuple[int, ...] | None:
+    """The shape of a sample, where the file says all of it."""
+    sizes = tuple(size for size in (given or ())[1:] if size)
+    return sizes if sizes and len(sizes) == len(given or ()) - 1 else None

@@ -114,7 +114,7 @@ def run(
 
 def checked(model: FloatModel, x: Floats, y: Integers | None) -> tuple[Floats, Integers | None]:
     """Data that fit the model, in the types that are worked with."""
-    x = np.asarray(x, np.float64)
+    x = model.flat(np.asarray(x, np.float64))
     if x.ndim != 2 or x.shape[1] != model.features:
         shape = " x ".join(map(str, x.shape)) or "a single number"
         raise HwgenError("x", f"shape {shape}", f"samples x {model.features} features are needed")
@@ -288,9 +288,9 @@ class _Run:
             total = 0
             for layer, one, width in zip(model.layers, plan.layers, widths, strict=False):
                 if settings.minimize == "memory":
-                    total += layer.weights.size * one.weight_bits + layer.fan_in * width
+                    total += layer.weights.size * one.weight_bits + layer.inputs * width
                 else:
-                    total += layer.weights.size * (multiplied or one.weight_bits) * width
+                    total += layer.products * (multiplied or one.weight_bits) * width
             return float(total)
 
         return cost

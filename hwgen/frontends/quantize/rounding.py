@@ -25,13 +25,11 @@ _DAMPING = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Target:
-    """What a layer's quantized weights are to come close to.
+class Seen:
+    """What the weights of one group of a convolution see, or those of a dense layer.
 
     Parameters
     ----------
-    weights
-        Reals [outputs, inputs].
     moments
         H, [inputs, inputs]; regular.
     factor
@@ -40,15 +38,45 @@ class Target:
         Inputs in the order of their rounding; ``factor`` is in this order.
     """
 
-    weights: Floats
     moments: Floats
     factor: Floats
     order: Integers
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """What a layer's quantized weights are to come close to.
+
+    Parameters
+    ----------
+    weights
+        Reals [outputs, inputs].
+    groups
+        What the outputs see, as many of them for each group.
+    """
+
+    weights: Floats
+    groups: tuple[Seen, ...]
+
     def errors(self, weights: Floats) -> Floats:
         """Mean squared error of each neuron's sum [outputs]."""
         difference = weights - self.weights
-        return np.asarray(np.einsum("ji,ji->j", difference @ self.moments, difference))
+        return np.asarray(np.einsum("ji,ji->j", self.weighed(difference), difference))
+
+    def weighed(self, values: Floats) -> Floats:
+        """``values`` [..., outputs, inputs] times the moments of what each output sees."""
+        own = len(self.weights) // len(self.groups)
+        parts = [
+            values[..., first * own : (first + 1) * own, :] @ group.moments
+            for first, group in enumerate(self.groups)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
+
+    @property
+    def importance(self) -> Floats:
+        """Mean square of what each weight is multiplied by, [outputs, inputs]."""
+        own = len(self.weights) // len(self.groups)
+        return np.repeat([np.diag(group.moments) for group in self.groups], own, axis=0)
 
 
 def aim(weights: Floats, real_x: Floats, x: Floats, centred: bool) -> Target:
@@ -59,9 +87,22 @@ def aim(weights: Floats, real_x: Floats, x: Floats, centred: bool) -> Target:
 
     Parameters
     ----------
+    real_x, x
+        What the sums of each group are made of, [groups, sums, inputs].
     centred
         Means do not count; the bias takes them up.
     """
+    own = len(weights) // len(x)
+    found = [
+        _aimed(weights[first * own : (first + 1) * own], *both, centred)
+        for first, both in enumerate(zip(real_x, x, strict=True))
+    ]
+    moved, groups = zip(*found, strict=True)
+    return Target(weights=np.concatenate(moved), groups=groups)
+
+
+def _aimed(weights: Floats, real_x: Floats, x: Floats, centred: bool) -> tuple[Floats, Seen]:
+    """The weights of one group as they should be, and what they see."""
     if centred:
         real_x, x = real_x - real_x.mean(axis=0), x - x.mean(axis=0)
     plain = x.T @ x / len(x)
@@ -71,7 +112,7 @@ def aim(weights: Floats, real_x: Floats, x: Floats, centred: bool) -> Target:
     order = np.argsort(-np.diag(moments), kind="stable")
     inverse = np.linalg.inv(moments[np.ix_(order, order)])
     factor = np.asarray(np.linalg.cholesky((inverse + inverse.T) / 2).T, np.float64)
-    return Target(weights=weights + moved, moments=moments, factor=factor, order=order)
+    return weights + moved, Seen(moments=moments, factor=factor, order=order)
 
 
 def round_weights(
@@ -81,12 +122,20 @@ def round_weights(
     scaled = np.ldexp(wanted, fractions[:, None])
     if method == "nearest":
         return grid.snap(scaled)
-    rest = scaled[:, target.order]
+    parts = np.split(scaled, len(target.groups))
+    return np.concatenate(
+        [_compensated(part, seen, grid) for part, seen in zip(parts, target.groups, strict=True)]
+    )
+
+
+def _compensated(scaled: Floats, seen: Seen, grid: Grid) -> Integers:
+    """One weight of each neuron after the other, the rest making up for its error."""
+    rest = scaled[:, seen.order]
     codes = np.zeros(rest.shape, np.int64)
     for i in range(rest.shape[1]):
         codes[:, i] = grid.snap(rest[:, i])
-        step = (rest[:, i] - codes[:, i]) / target.factor[i, i]
-        rest[:, i + 1 :] -= np.outer(step, target.factor[i, i + 1 :])
+        step = (rest[:, i] - codes[:, i]) / seen.factor[i, i]
+        rest[:, i + 1 :] -= np.outer(step, seen.factor[i, i + 1 :])
     back = np.empty_like(codes)
-    back[:, target.order] = codes
+    back[:, seen.order] = codes
     return back

@@ -1,20 +1,17 @@
-"""Chains of what float models do, folded into dense layers with their activations.
+"""What float models do, one step after the other.
 
-Readers of models say what each part does: a dense layer, an activation, a scale and an offset.
-Scales fold into the dense layer beside them.
+Readers of models say what each part does (:data:`Step`); :mod:`hwgen.frontends.quantize.chain`
+folds the steps into layers.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
+from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.support.errors import HwgenError
-
-Output = Literal["argmax", "values"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +23,34 @@ class Dense:
 
 
 @dataclass(frozen=True, eq=False)
+class Convolved:
+    """A convolution.
+
+    ``weights`` are [output channels, channels of a group, height, width] or [..., length];
+    ``padding`` is (before, behind) for each dimension in turn, or ``"same"`` as Keras has it: as
+    many windows as positions over the stride, the odd one behind.
+    """
+
+    weights: Floats
+    bias: Floats
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...] | Literal["same"]
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A pool; ``kernel`` None is the whole map, other sizes are as of :class:`Convolved`."""
+
+    kind: Literal["max", "average"]
+    kernel: tuple[int, ...] | None = None
+    stride: tuple[int, ...] | None = None
+    padding: tuple[tuple[int, int], ...] | Literal["same"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Affine:
-    """``scale * x + offset``, each [features] or a single number."""
+    """``scale * x + offset``, each [channels], [features] or a single number."""
 
     scale: Floats
     offset: Floats
@@ -41,7 +64,15 @@ class Activated:
     negative_shift: int | None = None
 
 
-Step = Dense | Affine | Activated
+@dataclass(frozen=True)
+class Shaped:
+    """Values in another shape; one size may be -1. ``last``: channels are the last of the sizes."""
+
+    sizes: tuple[int, ...]
+    last: bool = False
+
+
+Step = Dense | Convolved | Pooled | Affine | Activated | Shaped
 
 
 def leaky(slope: float) -> Activated:
@@ -60,65 +91,7 @@ def normalized(gain: Any, offset: Any, mean: Floats, size: Floats) -> Affine:
     return Affine(scale, added - mean * scale)
 
 
-def chained(steps: list[Step], output: Output | None, labels: tuple[str, ...] | None) -> FloatModel:
-    """A float network of the steps; its output follows from the last one where none is given."""
-    end = steps[-1] if steps else None
-    if isinstance(end, Activated) and end.kind == "softmax":
-        steps, output = steps[:-1], output or "argmax"
-    elif isinstance(end, Activated) and end.kind == "sigmoid":
-        output = output or "argmax"
-    layers = _folded(steps)
-    if output is None:
-        output = "argmax" if layers and layers[-1].outputs > 1 else "values"
-    return FloatModel(layers=tuple(layers), output=output, labels=labels)
-
-
-def _folded(steps: Iterable[Step]) -> list[FloatLayer]:
-    """Dense layers with their activations; a scale goes into the layer after or before it."""
-    layers: list[FloatLayer] = []
-    waiting: Affine | None = None
-    closed = True
-    for step in steps:
-        if isinstance(step, Dense):
-            weights, bias = step.weights, step.bias
-            if waiting is not None:
-                bias = bias + weights @ np.broadcast_to(waiting.offset, weights.shape[1])
-                weights, waiting = weights * waiting.scale, None
-            layers.append(FloatLayer(weights=weights, bias=bias, name=f"layer{len(layers)}"))
-            closed = False
-        elif isinstance(step, Affine):
-            if waiting is not None:
-                offset = step.scale * waiting.offset + step.offset
-                waiting = Affine(step.scale * waiting.scale, offset)
-            elif closed:
-                waiting = step
-            else:
-                layers[-1] = _scaled(layers[-1], step)
-        elif closed or waiting is not None:
-            raise HwgenError("model", f"{step.kind} without a dense layer", "a layer before it")
-        elif step.kind == "softmax":
-            raise HwgenError("model", "softmax between layers", "it may only be the last")
-        else:
-            layers[-1] = _activated(layers[-1], step)
-            closed = True
-    if waiting is not None:
-        raise HwgenError("model", "a scale behind the last activation", "a dense layer after it")
-    return layers
-
-
-def _scaled(layer: FloatLayer, step: Affine) -> FloatLayer:
-    bias = layer.bias * step.scale + step.offset
-    weights = layer.weights * np.broadcast_to(step.scale, layer.outputs)[:, None]
-    return FloatLayer(weights=weights, bias=bias, name=layer.name)
-
-
-def _activated(layer: FloatLayer, step: Activated) -> FloatLayer:
-    if step.kind == "softmax":
-        raise HwgenError("model", "softmax between layers", "it may only be the last")
-    return FloatLayer(
-        weights=layer.weights,
-        bias=layer.bias,
-        activation=step.kind,
-        negative_shift=step.negative_shift,
-        name=layer.name,
-    )
+def undilated(dilation: Any, what: str) -> None:
+    """Refuse windows with holes."""
+    if any(one != 1 for one in np.ravel(dilation)):
+        raise HwgenError("model", f"{what} with a dilation", "a dilation of 1")

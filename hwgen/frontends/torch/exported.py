@@ -5,23 +5,34 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.frontends.quantize.chain import chained
 from hwgen.frontends.quantize.floatmodel import FloatModel, Floats
 from hwgen.frontends.quantize.steps import (
     Activated,
     Affine,
+    Convolved,
     Dense,
+    Pooled,
+    Shaped,
     Step,
-    chained,
     leaky,
     normalized,
+    undilated,
 )
 from hwgen.spec.data import reals
 from hwgen.support.errors import HwgenError
 
+_SHAPES = ("flatten", "view", "reshape", "unsqueeze", "squeeze")
 _SAME = (
-    *("dropout", "flatten", "view", "reshape", "clone", "alias", "contiguous", "to", "_to_copy"),
-    *("detach", "unsqueeze", "squeeze", "getitem", "native_dropout"),
+    *("dropout", "clone", "alias", "contiguous", "to", "_to_copy", "detach", "getitem"),
+    *("native_dropout", "feature_dropout", *_SHAPES),
 )
+_CONVOLUTIONS = ("conv1d", "conv2d", "convolution")
+_POOLS = {
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool2d_with_indices"), "max"),
+    **dict.fromkeys(("avg_pool1d", "avg_pool2d"), "average"),
+    **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "mean"), "average"),
+}
 _KINDS = {
     **{"relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh"},
     **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), "softmax"),
@@ -36,14 +47,15 @@ def is_exported(model: object) -> bool:
 
 
 def exported_model(program: Any) -> FloatModel:
-    """A program of dense layers one after the other, as exported or decomposed.
+    """A program of layers one after the other, as exported or decomposed.
 
     Raises
     ------
     HwgenError
         Another operator, several inputs, layers that are no chain.
     """
-    return chained(list(_Program(program).steps()), None, None)
+    made = _Program(program)
+    return chained(list(made.steps()), None, None, made.shape)
 
 
 class _Program:
@@ -63,6 +75,8 @@ class _Program:
         if len(inputs) != 1:
             raise HwgenError("model", f"{len(inputs)} inputs", "one is needed")
         self._here = inputs[0]
+        read = next(node for node in self._nodes if node.name == self._here)
+        self.shape = _sizes(read)
 
     def steps(self) -> Iterator[Step]:
         """What each operator does."""
@@ -103,6 +117,13 @@ class _Program:
             mean, variance = (self._value(one) for one in arguments[3:5])
             epsilon = float(arguments[_NORMS[op]])
             yield normalized(gain, offset, mean, np.sqrt(variance + epsilon))
+        elif op in _CONVOLUTIONS:
+            yield self._convolution(op, arguments)
+        elif op in _POOLS:
+            yield _pool(op, node)
+        elif op in _SHAPES:
+            sizes = _sizes(node)
+            yield from [] if sizes is None else [Shaped(sizes)]
         elif op in _KINDS:
             yield Activated(_KINDS[op])
         elif op == "leaky_relu":
@@ -112,13 +133,14 @@ class _Program:
         elif op in ("add", "sub", "mul", "div"):
             yield self._affine(op, node)
         elif op not in _SAME:
-            listed = ", ".join(("linear", "batch_norm", "leaky_relu", "hardtanh", *_KINDS))
+            named = ("linear", *_CONVOLUTIONS, *_POOLS, "batch_norm", "leaky_relu", "hardtanh")
+            listed = ", ".join((*named, *_KINDS))
             raise HwgenError("model", f"operator {op}", f"one of {listed}")
 
     def _affine(self, op: str, node: Any) -> Affine:
         """Arithmetic with a constant on either side."""
         first = getattr(node.args[0], "name", "") == self._here
-        value = self._value(node.args[1 if first else 0]).ravel()
+        value = self._of_channels(self._value(node.args[1 if first else 0]), node)
         one, zero = np.ones_like(value), np.zeros_like(value)
         if op == "add":
             return Affine(one, value)
@@ -130,6 +152,35 @@ class _Program:
             raise HwgenError("model", "a division by data or zero", "one by a constant")
         return Affine(1 / value, zero)
 
+    def _of_channels(self, value: Floats, node: Any) -> Floats:
+        """A constant beside a map, one for each channel."""
+        rank = len(_sizes(node) or (0,))
+        if rank > 1 and value.size > 1:
+            shape = (1,) * (rank - value.ndim) + value.shape[-rank:]
+            if any(size != 1 for size in shape[1:]):
+                allowed = "one for each channel"
+                raise HwgenError("model", f"{node.name} with a constant for each position", allowed)
+        return value.ravel()
+
+    def _convolution(self, op: str, arguments: list[Any]) -> Convolved:
+        weights = self._value(arguments[1])
+        rest = arguments[2:]
+        if op == "convolution":  # bias, stride, padding, dilation, transposed, ..., groups
+            if rest[4]:
+                raise HwgenError("model", "a transposed convolution", "one that is not")
+            rest = [*rest[:4], rest[6]]
+        defaults: list[Any] = [None, 1, 0, 1, 1]
+        bias, stride, padding, dilation, groups = (*rest, *defaults[len(rest) :])
+        undilated(dilation, op)
+        kernel = weights.shape[2:]
+        if isinstance(padding, str):
+            same = tuple(((size - 1) // 2, size // 2) for size in kernel)
+            pads = same if padding == "same" else ((0, 0),) * len(kernel)
+        else:
+            pads = tuple((one, one) for one in _each(padding, len(kernel)))
+        own = np.zeros(len(weights)) if bias is None else self._value(bias)
+        return Convolved(weights, own, _each(stride, len(kernel)), pads, int(groups))
+
     def _value(self, argument: Any) -> Floats:
         if isinstance(argument, int | float):
             return np.array([float(argument)])
@@ -137,6 +188,40 @@ class _Program:
         if name not in self._constants:
             raise HwgenError("model", f"{name}, which is computed", "weights are constants")
         return self._constants[name]
+
+
+def _sizes(node: Any) -> tuple[int, ...] | None:
+    """The shape of a sample at ``node``; None where it is not fixed."""
+    shape = getattr(node.meta.get("val"), "shape", None)
+    sizes = None if shape is None else tuple(shape[1:])
+    return sizes if sizes and all(isinstance(one, int) for one in sizes) else None
+
+
+def _each(given: Any, count: int) -> tuple[int, ...]:
+    values = [given] if isinstance(given, int) else list(given)
+    return tuple(values * count if len(values) == 1 else values)
+
+
+def _pool(op: str, node: Any) -> Pooled:
+    kind: Any = _POOLS[op]
+    read, *given = node.args
+    sizes = _sizes(read) or ()
+    count = len(sizes) - 1
+    if op.startswith("adaptive") or op == "mean":
+        axes = sorted(axis % (count + 2) for axis in _each(given[0], 1)) if op == "mean" else None
+        if axes not in (None, list(range(2, count + 2))) or (axes is None and {*given[0]} != {1}):
+            raise HwgenError("model", f"{node.name}, over other than all positions", "a global one")
+        return Pooled(kind)
+    kernel = _each(given[0], count)
+    stride = _each(given[1], count) if len(given) > 1 and given[1] else kernel
+    padding = _each(given[2], count) if len(given) > 2 else (0,) * count
+    rest = list(given[3:])
+    if kind == "max":
+        undilated(rest[0] if rest else 1, op)
+        rest = rest[1:]
+    if any(one is True for one in rest[:1]):
+        raise HwgenError("model", f"{op} with ceil_mode", "windows within the padded map")
+    return Pooled(kind, kernel, stride, tuple((one, one) for one in padding))
 
 
 def _name(target: Callable[..., Any]) -> str:

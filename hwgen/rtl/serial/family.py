@@ -12,6 +12,7 @@ from hwgen.spec.network import AnyLayer, Network
 from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
+    from hwgen.rtl.pricing import Pricing
     from hwgen.rtl.top import Top
 
 
@@ -98,6 +99,12 @@ class Serial(Architecture):
         from hwgen.rtl.serial.estimate import estimated_area
 
         return estimated_area(layers, source, self.macs, self.storage != "flip-flop")
+
+    def pricing(self, flip_flop: float, latch: float | None) -> "Pricing":
+        """ROM, storage and multipliers."""
+        from hwgen.rtl.serial.pricing import SerialPricing
+
+        return SerialPricing(self.macs, flip_flop, self.suited(latch).storage != "flip-flop")
 
     def suited(self, latch: float | None) -> "Serial":
         """Rows of flip-flops where they are smaller than latches and what reads these."""
