@@ -126,7 +126,7 @@ class Cut:
         literals = (1 << rest // 2) + (1 << rest - rest // 2)
         gates = (self.low > 1) + (self.low > 2) * 0.5 + (self.high > 0)
         prices = map(min, *map(self._prices, self._needs))
-        return _DECODED * (rows + gates * patterns) + _LITERAL * literals + sum(prices)
+        return float(_DECODED * (rows + gates * patterns) + _LITERAL * literals + sum(prices))
 
     def sets(self, output: int) -> Sets:
         """Rows of an output. A row that may have one of several patterns has the most frequent."""
