@@ -51,7 +51,7 @@ def verilog_of(rtlil: str, comments: Mapping[str, list[str]] | None = None) -> s
 
 
 def _built(modules: list[Module], usages: Mapping[str, Usage]) -> list[Module]:
-    """The top module and those that it has an instance of, itself or below, that something reads."""
+    """The top module, and those of which there is an instance that something reads."""
     known = {module.name for module in modules}
     found = [modules[0].name]
     for name in found:
