@@ -94,7 +94,7 @@ def test_right_design_passes(tmp_path: Path, architecture: Architecture) -> None
 def faults(verilog: str) -> list[str]:
     """The Verilog with one fault each: another constant or operator.
 
-    Left alone is what no right use shows: words of a weight ROM at addresses that are never read,
+    Left alone is what no right use shows: parts of a weight ROM for addresses that are never read,
     what a wrong frame does, what an idle multiplexer hands on, how long a result that is not taken
     stops inputs, the reset of a counter that the first beat sets.
     """
@@ -108,6 +108,7 @@ def faults(verilog: str) -> list[str]:
     blocked = "|".join(["blocked", *re.findall(r"t_\d+", waits)])
     idle = r"(?s)function \S+ rom_w.*?endfunction|[^\n]*s_axis_tlast[^\n]*|begin\n *\w+ = \d+'d0;"
     idle += rf"|assign (?:{blocked}) = [^\n]*|[^\n]*last \^ ending[^\n]*"
+    idle += r"|assign word_\w+\[\d+\] = [^\n]*"
     idle += r"|if \(rst\) begin\n *word <= [^\n]*"
     hidden = [range(*m.span()) for m in re.finditer(idle, verilog)]
     return [
