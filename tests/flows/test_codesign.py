@@ -120,6 +120,7 @@ def made(tmp_path_factory: Any) -> tuple[Front, Path, list[str]]:
         steps=250,
         rounds=0,
         sweeps=3,
+        teachers=0,
     )
     for vectors in (0, 60):
         said.clear()

@@ -8,7 +8,7 @@ import pytest
 from hwgen.frontends.codesign.candidates import Candidate, Codes, envelope, spread, survivors
 from hwgen.frontends.codesign.file import to_network
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
-from hwgen.frontends.codesign.jitter import jittered
+from hwgen.frontends.codesign.jitter import between, jittered
 from hwgen.frontends.codesign.moves import alternatives, neuron_moves, weight_moves
 from hwgen.frontends.codesign.polish import Sweep, polish
 from hwgen.frontends.codesign.polishing import Polishing, polished
@@ -356,6 +356,17 @@ class TestJitter:
     def test_none(self, spread: float, most: int) -> None:
         codes = random_codes(0, 100)
         assert jittered(codes, spread, most, 15, 0) is codes
+
+
+class TestBetween:
+    def test_points_lie_between_two_samples(self) -> None:
+        codes = random_codes(0, 2)
+        found = between(codes, 200, 0.5, 0.0, 15, np.random.default_rng(1))
+        np.testing.assert_array_equal(found[:2], codes.x)
+        ends = np.sort(codes.x, axis=0)
+        assert ((found >= ends[0]) & (found <= ends[1])).all()
+        near = np.abs(found[:, None] - codes.x[None]).sum(axis=2).min(axis=1)
+        assert 0 < near.max() <= np.abs(codes.x[0] - codes.x[1]).sum() / 2 + codes.x.shape[1] / 2
 
 
 class TestSettings:

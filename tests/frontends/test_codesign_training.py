@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hwgen.flows.codesign.store import Store  # noqa: E402
-from hwgen.frontends.codesign.candidates import Candidate  # noqa: E402
+from hwgen.frontends.codesign.candidates import Candidate, Codes  # noqa: E402
 from hwgen.frontends.codesign.integers import IntegerNetwork  # noqa: E402
 from hwgen.frontends.codesign.population import (  # noqa: E402
     Member,
@@ -23,13 +24,14 @@ from hwgen.frontends.codesign.rounding import (  # noqa: E402
 from hwgen.frontends.codesign.search import Clock, Nothing, search  # noqa: E402
 from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
 from hwgen.frontends.codesign.taps import Taps  # noqa: E402
+from hwgen.frontends.codesign.teacher import Teachers  # noqa: E402
 from hwgen.frontends.codesign.training import one_thread, train  # noqa: E402
 from hwgen.rtl.parallel.pricing import GraphPricing  # noqa: E402
 from hwgen.rtl.pricing import Terms  # noqa: E402
 from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
 
 SMALL = Settings(
-    jitter=0.0,
+    jitter=0.0, teachers=0,
     hidden=((5,),), smoothings=(0.02,), prices=2, cheap=1e-4, dear=2e-3, steps=250,
     later_steps=50, rounds=1, kept=1, sweeps=2, tried=40,
 )  # fmt: skip
@@ -142,6 +144,39 @@ def plain(found: list[Candidate]) -> list[Any]:
         (one.price, one.loss, one.area, [layer.weights.tolist() for layer in one.network.layers])
         for one in found
     ]
+
+
+def test_teachers_know_what_they_learned() -> None:
+    codes, others = random_codes(0, 300), random_codes(1, 300)
+    with one_thread():
+        teachers = Teachers(codes, 3, top=15, noise=0.0, count=2, seed=0)
+    found = teachers.labelled(others.x)
+    assert found.soft is not None
+    np.testing.assert_allclose(found.soft.sum(axis=1), 1, rtol=1e-5)
+    assert (found.y == others.y).mean() > 0.9
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_validation_decides_between_labels_and_teachers(
+    right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Teachers that are wrong are not listened to; those that are right are, where labels lie."""
+
+    def labelled(teachers: Any, codes: Any) -> Codes:
+        y = (codes[:, 0] + codes[:, 1] > 15).astype(int) + (codes[:, 2] > 10)
+        y = y if right else 2 - y
+        return Codes(x=codes, y=y, soft=np.eye(3)[y])
+
+    monkeypatch.setattr(Teachers, "__init__", lambda *args, **kwargs: None)
+    monkeypatch.setattr(Teachers, "labelled", labelled)
+    codes, said = random_codes(0, 300), []
+    y = np.random.default_rng(3).permutation(codes.y) if right else codes.y
+    with one_thread():
+        search(
+            replace(SMALL, teachers=1, taught=600), Codes(x=codes.x, y=y), random_codes(9), 3,
+            GraphPricing(), clock=Clock(None), memory=Nothing(), say=said.append,
+        )  # fmt: skip
+    assert [("by float networks" in line) for line in said if "training 1" in line] == [right]
 
 
 def test_search_goes_on_where_it_was(tmp_path: Any) -> None:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 FLOOR = 1e-4
 """A squared error, over the variance, below which less is worth nothing."""
 
+HEATS = tuple(2 ** (step / 4) for step in range(-8, 13))
+"""What a temperature is multiplied by, to see which suits other samples."""
+
 _FAR = np.float32(80)
-_HEATS = tuple(2 ** (step / 4) for step in range(-8, 13))
 _REFINED = np.array([0.8, 0.9, 1, 1.1, 1.25], np.float32)
 
 
@@ -110,7 +112,7 @@ class Classes(Objective):
         apart = (sums - sums[y, np.arange(len(y))]).astype(np.float64)
         own = float(self.temperature)
         loss = min(
-            float(np.logaddexp.reduce(own * times * apart, axis=0).mean()) for times in _HEATS
+            float(np.logaddexp.reduce(own * times * apart, axis=0).mean()) for times in HEATS
         )
         return float((sums.argmax(axis=0) == y).mean()), loss
 

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from hwgen.frontends.codesign.candidates import Candidate, Codes, survivors
-from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
 from hwgen.frontends.codesign.population import Member, Population, Scaling, Start, population_of
 from hwgen.frontends.codesign.settings import Settings
 from hwgen.frontends.codesign.taps import Taps
-from hwgen.frontends.codesign.training import train
+from hwgen.frontends.codesign.teacher import Way, ways
+from hwgen.frontends.codesign.training import train, worth
 from hwgen.rtl.pricing import Pricing
 
 T = TypeVar("T")
@@ -92,9 +92,6 @@ def search(
 
     Deterministic for ``settings`` and samples, whatever ``jobs``, unless the clock cuts it.
     """
-    top = (1 << settings.input_bits) - 1
-    noise = settings.jitter * (top + 1)
-    polished_for = jittered(samples, noise, settings.jittered, top, settings.seed)
     found: list[Candidate] = []
     ladder = settings.ladder()
     members = [
@@ -105,20 +102,26 @@ def search(
     ]
     scaling = Scaling.of(samples.y) if samples.real else None
     taps = Taps.of(samples.x.shape[1], settings.input_bits)
-    populations = [
-        Population(alike, taps, classes, settings.seed, pricing.terms, scaling)
-        for alike in _by(members, lambda one: len(one.hidden))
-    ]
-    if start is not None:
-        for population in populations:
-            population.begin(start)
+
+    def begun(way: Way) -> list[Population]:
+        populations = [
+            Population(alike, taps, classes, settings.seed, pricing.terms, scaling)
+            for alike in _by(members, lambda one: len(one.hidden))
+        ]
+        if start is not None:
+            for population in populations:
+                population.begin(start)
+        _trained(settings, populations, 0, way, clock, memory, say)
+        return populations
+
+    way, populations = _better(ways(settings, samples, classes), begun, validation)
 
     def improve(number: int, starts: list[Candidate]) -> None:
         tasks = {
             f"round {number}, network {index}": Polishing(
                 start=start,
                 pricing=pricing,
-                samples=polished_for,
+                samples=way.polishing,
                 validation=validation,
                 sweeps=settings.sweeps,
                 tried=settings.tried,
@@ -130,8 +133,8 @@ def search(
         found.extend(_all(tasks, jobs, clock, memory, say))
 
     for number in range(settings.rounds + 1):
-        for part, population in enumerate(populations):
-            _trained(settings, population, (number, part), samples, clock, memory, say)
+        if number:
+            _trained(settings, populations, number, way, clock, memory, say)
         improve(number, [one for population in populations for one in _members(population)])
         chosen = survivors(found, ladder, settings.kept)
         if number == settings.rounds or clock.cut:
@@ -154,6 +157,20 @@ def _by(things: Iterable[T], depth: Callable[[T], int]) -> list[list[T]]:
     return [found[key] for key in sorted(found)]
 
 
+def _better(
+    ways: list[Way], begun: Callable[[Way], list[Population]], validation: Codes
+) -> tuple[Way, list[Population]]:
+    """The way whose populations are worth most on validation samples."""
+    if len(ways) == 1:
+        return ways[0], begun(ways[0])
+    tried = []
+    for way in ways:
+        populations = begun(way)
+        tried.append((sum(worth(one, validation) for one in populations), way, populations))
+    _, way, populations = min(tried, key=lambda one: one[0])
+    return way, populations
+
+
 def _members(population: Population) -> list[Candidate]:
     """The members of a population in integers."""
     return [
@@ -164,43 +181,43 @@ def _members(population: Population) -> list[Candidate]:
 
 def _trained(
     settings: Settings,
-    population: Population,
-    number: tuple[int, int],
-    samples: Codes,
+    populations: list[Population],
+    number: int,
+    way: Way,
     clock: Clock,
     memory: Memory,
     say: Say,
 ) -> None:
-    """Train a population of a round, as far as its share of the time goes."""
-    later, part = number
-    name = f"training {later}{'abcdefgh'[part - 1] if part else ''}"
+    """Train the populations of a round, as far as their share of the time goes."""
     noise = settings.jitter * (1 << settings.input_bits)
     training = replace(settings.first, steps=settings.steps, noise=noise)
-    if later:
+    if number:
         steps = settings.later_steps
         training = replace(
             training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01
         )
-    own = clock.left(_TRAINING_SHARE)
+    for part, population in enumerate(populations):
+        name = f"training {number}{'abcdefgh'[part - 1] if part else ''}{way.name}"
+        own = clock.left(_TRAINING_SHARE)
 
-    def watch(step: int, state: Callable[[], Any]) -> None:
-        if step % _SAVED_EVERY and step != training.steps:
-            return
-        memory.put(name, state())
-        say(f"{name}: step {step:,} of {training.steps:,}")
-        own.check()
+        def watch(step: int, state: Callable[[], Any], name: str = name, own: Clock = own) -> None:
+            if step % _SAVED_EVERY and step != training.steps:
+                return
+            memory.put(name, state())
+            say(f"{name}: step {step:,} of {training.steps:,}")
+            own.check()
 
-    try:
-        train(
-            population,
-            samples,
-            training,
-            seed=settings.seed + 1000 * later + part,
-            watch=watch,
-            begin=memory.get(name),
-        )
-    except OutOfTime:
-        clock.cut = True
+        try:
+            train(
+                population,
+                way.training,
+                training,
+                seed=settings.seed + 1000 * number + part,
+                watch=watch,
+                begin=memory.get(name),
+            )
+        except OutOfTime:
+            clock.cut = True
 
 
 def _all(

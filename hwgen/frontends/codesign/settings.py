@@ -65,6 +65,13 @@ class Settings:
     jittered
         Networks are polished with up to three noisy copies of the samples, as long as all together
         are no more than these.
+    teachers
+        Float networks that say what to think of points between samples; a first population learns
+        of them, another of the labels, and validation samples decide which goes on. 0: none.
+    reach
+        How far such points are from a sample on the way to another, at the most.
+    taught
+        Points, with the samples, that a population is trained on.
     steps, later_steps
         Steps of the first training, and of each later one.
     later_rate
@@ -91,6 +98,9 @@ class Settings:
     smoothings: tuple[float, ...] = (0.05,)
     jitter: float = 0.04
     jittered: int = 14_000
+    teachers: int = 6
+    reach: float = 0.7
+    taught: int = 20_000
     steps: int = 5000
     later_steps: int = 1200
     later_rate: float = 3e-3

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hwgen.frontends.codesign.candidates import Codes
-from hwgen.frontends.codesign.objective import FLOOR
+from hwgen.frontends.codesign.objective import FLOOR, HEATS
 from hwgen.frontends.codesign.population import Population
 from hwgen.frontends.codesign.settings import Training
 from hwgen.frontends.codesign.taps import Taps
@@ -109,6 +109,25 @@ def _labels(population: Population, samples: Codes) -> Tensor:
         return torch.tensor(samples.soft, dtype=torch.float32)
     classes = population.biases[-1].shape[1]
     return torch.nn.functional.one_hot(torch.tensor(samples.y), classes).float()
+
+
+def worth(population: Population, validation: Codes) -> float:
+    """Mean logarithm of what members cost on validation samples: cross entropy, priced silicon.
+
+    Each at the temperature that suits it: who learned of soft labels is less sure of itself.
+    """
+    noisy = _Noisy(population.taps, validation.x, 0.0)
+    rows = torch.arange(len(validation.x)).expand(len(population.members), -1)
+    prices = torch.tensor([member.price for member in population.members])
+    with torch.no_grad():
+        labels = _labels(population, validation)[rows]
+        sums = population.logits(noisy(rows, torch.Generator()))
+        sums = sums * torch.exp(population.heats)[:, None, None]
+        losses = [
+            -(torch.log_softmax(sums * heat, dim=2) * labels).sum(2).mean(1) for heat in HEATS
+        ]
+        loss = torch.stack(losses).min(dim=0).values
+        return float(torch.log(loss + prices * population.costs()).mean())
 
 
 def _loss(population: Population, x: Tensor, labels: Tensor) -> Tensor:
