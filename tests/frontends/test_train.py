@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -339,6 +340,7 @@ steps = 20
 batch = 16
 distillation = {distillation}
 [teacher]
+maps = ["conv 3 1"]
 hidden = [8]
 steps = 20
 """
@@ -353,6 +355,10 @@ steps = 20
          ["conv2d", "max_pool", "conv2d", "dense"]),
         ("[4, 8]", ["conv 6 3 stride 2 pad 1 groups 2", "max_pool 2"], [5],
          ["conv1d", "max_pool", "dense", "dense"]),
+        ("[2, 4, 4]", ["conv 4 3x3 pad 1", "avg_pool 2", "conv 5 1", "global_avg_pool"], [],
+         ["conv2d", "average_pool", "conv2d", "global_average_pool", "dense"]),
+        ("[4, 8]\nchannels_last = true", ["conv 3 5", "avg_pool 2"], [],
+         ["conv1d", "average_pool", "dense"]),
     ],
 )  # fmt: skip
 def test_convolutions_compute_what_brevitas_does(
@@ -376,6 +382,9 @@ def test_convolutions_compute_what_brevitas_does(
         (["conv 4"], r'student\.maps\[0\]: found "conv 4", "conv CHANNELS SIZE'),
         (["max_pool 2"], r'student\.maps\[0\]: found "max_pool 2", behind a conv is needed'),
         (["conv 3 3 groups 2"], r"groups that divide both numbers of channels"),
+        (["conv 4 1", "global_avg_pool", "max_pool 2"], r"behind a conv is needed"),
+        (["conv 4 2", "avg_pool 3"], r"maps\[1\]: a mean of 9 values, as many as a power of two"),
+        (["conv 4 3 dilation 2"], r'maps\[0\]: found "conv 4 3 dilation 2", "conv CHANNELS SIZE'),
         (["conv 4 3 pad 3"], r"padding below the kernel's size"),
         (["conv 4 3", "conv 4 5"], r"'conv 4 5' on a map of 4 x 2 x 2, a window that fits"),
     ],
@@ -383,6 +392,24 @@ def test_convolutions_compute_what_brevitas_does(
 def test_refused_convolutions(maps: list[str], message: str) -> None:
     with pytest.raises(HwgenError, match=message):
         convolutions(maps, [2, 4, 4])
+
+
+@needs_torch
+@pytest.mark.parametrize("shape", [(2, 6, 6), (3, 8)])
+def test_float_models_compute_what_students_do(shape: tuple[int, ...]) -> None:
+    import torch
+
+    from hwgen.frontends.train.flow import as_float_model
+    from hwgen.frontends.train.layers import Perceptron
+
+    said = ["conv 6 3 pad 1", "max_pool 2", f"conv 4 2 groups {shape[0] % 2 + 1}", "avg_pool 2"]
+    maps = convolutions(said, shape)
+    model = Perceptron((math.prod(maps[-1].shape), 3), torch.Generator().manual_seed(1), maps)
+    x = np.random.default_rng(0).random((20, math.prod(shape)))
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(x.astype(np.float32))).numpy()
+    found = as_float_model(model, "m", (), len(shape) == 3)
+    np.testing.assert_allclose(found.infer(x), wanted, atol=1e-5)
 
 
 def test_sizes_of_convolutions() -> None:

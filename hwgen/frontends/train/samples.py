@@ -2,7 +2,8 @@
 
 import csv
 import io
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,11 @@ def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
         if unknown.size:
             raise HwgenError(f"{table.test}: y", f"class {unknown[0]}", "a class of the source")
         test = Part(x=tested[0], y=np.searchsorted(classes, tested[1]))
+    if table.channels_last and table.shape is not None:
+        x, test = (
+            _channels_first(x, table.shape),
+            replace(test, x=_channels_first(test.x, table.shape)),
+        )
     rest, held = _split(y, table.validation_share, rng)
     low, size = _range(x[rest], table.scale)
     train, validation, test = (
@@ -81,6 +87,15 @@ def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
         raise HwgenError("data.image", f"{table.image}", f"rows x columns must be {x.shape[1]}")
     names = tuple(one if isinstance(one, str) else f"{one:g}" for one in classes.tolist())
     return Samples(train=train, validation=validation, test=test, labels=names)
+
+
+def _channels_first(x: Floats, shape: tuple[int, ...]) -> Floats:
+    """Samples of interleaved channels, channel by channel."""
+    if math.prod(shape) != x.shape[1]:
+        found = " x ".join(map(str, shape))
+        raise HwgenError("data.shape", found, f"sizes of {x.shape[1]} values together")
+    channels, *sizes = shape
+    return np.moveaxis(x.reshape(len(x), *sizes, channels), -1, 1).reshape(len(x), -1)
 
 
 def _read(source: str, folder: Path) -> tuple[Floats, Floats]:
