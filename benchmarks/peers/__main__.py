@@ -170,13 +170,13 @@ def _measured(
         outputs = _peer(maker, network, folder, options.python)
         seconds = _spent() - started
         top, ports = "peer", ("model_inp", "model_out")
-        _flatten(folder)
+        flatten(folder)
     if recipe == "plain":
         netlist = _plain(folder, top, library)
     else:
         netlist = folder / "ours" / "netlist.json"
         synthesize(folder / "design.v", top, library=library, out_dir=netlist.parent, timeout=7200)
-    _check(netlist, library, network, ports, outputs)
+    check_netlist(netlist, library, network, ports, outputs)
     report = measure_netlist(Netlist.read(netlist), library)
     return {"area": report.area_um2, "path": report.critical_path_ns, "seconds": seconds}
 
@@ -196,7 +196,7 @@ def _peer(maker: str, network: Network, folder: Path, python: Path) -> list[Form
     return [(bool(s), b, w) for s, b, w in json.loads((folder / "outputs.json").read_text())]
 
 
-def _flatten(folder: Path) -> None:
+def flatten(folder: Path) -> None:
     """A peer's design as one module, ``design.v``."""
     sources = sorted((folder / "src").glob("*.v")) + sorted((folder / "src/static").glob("*.v"))
     unused = ("peer_wrapper.v", "lookup_table.v")
@@ -235,7 +235,7 @@ def _plain(folder: Path, top: str, library: CellLibrary) -> Path:
     return folder / "netlist.json"
 
 
-def _check(
+def check_netlist(
     netlist: Path,
     library: CellLibrary,
     network: Network,
