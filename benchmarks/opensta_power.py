@@ -60,6 +60,10 @@ _GROUP = re.compile(
     r'(?s)(internal_power ?\(\s*"?\w*"?\s*\) ?\{)'
     r"(.*?)(?=\b(?:rise_power|fall_power|power) ?\()"
 )
+_NEVER = (
+    'internal_power () {{ when : "{0}*!{0}" ; '
+    'rise_power (scalar) {{ values ("0"); }} fall_power (scalar) {{ values ("0"); }} }}'
+)
 _SWITCHING = re.compile(r"power: switching \S+ activity = (\S+) volt = \S+ (\S+)")
 _PIN = re.compile(r"power: internal u(\d+)/(\S+) ")
 _ENERGY = re.compile(r"power:\s+([\^v]) energy =\s+(\S+) \*")
@@ -75,10 +79,12 @@ def ungated(library: CellLibrary) -> CellLibrary:
 
 
 def plain(text: str) -> str:
-    """Liberty text without ranges of capacitance, and with a condition on every energy.
+    """Liberty text without ranges of capacitance, of which OpenSTA reads every energy.
 
-    OpenSTA passes over an ``internal_power`` without ``when``: pins that have no other get one that
-    always holds.
+    It passes over all of a pin's ``internal_power`` where the shares of the time for which their
+    conditions hold add up to 1: where none has a ``when``, and where they leave nothing out (``D``
+    and ``!D``). So the former get one that always holds, which it takes for three quarters of the
+    time, and the latter another group of no energy, under a condition that never holds.
     """
     text = re.sub(r"(?m)^\s*(rise|fall)_capacitance_range.*$", "", text)
     starts = [match.start() for match in _CELL.finditer(text)]
@@ -92,13 +98,16 @@ def _with_conditions(cell: str) -> str:
     if not inputs or not starts:
         return cell
     always = f'when : "{inputs[0]}+!{inputs[0]}" ;'
-    pins = [cell[a:b] for a, b in pairwise([*starts, len(cell)])]
-    changed = (
-        pin
-        if any("when" in group[2] for group in _GROUP.finditer(pin))
-        else _GROUP.sub(lambda group: f"{group[1]} {always}{group[2]}", pin)
-        for pin in pins
-    )
+    never = _NEVER.format(inputs[0])
+    changed = []
+    for pin in (cell[a:b] for a, b in pairwise([*starts, len(cell)])):
+        groups = [group[2] for group in _GROUP.finditer(pin)]
+        if not any("when" in group for group in groups):
+            pin = _GROUP.sub(lambda group: f"{group[1]} {always}{group[2]}", pin)
+        elif not any("related_pin" in group for group in groups):
+            head_, brace, rest = pin.partition("{")
+            pin = f"{head_}{brace} {never}{rest}"
+        changed.append(pin)
     return "".join([cell[: starts[0]], *changed])
 
 
@@ -130,6 +139,9 @@ def looked_up(flat: Flat, library: CellLibrary, text: str) -> tuple[dict[Net, fl
         elif match := _ARC.match(line):
             related = match[1] if match[1] != match[2] else None
             key = (pin, related, match[3].strip() or None)
+            if re.fullmatch(r"\(?(\w+)\*!\1\)?", key[2] or ""):
+                energies = {}
+                continue  # the group that never holds
             if match[4] == "no pg_pin" and key in found[number]:
                 energies = {}
                 continue  # the group for what the others leave out, which OpenSTA names as one

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.__main__ import check_netlist, flatten
+from benchmarks.peers.__main__ import Design, check_netlist, flatten
 from benchmarks.recipes import ROOT
 from benchmarks.results import Results, Row
 from hwgen.rtl.architectures import family
@@ -91,7 +91,8 @@ def measured(maker: str, network: Network, folder: Path, options: argparse.Names
     report = synthesize(source, top, library=library, out_dir=folder / "mapped", timeout=7200)
     netlist = folder / "mapped" / "netlist.json"
     if ports is not None:
-        check_netlist(netlist, library, network, ports, outputs)
+        design = Design(top=top, ports=ports, outputs=outputs, seconds=0.0)
+        check_netlist(netlist, library, network, design)
     path = measure_netlist(Netlist.read(netlist), library).critical_path_ns
     return {"area": report.area_um2, "path": path, "latency": steps[0], "interval": steps[1]}
 

@@ -8,6 +8,7 @@ from hwgen.flows import codesign as flow
 from hwgen.flows.codesign import Budget, Front
 from hwgen.frontends.codesign.settings import Settings
 from hwgen.rtl.architectures import DEFAULT, make
+from hwgen.support.errors import HwgenError
 from hwgen.support.progress import Progress, silent
 from hwgen.synth import open_library
 
@@ -19,6 +20,9 @@ def codesign(
     accuracy: float | None = None,
     loss: float | None = None,
     area: float | None = None,
+    tiles: str | None = None,
+    start: str | Path | None = None,
+    teacher: str | Path | None = None,
     minutes: float = 10.0,
     points: int = 8,
     hidden: Sequence[Sequence[int]] = (),
@@ -37,15 +41,23 @@ def codesign(
     Parameters
     ----------
     data
-        ``"digits"``, ``"breast_cancer"``, ``"wine"``, ``"iris"``, or a file with classes.
+        ``"digits"``, ``"breast_cancer"``, ``"wine"``, ``"iris"``, or a file with classes or
+        real values.
     folder
         Where networks, report and picture go; a search that was stopped goes on there.
     accuracy
-        Name the smallest network that is as accurate on validation samples, 0..1.
+        Name the smallest network that is as accurate on validation samples, 0..1; R2 of real
+        values.
     loss
         The same, of what it may lose against a float network, 0..1.
     area
         Name the most accurate network within so many um2.
+    tiles
+        Name the most accurate network that fits into these tiles of Tiny Tapeout, ``"1x1"``.
+    start
+        A float model (ONNX) or network file whose weights and topology all networks begin with.
+    teacher
+        Such a file, whose outputs are half of the labels.
     minutes
         Most time for the search.
     points
@@ -65,7 +77,7 @@ def codesign(
     pdk
         Cell library; None: the default.
     arch, knobs
-        The architecture and what it has, such as ``bare=True``; ``parallel`` is searched for.
+        The architecture and what it has, such as ``bare=True``.
     progress
         Called with a line whenever something new begins.
 
@@ -80,7 +92,9 @@ def codesign(
     HwgenError
         Torch is not installed, samples or parameters do not fit, a folder cannot be written.
     """
-    budget = Budget(accuracy=accuracy, loss=loss, area=area)
+    budget = Budget(accuracy=accuracy, loss=loss, area=area, tiles=tiles)
+    if start is not None and hidden:
+        raise HwgenError("hidden", "given with start", "the topology is that of start")
     settings = Settings(input_bits=input_bits, seed=seed)
     if hidden:
         settings = replace(settings, hidden=tuple(tuple(one) for one in hidden))
@@ -92,6 +106,8 @@ def codesign(
         points=points,
         vectors=flow.VECTORS if verify else 0,
         jobs=jobs,
+        start=None if start is None else Path(start),
+        teacher=None if teacher is None else Path(teacher),
     )
     return flow.codesign(
         str(data),

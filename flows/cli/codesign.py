@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from hwgen.flows.cli.command import command
-from hwgen.flows.cli.console import Progress, emit_json, emit_line, emit_table
+from hwgen.flows.cli.console import Progress, emit_json, emit_line
+from hwgen.flows.cli.fronts import emit_front
 from hwgen.flows.cli.options import (
     architecture_options,
     json_option,
@@ -17,7 +18,6 @@ from hwgen.flows.cli.options import (
     output_option,
     recipe_options,
 )
-from hwgen.flows.codesign.results import HEADER
 from hwgen.flows.synthesis import SynthesisOptions
 from hwgen.rtl.architecture import Architecture
 from hwgen.support.errors import HwgenError
@@ -39,7 +39,7 @@ class Share(click.ParamType[float]):
 
 
 class Widths(click.ParamType[tuple[int, ...]]):
-    """``24`` or ``24,12``: neurons of each hidden layer."""
+    """``24`` or ``24,12``: neurons of each hidden layer; ``0`` for none."""
 
     name = "widths"
 
@@ -47,6 +47,8 @@ class Widths(click.ParamType[tuple[int, ...]]):
         """The widths."""
         if isinstance(value, tuple):
             return value
+        if str(value) == "0":
+            return ()
         if not re.fullmatch(r"[1-9]\d{0,3}(,[1-9]\d{0,3})*", str(value)):
             self.fail(f"{value!r} is no list of widths: 24 or 24,12", param, ctx)
         return tuple(map(int, str(value).split(",")))
@@ -58,13 +60,24 @@ class Widths(click.ParamType[tuple[int, ...]]):
 @click.option("--accuracy", type=Share(), help="Name the smallest point that is as accurate.")
 @click.option("--loss", type=Share(), help="The same, against the float network: 1% at most.")
 @click.option("--area", type=float, help="Name the most accurate point within this many um2.")
+@click.option("--tiles", help="Name the most accurate point that fits Tiny Tapeout's tiles: 1x1.")
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    help="Float model (ONNX) or network file whose weights and topology to begin with.",
+)
+@click.option(
+    "--teacher",
+    type=click.Path(path_type=Path),
+    help="Float model (ONNX) or network file whose outputs are half of the labels.",
+)
 @click.option("--minutes", type=float, default=10.0, show_default=True, help="Most time to search.")
 @click.option("--points", type=int, default=8, show_default=True, help="Most points of the front.")
 @click.option(
     "--hidden",
     type=Widths(),
     multiple=True,
-    help="Neurons to begin with, as 24 or 24,12; may be given several times.",
+    help="Neurons to begin with, as 24 or 24,12; 0 for none; may be given several times.",
 )
 @click.option("--input-bits", type=int, default=4, show_default=True, help="Width of the inputs.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**31 - 1), default=0, show_default=True)
@@ -87,13 +100,16 @@ def codesign(
 ) -> None:
     """Train networks for DATA under the price of their silicon: a front of accuracy and area.
 
-    DATA is digits, breast_cancer, wine, iris, or a .npz or .csv file with classes. A run that was
+    DATA is digits, breast_cancer, wine, iris, or a .npz or .csv file with classes or real values. A
+    run that was
     stopped goes on where it was when it is started again.
     """
     from hwgen.flows import codesign as flow
     from hwgen.synth import open_library
 
-    budget = flow.Budget(**{name: rest[name] for name in ("accuracy", "loss", "area")})
+    budget = flow.Budget(**{name: rest[name] for name in ("accuracy", "loss", "area", "tiles")})
+    if rest["start"] is not None and rest["hidden"]:
+        raise HwgenError("hidden", "given with start", "the topology is that of start")
     flow.need_torch()
     found = flow.Options(
         architecture=architecture,
@@ -103,6 +119,8 @@ def codesign(
         minutes=rest["minutes"],
         points=rest["points"],
         vectors=flow.VECTORS if rest["verify"] else 0,
+        start=rest["start"],
+        teacher=rest["teacher"],
         jobs=rest["jobs"] or len(os.sched_getaffinity(0)),
     )
     with Progress(quiet=as_json) as progress:
@@ -117,7 +135,8 @@ def codesign(
     if as_json:
         emit_json(front.to_json())
     else:
-        show(front, output)
+        emit_front(front)
+        emit_line(f"everything in {output}")
     if front.chosen is None and budget != flow.Budget():
         raise HwgenError("budget", "no point of the front meets it", "give more time, or less")
 
@@ -127,22 +146,3 @@ def _settings(hidden: tuple[tuple[int, ...], ...], input_bits: int, seed: int) -
 
     found = Settings(input_bits=input_bits, seed=seed)
     return replace(found, hidden=hidden) if hidden else found
-
-
-def show(front: Any, output: Path) -> None:
-    """The front for people."""
-    emit_table(front.title(), HEADER, front.rows())
-    emit_line(f"float: {front.float_validation:.2%} validation, {front.float_test:.2%} test")
-    emit_line(f"{front.networks_tried} networks in {front.seconds:,.0f} s, seed {front.seed}")
-    if front.cut:
-        emit_line("note: the time ran out first; with more --minutes it goes on from here")
-    for point in front.points[-1:]:
-        if point.unused_inputs:
-            emit_line(f"inputs that {point.network.name} does not read: {_listed(point)}")
-    if front.chosen is not None:
-        emit_line(f"the budget is met by {front.chosen.network}")
-    emit_line(f"everything in {output}")
-
-
-def _listed(point: Any) -> str:
-    return ", ".join(map(str, point.unused_inputs))

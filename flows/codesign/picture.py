@@ -17,11 +17,12 @@ def front_picture(front: Front, path: Path) -> None:
         figure = Figure(figsize=(6.4, 3.8))
         figure.set_layout_engine("constrained")
         axis = figure.subplots()
+        times = 100 if front.score == "accuracy" else 1
         areas = [point.area_um2 for point in front.points]
         axis.errorbar(
             areas,
-            [100 * point.test for point in front.points],
-            yerr=[100 * point.standard_error for point in front.points],
+            [times * point.test for point in front.points],
+            yerr=[times * point.standard_error for point in front.points],
             fmt="o-",
             color=_FRONT,
             ms=4,
@@ -31,7 +32,7 @@ def front_picture(front: Front, path: Path) -> None:
         )
         axis.plot(
             areas,
-            [100 * point.validation for point in front.points],
+            [times * point.validation for point in front.points],
             "o",
             mfc="none",
             color=_FRONT,
@@ -41,16 +42,16 @@ def front_picture(front: Front, path: Path) -> None:
         if front.chosen is not None:
             axis.plot(
                 front.chosen.area_um2,
-                100 * front.chosen.test,
+                times * front.chosen.test,
                 "o",
                 color=_CHOSEN,
                 ms=7,
                 label="meets the budget",
             )
-        axis.axhline(100 * front.float_test, color=_FLOAT, lw=1, ls="--", label="float, test")
+        axis.axhline(times * front.float_test, color=_FLOAT, lw=1, ls="--", label="float, test")
         axis.set_xscale("log")
         axis.set_xlabel(f"µm² in {front.pdk}")
-        axis.set_ylabel("accuracy, %")
+        axis.set_ylabel("accuracy, %" if times > 1 else front.score)
         axis.set_title(front.data, loc="left", weight="bold", fontsize=10)
         axis.legend(frameon=False, fontsize=8, loc="lower right")
         axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.frontends.codesign.candidates import Codes
+from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.frontends.train.samples import Part, load_samples
 from hwgen.frontends.train.settings import DataTable
 from hwgen.spec.data import quantize
@@ -15,7 +16,11 @@ from hwgen.spec.formats import Format
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """Training, validation and test samples as codes of ``bits`` bits, and names of the classes."""
+    """Training, validation and test samples as codes of ``bits`` bits, and names of the classes.
+
+    Of real values there are no names. ``raw`` has training and validation samples as they are in
+    the source.
+    """
 
     name: str
     train: Codes
@@ -23,6 +28,12 @@ class Task:
     test: Codes
     labels: tuple[str, ...]
     bits: int
+    raw: tuple[Floats, Floats]
+
+    @property
+    def outputs(self) -> int:
+        """Sums of a network."""
+        return max(1, len(self.labels))
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -44,7 +55,8 @@ def load_task(table: DataTable, base: Path, seed: int, input_bits: int) -> Task:
     HwgenError
         As of :func:`hwgen.frontends.train.samples.load_samples`.
     """
-    samples = load_samples(table, seed, base)
+    samples = load_samples(table, seed, base, real=True)
+    low, size = samples.low, samples.size
     target = Format(bits=input_bits, signed=False, fraction_bits=input_bits)
 
     def codes(part: Part) -> Codes:
@@ -57,4 +69,8 @@ def load_task(table: DataTable, base: Path, seed: int, input_bits: int) -> Task:
         test=codes(samples.test),
         labels=samples.labels,
         bits=input_bits,
+        raw=(
+            np.asarray(samples.train.x * size + low),
+            np.asarray(samples.validation.x * size + low),
+        ),
     )

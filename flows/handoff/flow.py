@@ -146,7 +146,7 @@ def hand_over(
         store = SynthesisOptions(cache=cache).to_keywords()
         cells = library if rtl else for_layout(library, clock_gates=clock_gates)
         architecture = architecture.suited(None if rtl else cells.latch_share)
-        manifest = _design(network, architecture, to, author, folder, store["cache"])
+        manifest = design_of(network, architecture, to, author, folder, store["cache"])
         report = synthesize(
             Path(manifest.verilog),
             manifest.top,
@@ -221,7 +221,7 @@ def default_period(critical_path: float, manifest: Manifest, to: Target) -> floa
     return max(period, tinytapeout.DEFAULT_CLOCK if to == "tinytapeout" else 0.1)
 
 
-def _design(
+def design_of(
     network: Network,
     architecture: Architecture,
     to: Target,

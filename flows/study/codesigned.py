@@ -38,9 +38,10 @@ class Searched:
         return to_network(chosen.network, name, self._samples.labels)
 
     def _search(self) -> list[Candidate]:
+        from hwgen.flows.codesign.run import Options, priced
         from hwgen.flows.codesign.store import Store
-        from hwgen.frontends.codesign.population import one_thread
         from hwgen.frontends.codesign.search import Clock, search
+        from hwgen.frontends.codesign.training import one_thread
 
         with one_thread():
             return search(
@@ -48,6 +49,7 @@ class Searched:
                 self._codes(self._samples.train),
                 self._codes(self._samples.validation),
                 len(self._samples.labels),
+                priced(Options()),
                 clock=Clock(None),
                 memory=Store(self._folder),
                 say=self._say,

@@ -21,6 +21,7 @@ from hwgen.spec.network import AnyLayer, Network
 from hwgen.support.errors import HwgenError
 
 if TYPE_CHECKING:
+    from hwgen.rtl.pricing import Pricing
     from hwgen.rtl.top import Top
 
 
@@ -152,6 +153,14 @@ class Architecture(ABC):
         networks; ``hwgen synth`` has the area. Which knobs it looks at is for each architecture to
         say.
         """
+
+    def pricing(self, flip_flop: float, latch: float | None) -> "Pricing | None":
+        """What silicon costs a search for networks (``hwgen codesign``); None: not searched for.
+
+        ``flip_flop`` is the area of a flip-flop in gate equivalents, ``latch`` that of
+        :meth:`suited`.
+        """
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """The name and the knobs; :func:`hwgen.rtl.architectures.from_json` reads it."""

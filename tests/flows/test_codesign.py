@@ -24,6 +24,7 @@ def point(area: float, validation: float) -> Point:
         neurons=(4, 3),
         weights=20,
         unused_inputs=(2,),
+        unread_bits=(0, 1, 4),
         vectors=10,
     )
 
@@ -73,7 +74,7 @@ def test_widths() -> None:
     ("arguments", "message"),
     [
         (["--accuracy", "much"], "'much' is no share: 95% or 0.95"),
-        (["--hidden", "0"], "'0' is no list of widths: 24 or 24,12"),
+        (["--hidden", "0,4"], "'0,4' is no list of widths: 24 or 24,12"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -85,7 +86,10 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--arch", "serial"], "--arch: found serial, parallel is searched for"),
+        (
+            ["--arch", "stream"],
+            "--arch: found stream, parallel, bit-serial, serial are searched for",
+        ),
         (["--points", "0"], "--points: found 0, at least 1"),
         (["--minutes", "0"], "--minutes: found 0, more than 0"),
         (["--input-bits", "12"], "--input-bits: found 12, 1 to 8"),
@@ -116,6 +120,7 @@ def made(tmp_path_factory: Any) -> tuple[Front, Path, list[str]]:
         steps=250,
         rounds=0,
         sweeps=3,
+        teachers=0,
     )
     for vectors in (0, 60):
         said.clear()

@@ -8,21 +8,22 @@ import pytest
 from hwgen.frontends.codesign.candidates import Candidate, Codes, envelope, spread, survivors
 from hwgen.frontends.codesign.file import to_network
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
-from hwgen.frontends.codesign.jitter import jittered
+from hwgen.frontends.codesign.jitter import between, jittered
 from hwgen.frontends.codesign.moves import alternatives, neuron_moves, weight_moves
 from hwgen.frontends.codesign.polish import Sweep, polish
 from hwgen.frontends.codesign.polishing import Polishing, polished
 from hwgen.frontends.codesign.settings import Settings
-from hwgen.frontends.codesign.silicon import (
+from hwgen.frontends.codesign.taps import Taps
+from hwgen.frontends.codesign.trials import Trials
+from hwgen.rtl.parallel.pricing import (
     PRICES,
+    GraphPricing,
     digits,
-    interval,
     layer_area,
     neuron_area,
     reduced,
 )
-from hwgen.frontends.codesign.taps import Taps
-from hwgen.frontends.codesign.trials import Neuron, Trials
+from hwgen.rtl.pricing import Neuron, interval
 from hwgen.spec import golden
 from hwgen.support.errors import HwgenError
 
@@ -41,6 +42,10 @@ def random_network(seed: int, sizes: tuple[int, ...] = (6, 5, 4, 3)) -> IntegerN
             )
         )
     return IntegerNetwork(layers, Taps.of(sizes[0], 4))
+
+
+def trials_of(network: IntegerNetwork, codes: "Codes", smoothing: float = 0.0) -> Trials:
+    return Trials(network, codes, smoothing, GraphPricing())
 
 
 def random_codes(seed: int, samples: int = 200, features: int = 6, classes: int = 3) -> Codes:
@@ -106,7 +111,7 @@ class TestSilicon:
         weights = np.array([[3, 5, 1, 1]] * 4)
         tops = [15] * 4
         alone = 4 * neuron_area(weights[0], 0, tops, None)
-        assert layer_area(weights, [0] * 4, tops, None) < 0.7 * alone
+        assert layer_area(weights, [0] * 4, tops, [None] * 4) < 0.7 * alone
 
     def test_neuron_that_never_fires_is_free(self) -> None:
         assert neuron_area(np.array([-1, -2]), 0, [15, 15], (0, 4)) == 0
@@ -175,7 +180,7 @@ class TestTrials:
     @pytest.mark.parametrize("seed", range(4))
     def test_a_trial_is_what_the_network_would_be(self, seed: int) -> None:
         codes, rng = random_codes(seed), np.random.default_rng(seed)
-        trials = Trials(random_network(seed), codes.x, codes.y, 0.05)
+        trials = trials_of(random_network(seed), codes, 0.05)
         for _ in range(40):
             at = int(rng.integers(3))
             layer = trials.network.layers[at]
@@ -191,18 +196,18 @@ class TestTrials:
     def test_moves_of_neurons(self, seed: int) -> None:
         codes = random_codes(seed)
         for at in (0, 1):
-            trials = Trials(random_network(seed), codes.x, codes.y)
+            trials = trials_of(random_network(seed), codes)
             moves = list(neuron_moves(trials, at, 0))
             assert len(moves) >= 15
             for neuron in moves:
-                fresh = Trials(random_network(seed), codes.x, codes.y)
+                fresh = trials_of(random_network(seed), codes)
                 weights = neuron.weights.astype(np.float32)
                 sums = weights @ fresh.values[at] + np.float32(neuron.bias)
                 self.check(fresh, neuron, sums, codes)
 
     def test_turning_a_neuron_around_changes_no_decision(self) -> None:
         codes = random_codes(3)
-        trials = Trials(random_network(3), codes.x, codes.y)
+        trials = trials_of(random_network(3), codes)
         before = trials.sums.copy()
         turned = next(
             one
@@ -211,14 +216,14 @@ class TestTrials:
         )
         weights = turned.weights.astype(np.float32)
         sums = weights @ trials.values[1] + np.float32(turned.bias)
-        trials.take(turned, trials.trial(turned, sums))
+        trials.take(turned, trials.trial(turned, sums), trials.pricing.dearer(turned)[1])
         np.testing.assert_array_equal(trials.network.logits(codes.x), before)
 
     @staticmethod
     def check(trials: Trials, neuron: Neuron, sums: Any, codes: Codes) -> None:
         before = trials.loss
         outcome = trials.trial(neuron, sums)
-        trials.take(neuron, outcome)
+        trials.take(neuron, outcome, trials.pricing.dearer(neuron)[1])
         np.testing.assert_array_equal(trials.network.logits(codes.x), trials.sums)
         assert trials.loss - before == pytest.approx(outcome.change, abs=1e-5)
         for at, layer in enumerate(trials.network.layers[:-1]):
@@ -228,7 +233,7 @@ class TestTrials:
 
     def test_slopes_of_the_last_layer(self) -> None:
         codes = random_codes(5)
-        trials = Trials(random_network(5), codes.x, codes.y, 0.1)
+        trials = trials_of(random_network(5), codes, 0.1)
         first, _ = trials.slopes()[-1]
         layer = trials.network.layers[-1]
         for j, i in np.ndindex(layer.weights.shape):
@@ -248,7 +253,7 @@ class TestPolish:
 
     def test_makes_it_better_and_is_exact(self) -> None:
         codes = random_codes(7, 400)
-        trials = Trials(random_network(7), codes.x, codes.y, 0.02)
+        trials = trials_of(random_network(7), codes, 0.02)
         rng, price = np.random.default_rng(0), 2e-4
         before = self.objective(trials, price)
         for _ in range(4):
@@ -279,14 +284,14 @@ class TestPolish:
     def test_heat_takes_over_what_is_worse(self) -> None:
         codes = random_codes(2)
         rng = np.random.default_rng(0)
-        cold = Trials(random_network(2), codes.x, codes.y)
+        cold = trials_of(random_network(2), codes)
         while polish(cold, Sweep(price=1e-4, tried=80), rng):
             pass
         assert polish(cold, Sweep(price=1e-4, tried=80, heat=20), rng)
 
     def test_moves_are_in_the_order_of_their_promise(self) -> None:
         codes = random_codes(2)
-        moves = weight_moves(Trials(random_network(2), codes.x, codes.y), 1e-4, 500)
+        moves = weight_moves(trials_of(random_network(2), codes), 1e-4, 500)
         expected = [move.expected for move in moves]
         assert expected == sorted(expected)
         assert expected[0] < 0
@@ -299,6 +304,7 @@ class TestPolish:
     def task(codes: Codes, price: float) -> Polishing:
         return Polishing(
             start=Candidate(network=random_network(7), price=price, smoothing=0.02),
+            pricing=GraphPricing(),
             samples=codes,
             validation=codes,
             sweeps=3,
@@ -352,6 +358,17 @@ class TestJitter:
         assert jittered(codes, spread, most, 15, 0) is codes
 
 
+class TestBetween:
+    def test_points_lie_between_two_samples(self) -> None:
+        codes = random_codes(0, 2)
+        found = between(codes, 200, 0.5, 0.0, 15, np.random.default_rng(1))
+        np.testing.assert_array_equal(found[:2], codes.x)
+        ends = np.sort(codes.x, axis=0)
+        assert ((found >= ends[0]) & (found <= ends[1])).all()
+        near = np.abs(found[:, None] - codes.x[None]).sum(axis=2).min(axis=1)
+        assert 0 < near.max() <= np.abs(codes.x[0] - codes.x[1]).sum() / 2 + codes.x.shape[1] / 2
+
+
 class TestSettings:
     def test_ladder(self) -> None:
         ladder = Settings(cheap=1e-5, dear=1e-3, prices=3).ladder()
@@ -360,7 +377,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("keywords", "message"),
         [
-            ({"hidden": ((4,), (4, 4))}, r"hidden: \[1, 2\] layers, all need the same number"),
+            ({"hidden": ()}, "hidden: none, or one of more than 4 layers, topologies of 0 to 4"),
             ({"hidden": ((0,),)}, "hidden: a layer without neurons, at least 1 neuron"),
             ({"cheap": 1.0}, r"prices: 1.0 to 0.0004, 0 < lowest <= highest"),
             ({"jitter": 1.0}, "jitter: found 1.0, 0 to below 1"),

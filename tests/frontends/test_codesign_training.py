@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from hwgen.flows.codesign.store import Store  # noqa: E402
-from hwgen.frontends.codesign.candidates import Candidate  # noqa: E402
+from hwgen.frontends.codesign.candidates import Candidate, Codes  # noqa: E402
+from hwgen.frontends.codesign.integers import IntegerNetwork  # noqa: E402
 from hwgen.frontends.codesign.population import (  # noqa: E402
     Member,
     Population,
-    one_thread,
     population_of,
-    train,
 )
 from hwgen.frontends.codesign.reference import float_accuracy  # noqa: E402
 from hwgen.frontends.codesign.rounding import (  # noqa: E402
@@ -24,22 +24,34 @@ from hwgen.frontends.codesign.rounding import (  # noqa: E402
 from hwgen.frontends.codesign.search import Clock, Nothing, search  # noqa: E402
 from hwgen.frontends.codesign.settings import Settings, Training  # noqa: E402
 from hwgen.frontends.codesign.taps import Taps  # noqa: E402
+from hwgen.frontends.codesign.teacher import Teachers  # noqa: E402
+from hwgen.frontends.codesign.training import one_thread, train  # noqa: E402
+from hwgen.rtl.parallel.pricing import GraphPricing  # noqa: E402
+from hwgen.rtl.pricing import Terms  # noqa: E402
 from tests.frontends.test_codesign import random_codes, random_network  # noqa: E402
 
 SMALL = Settings(
-    jitter=0.0,
+    jitter=0.0, teachers=0,
     hidden=((5,),), smoothings=(0.02,), prices=2, cheap=1e-4, dear=2e-3, steps=250,
     later_steps=50, rounds=1, kept=1, sweeps=2, tried=40,
 )  # fmt: skip
 
 
-def trained(hidden: tuple[int, ...], steps: int = 120) -> Population:
+def area(network: IntegerNetwork) -> float:
+    pricing = GraphPricing()
+    pricing.refresh(network.layers, network.tops())
+    return pricing.area
+
+
+def trained(
+    hidden: tuple[int, ...], steps: int = 120, terms: Terms = GraphPricing.terms
+) -> Population:
     codes = random_codes(1)
     members = [Member(hidden=hidden, price=price) for price in (1e-5, 1e-3)]
-    population = Population(members, Taps.of(6, 4), 3, 0)
+    population = Population(members, Taps.of(6, 4), 3, 0, terms)
     with one_thread():
         train(
-            population, codes.x, codes.y, Training(steps=steps, batch=64), seed=0,
+            population, codes, Training(steps=steps, batch=64), seed=0,
             watch=lambda step, state: None,
         )  # fmt: skip
     return population
@@ -76,9 +88,15 @@ def test_cost_grows_with_digits_and_ends_with_the_weight() -> None:
     assert costs == sorted(costs)
 
 
-@pytest.mark.parametrize("hidden", [(5,), (5, 4), ()])
-def test_integers_decide_as_the_population(hidden: tuple[int, ...]) -> None:
-    population, codes = trained(hidden), random_codes(4, 500)
+SHARED = Terms(code=0.5, total=5.0, output=8.0, shared=True)
+EACH = GraphPricing.terms
+
+
+@pytest.mark.parametrize(
+    ("hidden", "terms"), [((5,), EACH), ((5, 4), EACH), ((), EACH), ((5, 4), SHARED)]
+)
+def test_integers_decide_as_the_population(hidden: tuple[int, ...], terms: Terms) -> None:
+    population, codes = trained(hidden, terms=terms), random_codes(4, 500)
     x = torch.tensor(codes.x / 16).float().expand(2, -1, -1)
     with torch.no_grad():
         sums = population.logits(x).numpy()
@@ -90,15 +108,20 @@ def test_integers_decide_as_the_population(hidden: tuple[int, ...]) -> None:
 
 def test_a_higher_price_is_a_smaller_network() -> None:
     population = trained((5,), 400)
-    areas = [sum(population.network(member).layer_areas()) for member in range(2)]
+    areas = [area(population.network(member)) for member in range(2)]
     assert areas[1] < areas[0]
 
 
-@pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 5, 4, 3)])
-def test_networks_become_a_population_again(sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "terms"), [((6, 5, 3), EACH), ((6, 5, 4, 3), EACH), ((6, 5, 3), SHARED)]
+)
+def test_networks_become_a_population_again(sizes: tuple[int, ...], terms: Terms) -> None:
     networks = [random_network(seed, sizes) for seed in (0, 1)]
+    for layer in networks[0].layers[:-1] + networks[1].layers[:-1]:
+        if terms.shared and layer.shifts is not None and layer.bits is not None:
+            layer.shifts[:], layer.bits[:] = 2, 3
     population, codes = (
-        population_of([Candidate(network=one, price=1e-4) for one in networks], 0),
+        population_of([Candidate(network=one, price=1e-4) for one in networks], 0, terms),
         random_codes(4, 500),
     )
     for member, network in enumerate(networks):
@@ -111,8 +134,8 @@ def run(memory: Any, say: Callable[[str], None] = lambda text: None, **more: Any
     codes = random_codes(0, 300)
     with one_thread():
         return search(
-            SMALL, codes, random_codes(9), 3, clock=Clock(more.pop("seconds", None)),
-            memory=memory, say=say, **more,
+            SMALL, codes, random_codes(9), 3, GraphPricing(),
+            clock=Clock(more.pop("seconds", None)), memory=memory, say=say, **more,
         )  # fmt: skip
 
 
@@ -121,6 +144,39 @@ def plain(found: list[Candidate]) -> list[Any]:
         (one.price, one.loss, one.area, [layer.weights.tolist() for layer in one.network.layers])
         for one in found
     ]
+
+
+def test_teachers_know_what_they_learned() -> None:
+    codes, others = random_codes(0, 300), random_codes(1, 300)
+    with one_thread():
+        teachers = Teachers(codes, 3, top=15, noise=0.0, count=2, seed=0)
+    found = teachers.labelled(others.x)
+    assert found.soft is not None
+    np.testing.assert_allclose(found.soft.sum(axis=1), 1, rtol=1e-5)
+    assert (found.y == others.y).mean() > 0.9
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_validation_decides_between_labels_and_teachers(
+    right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Teachers that are wrong are not listened to; those that are right are, where labels lie."""
+
+    def labelled(teachers: Any, codes: Any) -> Codes:
+        y = (codes[:, 0] + codes[:, 1] > 15).astype(int) + (codes[:, 2] > 10)
+        y = y if right else 2 - y
+        return Codes(x=codes, y=y, soft=np.eye(3)[y])
+
+    monkeypatch.setattr(Teachers, "__init__", lambda *args, **kwargs: None)
+    monkeypatch.setattr(Teachers, "labelled", labelled)
+    codes, said = random_codes(0, 300), []
+    y = np.random.default_rng(3).permutation(codes.y) if right else codes.y
+    with one_thread():
+        search(
+            replace(SMALL, teachers=1, taught=600), Codes(x=codes.x, y=y), random_codes(9), 3,
+            GraphPricing(), clock=Clock(None), memory=Nothing(), say=said.append,
+        )  # fmt: skip
+    assert [("by float networks" in line) for line in said if "training 1" in line] == [right]
 
 
 def test_search_goes_on_where_it_was(tmp_path: Any) -> None:

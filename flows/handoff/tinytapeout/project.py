@@ -58,19 +58,25 @@ class Tiles:
         HwgenError
             No tiles are large enough.
         """
-        width, height = foundry.site
         cells = 0.0
         name = ""
         for name, size in foundry.tiles.items():
-            core = (size[0] - 2 * _SITES * width) * (size[1] - 2 * _ROWS * height)
-            cells = core * utilization / 100
+            cells = cls.cells(name, utilization, foundry)
             if area <= cells:
-                return cls(name=name, size=size, fill=round(100 * area / core, 1))
+                return cls(name=name, size=size, fill=round(area / cells * utilization, 1))
         raise HwgenError(
             "tiles",
             f"{area:,.0f} um2 of cells are expected",
             f"{name}, the largest, holds {cells:,.0f} at {utilization:g} % utilization",
         )
+
+    @staticmethod
+    def cells(name: str, utilization: float, foundry: Foundry) -> float:
+        """um2 of cells that tiles of this name hold, ``utilization`` percent of their core."""
+        width, height = foundry.site
+        size = foundry.tiles[name]
+        core = (size[0] - 2 * _SITES * width) * (size[1] - 2 * _ROWS * height)
+        return core * utilization / 100
 
 
 def top_module(network: Network, author: str) -> str:

@@ -7,15 +7,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwgen.frontends.codesign.integers import IntegerNetwork
+from hwgen.frontends.quantize.floatmodel import Floats
 from hwgen.spec.arithmetic import Integers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Codes:
-    """Input codes [samples, features] and class indices [samples]."""
+    """Samples.
+
+    Parameters
+    ----------
+    x
+        Input codes [samples, features].
+    y
+        Class indices [samples], or real values.
+    soft
+        Shares of the classes [samples, classes] that take the place of labels; None: labels.
+    """
 
     x: Integers
     y: Integers
+    soft: Floats | None = None
+
+    @property
+    def real(self) -> bool:
+        """``y`` has real values."""
+        return self.y.dtype.kind == "f"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,11 +46,12 @@ class Candidate:
     smoothing
         Share of the labels that was spread over all classes.
     loss
-        Mean cross entropy of the training samples with these labels.
+        Of the training samples, with these labels.
     area
         Estimated gate equivalents, without an argmax.
     validation, validation_loss
-        Accuracy and mean cross entropy on the validation samples.
+        Accuracy and mean cross entropy on the validation samples; of real values R2, and the loss
+        of :class:`hwgen.frontends.codesign.objective.Values`.
     """
 
     network: IntegerNetwork

@@ -8,7 +8,7 @@ width says it all, else version 2 with a width for each neuron.
 from typing import Any, Literal
 
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
-from hwgen.frontends.codesign.silicon import interval
+from hwgen.rtl.pricing import interval
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network, parse_network
 
@@ -19,11 +19,15 @@ def to_network(
     labels: tuple[str, ...] | None = None,
     output: Literal["argmax", "values"] = "argmax",
 ) -> Network:
-    """The network file's model; its integers are those of ``network``."""
+    """The network file's model; its integers are those of ``network``.
+
+    Where the sums stand for real values, so they do by the file.
+    """
     own, network = len(network.layers), network.without_taps()
     taps = len(network.layers) - own  # layers that only leave bits out: one, or none
     layers = []
     tops = network.tops()
+    finest = 0 if network.fraction is None else network.fraction - network.taps.bits
     for index, layer in enumerate(network.layers):
         last = layer.bits is None
         low, high = int(layer.weights.min()), int(layer.weights.max())
@@ -32,7 +36,7 @@ def to_network(
             "name": _name(index - taps, last),
             "weights": layer.weights.tolist(),
             "weight_bits": max(2, signed_width(low, high)),
-            "weight_fraction_bits": 0 if layer.shifts is None else layer.shifts.tolist(),
+            "weight_fraction_bits": finest if layer.shifts is None else layer.shifts.tolist(),
             "codebook": None,
             "codebook_bits": None,
             "bias": layer.biases.tolist(),

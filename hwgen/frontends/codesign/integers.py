@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.frontends.codesign.silicon import PRICES, Prices, interval, layer_area, neuron_area
 from hwgen.frontends.codesign.taps import Taps
+from hwgen.rtl.pricing import largest
 from hwgen.spec.arithmetic import Integers
 
 Singles = NDArray[np.float32]
@@ -74,12 +74,6 @@ class IntegerLayer:
         return np.asarray(product + self.biases.astype(np.float32)[:, None], np.float32)
 
 
-def largest(weights: Integers, bias: int, rescale: tuple[int, int], tops: list[int]) -> int:
-    """Largest output of a neuron whose inputs lie in [0, top]."""
-    high = interval(weights, bias, tops)[1]
-    return min(max(high, 0) >> rescale[0], (1 << rescale[1]) - 1)
-
-
 def fire(accumulators: Singles, shift: Integers | int, bits: Integers | int) -> Singles:
     """Relu, rescale and saturation of accumulators that are integers in float32."""
     scaled = np.floor(accumulators * np.exp2(-np.asarray(shift, np.float32)))
@@ -89,14 +83,19 @@ def fire(accumulators: Singles, shift: Integers | int, bits: Integers | int) -> 
 
 @dataclass(eq=False)
 class IntegerNetwork:
-    """Layers, and what the first of them reads."""
+    """Layers, and what the first of them reads.
+
+    ``fraction`` are the fraction bits of the last sums where they stand for real values; None where
+    the largest says the class.
+    """
 
     layers: list[IntegerLayer]
     taps: Taps
+    fraction: int | None = None
 
     def copy(self) -> "IntegerNetwork":
         """A network of its own arrays."""
-        return IntegerNetwork([layer.copy() for layer in self.layers], self.taps)
+        return IntegerNetwork([layer.copy() for layer in self.layers], self.taps, self.fraction)
 
     def reading(self, drops: tuple[int, ...]) -> "IntegerNetwork":
         """The same network, which could read every input with each of ``drops``."""
@@ -107,7 +106,8 @@ class IntegerNetwork:
             same = (self.taps.sources == source) & (self.taps.drops == drop)
             weights[:, column] = first.weights[:, same].sum(axis=1)
         first.weights = weights
-        return IntegerNetwork([first, *(layer.copy() for layer in self.layers[1:])], taps)
+        own = [first, *(layer.copy() for layer in self.layers[1:])]
+        return IntegerNetwork(own, taps, self.fraction)
 
     def without_taps(self) -> "IntegerNetwork":
         """The same network, reading its inputs as they are.
@@ -127,7 +127,8 @@ class IntegerNetwork:
             first.weights = first.weights[:, read]
         else:
             first.weights = self.reading((0,)).layers[0].weights
-        return IntegerNetwork([*ahead, first, *(one.copy() for one in self.layers[1:])], plain)
+        own = [*ahead, first, *(one.copy() for one in self.layers[1:])]
+        return IntegerNetwork(own, plain, self.fraction)
 
     def logits(self, codes: Integers) -> Singles:
         """Sums of the last layer [classes, samples] for input codes [samples, features]."""
@@ -140,6 +141,13 @@ class IntegerNetwork:
         """Share of samples whose largest sum is their class's; ties go to the lowest index."""
         return float((self.logits(codes).argmax(axis=0) == y).mean())
 
+    def unread_bits(self) -> list[int]:
+        """Of each feature, how many of its lowest bits no weight reads; all, where none does."""
+        read = (self.layers[0].weights != 0).any(axis=0)
+        found = np.full(self.taps.features, self.taps.bits)
+        np.minimum.at(found, self.taps.sources[read], self.taps.drops[read])
+        return [int(one) for one in found]
+
     def unused_inputs(self) -> list[int]:
         """Features that no weight reads."""
         read = self.taps.sources[(self.layers[0].weights != 0).any(axis=0)]
@@ -151,29 +159,6 @@ class IntegerNetwork:
         for layer in self.layers[:-1]:
             found.append([layer.top(j, found[-1]) for j in range(layer.outputs)])
         return found
-
-    def layer_areas(self, prices: Prices = PRICES) -> list[float]:
-        """Gate equivalents of each layer as its shared graph."""
-        return [
-            layer_area(
-                layer.weights,
-                layer.biases.tolist(),
-                tops,
-                None if layer.bits is None else [layer.rescale(j) for j in range(layer.outputs)],  # type: ignore[misc]
-                prices,
-            )
-            for layer, tops in zip(self.layers, self.tops(), strict=True)
-        ]
-
-    def neuron_areas(self, prices: Prices = PRICES) -> list[list[float]]:
-        """Gate equivalents of each neuron of each layer as if nothing were shared."""
-        return [
-            [
-                neuron_area(layer.weights[j], int(layer.biases[j]), tops, layer.rescale(j), prices)
-                for j in range(layer.outputs)
-            ]
-            for layer, tops in zip(self.layers, self.tops(), strict=True)
-        ]
 
     def drop_unused(self) -> None:
         """Fold neurons that cannot change into the next biases, and drop those nobody reads."""

@@ -7,15 +7,18 @@ from functools import lru_cache
 import numpy as np
 
 from hwgen.frontends.codesign.integers import Singles
-from hwgen.frontends.codesign.silicon import digits
-from hwgen.frontends.codesign.trials import Neuron, Trials
+from hwgen.frontends.codesign.trials import Trials
+from hwgen.rtl.adders.digits import signed_digits
+from hwgen.rtl.pricing import Neuron
 from hwgen.spec.arithmetic import Integers
 
 MOST_BITS = 6
 """Widest output of a hidden neuron that is tried."""
 
 _HIDDEN_DIGITS, _LAST_DIGITS = 6, 7
-_FULL_ADDER = 5.0
+
+digits = lru_cache(maxsize=1 << 16)(signed_digits)
+"""Signed digits of an integer, remembered."""
 
 
 @dataclass(frozen=True, order=True)
@@ -59,7 +62,8 @@ def weight_moves(trials: Trials, price: float, most: int) -> list[WeightMove]:
     slopes = trials.slopes()
     for index in range(len(trials.network.layers)):
         found += _single_moves(trials, index, slopes[index], price, most)
-    found += _tap_moves(trials, slopes[0][0], price)
+    if trials.pricing.drops:
+        found += _tap_moves(trials, slopes[0][0], price)
     return sorted(found)[:most]
 
 
@@ -69,18 +73,20 @@ def _single_moves(
     """Moves of one weight of ``layer``."""
     weights = trials.network.layers[layer].weights
     top_digit = _HIDDEN_DIGITS if layer + 1 < len(trials.network.layers) else _LAST_DIGITS
-    adder = price * _FULL_ADDER * trials.sharing[layer]
-    rates = adder * np.array([top.bit_length() for top in trials.tops[layer]])
+    pricing = trials.pricing
+    limit = 8 * price * pricing.step(layer)
+    rates = price * np.broadcast_to(pricing.input_prices(layer), weights.shape[1:])
     parts = []
     for weight in np.unique(weights).tolist():
         rows, columns = np.nonzero(weights == weight)
         values = np.array(alternatives(weight, top_digit))
         steps = values - weight
-        dearer = np.array([len(digits(value)) for value in values.tolist()]) - len(digits(weight))
+        prices = pricing.weight_prices(layer, [weight, *values.tolist()])
+        dearer = prices[1:] - prices[0]
         expected = slopes[0][rows, columns][:, None] * steps
         expected = expected + slopes[1][rows, columns][:, None] / 2 * steps**2
         expected += rates[columns][:, None] * dearer
-        one, other = np.nonzero(expected < 8 * adder)
+        one, other = np.nonzero(expected < limit)
         parts.append((expected[one, other], rows[one], columns[one], values[other]))
     expected, rows, columns, values = map(np.concatenate, zip(*parts, strict=True))
     best = np.argsort(expected, kind="stable")[:most].tolist()
@@ -93,7 +99,7 @@ def _single_moves(
 def _tap_moves(trials: Trials, slope: Singles, price: float) -> list[WeightMove]:
     """Digits of the first layer's weights that move to another tap of their input."""
     weights, taps = trials.network.layers[0].weights, trials.network.taps
-    rate = price * _FULL_ADDER * trials.sharing[0]
+    rate = price * trials.pricing.step(0)
     bits, drops = taps.fractions.tolist(), taps.drops.tolist()
     others = [taps.others(tap) for tap in range(len(taps))]
     found = []
@@ -145,7 +151,7 @@ def neuron_moves(trials: Trials, layer: int, j: int) -> Iterator[Neuron]:
     for step in bias_steps(now.bias, shift):
         yield replace(now, bias=now.bias + step)
     yield from _formats(now, shift, bits, outgoing)
-    if layer + 2 == len(trials.network.layers):
+    if layer + 2 == len(trials.network.layers) and trials.network.fraction is None:
         yield from _gauges(now, outgoing)
     top = (1 << bits) - 1
     yield replace(

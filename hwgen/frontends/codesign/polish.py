@@ -9,11 +9,13 @@ Everything is decided by the training samples and by the seed.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hwgen.frontends.codesign.moves import WeightMove, neuron_moves, weight_moves
-from hwgen.frontends.codesign.trials import Neuron, Outcome, Trials
+from hwgen.frontends.codesign.trials import Outcome, Trials
+from hwgen.rtl.pricing import Neuron
 
 _LOGIT_STEPS = tuple(sign * step for step in (1, 2, 4, 8) for sign in (1, -1))
 
@@ -70,16 +72,15 @@ def _weights(trials: Trials, sweep: Sweep, rng: np.random.Generator) -> int:
         if tried == sweep.tried:
             break
         tried += 1
-        change, area, neuron, outcome = _best(trials, move, sweep)
+        change, neuron, outcome, known = _best(trials, move, sweep)
         if _accepts(change, sweep, rng):
-            trials.take(neuron, outcome)
-            trials.neuron_areas[move.layer][move.output] = area
+            trials.take(neuron, outcome, known)
             changed |= places
             taken += 1
     return taken
 
 
-def _best(trials: Trials, move: WeightMove, sweep: Sweep) -> tuple[float, float, Neuron, Outcome]:
+def _best(trials: Trials, move: WeightMove, sweep: Sweep) -> tuple[float, Neuron, Outcome, Any]:
     """The better of the move alone, and with a bias that keeps the accumulator's mean."""
     layer = trials.network.layers[move.layer]
     weights = layer.weights[move.output].copy()
@@ -99,11 +100,9 @@ def _best(trials: Trials, move: WeightMove, sweep: Sweep) -> tuple[float, float,
             bias=int(layer.biases[move.output]) + by,
             rescale=layer.rescale(move.output),
         )
-        area = trials.neuron_area(neuron)
+        dearer, known = trials.pricing.dearer(neuron)
         outcome = trials.trial(neuron, moved + np.float32(by))
-        dearer = area - trials.neuron_areas[move.layer][move.output]
-        change = outcome.change + sweep.price * dearer * trials.sharing[move.layer]
-        found.append((change, area, neuron, outcome))
+        found.append((outcome.change + sweep.price * dearer, neuron, outcome, known))
     return min(found, key=lambda one: one[0])
 
 
@@ -114,12 +113,10 @@ def _last_bias(trials: Trials, j: int, sweep: Sweep, rng: np.random.Generator) -
         neuron = Neuron(
             layer=at, index=j, weights=layer.weights[j], bias=int(layer.biases[j]) + step
         )
-        area = trials.neuron_area(neuron)
+        dearer, known = trials.pricing.dearer(neuron)
         outcome = trials.trial(neuron, trials.sums[j] + np.float32(step))
-        dearer = (area - trials.neuron_areas[at][j]) * trials.sharing[at]
         if _accepts(outcome.change + sweep.price * dearer, sweep, rng):
-            trials.take(neuron, outcome)
-            trials.neuron_areas[at][j] = area
+            trials.take(neuron, outcome, known)
             taken += 1
     return taken
 
@@ -138,40 +135,8 @@ def _neuron(trials: Trials, layer: int, j: int, sweep: Sweep, rng: np.random.Gen
         outcome = trials.trial(neuron, accumulator)
         if outcome.change > 4000 * sweep.price:
             continue
-        area = trials.neuron_area(neuron)
-        dearer = (area - trials.neuron_areas[layer][j]) * trials.sharing[layer]
-        tops, areas = _next(trials, neuron)
-        dearer += (sum(areas) - sum(trials.neuron_areas[layer + 1])) * trials.sharing[layer + 1]
+        dearer, known = trials.pricing.dearer(neuron)
         if _accepts(outcome.change + sweep.price * dearer, sweep, rng):
-            trials.take(neuron, outcome)
-            trials.neuron_areas[layer][j] = area
-            trials.tops[layer + 1][j] = tops
-            trials.neuron_areas[layer + 1] = areas
+            trials.take(neuron, outcome, known)
             return 1
     return 0
-
-
-def _next(trials: Trials, neuron: Neuron) -> tuple[int, list[float]]:
-    """Largest output of ``neuron``, and the areas of the neurons that read it."""
-    at, j = neuron.layer + 1, neuron.index
-    following, tops = trials.network.layers[at], list(trials.tops[at])
-    tops[j] = neuron.top(trials.tops[neuron.layer])
-    areas = list(trials.neuron_areas[at])
-    if tops[j] == trials.tops[at][j] and neuron.outgoing is None and neuron.next_biases is None:
-        return tops[j], areas
-    outgoing = following.weights[:, j] if neuron.outgoing is None else neuron.outgoing
-    biases = following.biases if neuron.next_biases is None else neuron.next_biases
-    for k in range(following.outputs):
-        if not outgoing[k] and not following.weights[k, j] and biases is following.biases:
-            continue
-        weights = following.weights[k].copy()
-        weights[j] = outgoing[k]
-        reader = Neuron(
-            layer=at,
-            index=k,
-            weights=weights,
-            bias=int(biases[k]),
-            rescale=following.rescale(k),
-        )
-        areas[k] = trials.neuron_area(reader, tops)
-    return tops[j], areas

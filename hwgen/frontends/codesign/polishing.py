@@ -1,5 +1,6 @@
 """One network polished to the end; what a process of its own does."""
 
+import copy
 import time
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 from hwgen.frontends.codesign.candidates import Candidate, Codes
 from hwgen.frontends.codesign.polish import Sweep, polish
 from hwgen.frontends.codesign.trials import Trials
+from hwgen.rtl.pricing import Pricing
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,6 +20,8 @@ class Polishing:
     ----------
     start
         The network, the price it is polished for, and the smoothing.
+    pricing
+        What silicon costs.
     sweeps, tried
         Sweeps, and moves of single weights in each.
     seed
@@ -27,6 +31,7 @@ class Polishing:
     """
 
     start: Candidate
+    pricing: Pricing
     samples: Codes
     validation: Codes
     sweeps: int
@@ -37,7 +42,9 @@ class Polishing:
 
 def polished(task: Polishing) -> tuple[Candidate, bool]:
     """The polished network, and whether the time ended it early."""
-    trials = Trials(task.start.network.copy(), task.samples.x, task.samples.y, task.start.smoothing)
+    start, samples = task.start, task.samples
+    pricing = copy.copy(task.pricing)
+    trials = Trials(start.network.copy(), samples, start.smoothing, pricing)
     rng = np.random.default_rng(task.seed)
     sweep = Sweep(price=task.start.price, tried=task.tried)
     cut = False
@@ -47,14 +54,14 @@ def polished(task: Polishing) -> tuple[Candidate, bool]:
         cut = task.until is not None and time.monotonic() > task.until
         if cut:
             break
-    network = trials.network
+    score, loss = trials.objective.judged(trials.network, task.validation)
     found = Candidate(
-        network=network,
+        network=trials.network,
         price=task.start.price,
         smoothing=task.start.smoothing,
         loss=trials.loss,
         area=trials.area,
-        validation=network.accuracy(task.validation.x, task.validation.y),
-        validation_loss=trials.loss_of(task.validation.x, task.validation.y),
+        validation=score,
+        validation_loss=loss,
     )
     return found, cut

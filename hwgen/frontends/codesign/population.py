@@ -4,17 +4,17 @@ Tiny networks are small tensors: the first axis of every tensor is the member of
 one step trains them all in little more than the time of one. Weights carry a trained fraction each,
 outputs of hidden neurons a trained width each (0: the neuron is gone), and the loss is
 
-    cross entropy + price * (digits of the weights * widths of their inputs) * DIGIT
+    cross entropy + price * silicon
 
-with ``price`` per gate equivalent; it rises over the first part of the run.
+with ``price`` per gate equivalent; it rises over the first part of the run. Silicon is what an
+architecture's :class:`hwgen.rtl.pricing.Terms` say: digits of weights times widths of their inputs,
+weights as words of a table, widths of sums, widths of outputs.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,10 +26,11 @@ from hwgen.frontends.codesign.rounding import RoundedRelu, RoundedWeight, digit_
 from hwgen.frontends.codesign.settings import Training
 from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.quantize.floatmodel import Floats
+from hwgen.rtl.pricing import Terms
 from hwgen.spec.arithmetic import Integers
 
-DIGIT = 3.4
-"""Gate equivalents of a signed digit, for each bit of its input."""
+Start = Sequence[tuple[Floats, Floats]]
+"""Weights [outputs, inputs] and biases [outputs] of every layer to begin with."""
 
 _FINEST, _COARSEST, _WIDEST = 7.0, -2.0, 6.0
 
@@ -53,6 +54,35 @@ class Member:
     smoothing: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """Real values are ``center + 2^exponent`` times what training sees."""
+
+    center: float
+    exponent: int
+
+    @classmethod
+    def of(cls, y: Floats) -> "Scaling":
+        """For values like ``y`` [samples]."""
+        spread = float(np.std(y))
+        return cls(center=float(np.mean(y)), exponent=math.ceil(math.log2(spread or 1.0)))
+
+    def applied(self, network: IntegerNetwork, last: Floats) -> IntegerNetwork:
+        """``network`` whose sums are the values themselves; ``last`` are its last weights."""
+        layer = network.layers[-1]
+        place = np.argwhere(layer.weights)
+        fraction = 0
+        if len(place):
+            at = tuple(place[0])
+            inputs = network.taps.fractions if len(network.layers) == 1 else network.layers[-2].bits
+            ratio = layer.weights[at] / last[at]
+            fraction = round(math.log2(ratio)) + (0 if inputs is None else int(inputs[at[1]]))
+        network.fraction = fraction - self.exponent
+        center = np.rint(np.ldexp(self.center, network.fraction)).astype(np.int64)
+        layer.biases = layer.biases + center
+        return network
+
+
 class Population:
     """Parameters of all members, padded to the widest.
 
@@ -62,11 +92,25 @@ class Population:
         All with the same number of hidden layers.
     taps
         What their first layers read.
+    terms
+        What silicon costs.
+    scaling
+        What a sum of 1 stands for, where sums are real values; None: classes.
     """
 
-    def __init__(self, members: Sequence[Member], taps: Taps, classes: int, seed: int):
+    def __init__(
+        self,
+        members: Sequence[Member],
+        taps: Taps,
+        classes: int,
+        seed: int,
+        terms: Terms,
+        scaling: Scaling | None = None,
+    ):
         self.members = tuple(members)
+        self.scaling = scaling
         self.taps = taps
+        self.terms = terms
         depth = len(self.members[0].hidden)
         widest = [max(member.hidden[k] for member in self.members) for k in range(depth)]
         sizes = [len(taps), *widest, classes]
@@ -91,8 +135,9 @@ class Population:
             0.1 + 0.1 * uniform(count, b) if k < depth else torch.zeros(count, b)
             for k, (_, b) in enumerate(pairs)
         ]
-        self.fractions = [torch.full((count, a, b), 4.0) for a, b in pairs]
-        self.bits = [torch.full((count, width), 4.0) for width in widest]
+        alike = terms.shared
+        self.fractions = [torch.full((count, 1, 1) if alike else (count, *ab), 4.0) for ab in pairs]
+        self.bits = [torch.full((count, 1 if alike else width), 4.0) for width in widest]
         self.heats = torch.zeros(count)
         for tensor in self._tensors():
             tensor.requires_grad_(True)
@@ -131,27 +176,45 @@ class Population:
     def rounded(self) -> list[Tensor]:
         """The weights of all layers as they will be."""
         return [
-            RoundedWeight.apply(weight, fraction) * self._mask(k)
+            RoundedWeight.apply(weight, fraction.expand_as(weight)) * self._mask(k)
             for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True))
+        ]
+
+    def widths(self) -> list[Tensor]:
+        """Output bits [members, neurons] of every hidden layer."""
+        return [
+            bits.expand(-1, weight.shape[2])
+            for bits, weight in zip(self.bits, self.weights, strict=False)
         ]
 
     def logits(self, x: Tensor) -> Tensor:
         """Sums [members, samples, classes] of ``x`` [members, samples, features]."""
         weights = self.rounded()
-        for k, bits in enumerate(self.bits):
+        for k, bits in enumerate(self.widths()):
             sums = torch.baddbmm(self.biases[k][:, None], x, weights[k])
             x = RoundedRelu.apply(sums, bits[:, None])
         return torch.baddbmm(self.biases[-1][:, None], x, weights[-1])
 
     def costs(self) -> Tensor:
         """Gate equivalents [members], smooth."""
+        terms = self.terms
         total = torch.zeros(len(self.members))
-        widths: Tensor | float = torch.tensor(self.taps.fractions).float()[None, :, None]
+        inputs: Tensor = torch.tensor(self.taps.fractions).float()[None, :, None]
         for k, (weight, fraction) in enumerate(zip(self.weights, self.fractions, strict=True)):
-            cost = digit_cost(weight, fraction) * self._mask(k)
-            total = total + (cost * widths).sum((1, 2))
-            widths = self.bits[k][:, :, None].clamp(min=0) if k < len(self.bits) else 0.0
-        return total * DIGIT
+            digits = digit_cost(weight, fraction) * self._mask(k)
+            if terms.digit:
+                total = total + terms.digit * (digits * inputs).sum((1, 2))
+            if terms.code:
+                total = total + terms.code * digits.sum((1, 2))
+            if terms.total and not k:
+                reach = weight.abs() * torch.exp2(fraction) * (torch.exp2(inputs) - 1)
+                kept = torch.log2(1 + (reach * self._mask(k)).sum(1))
+                total = total + terms.total * kept.sum(1)
+            if k < len(self.bits):
+                outputs = self.bits[k].clamp(min=0)
+                total = total + terms.output * outputs.sum(1)
+                inputs = outputs[:, :, None]
+        return total
 
     def clamp(self) -> None:
         """Hold widths within what is useful."""
@@ -159,18 +222,29 @@ class Population:
             for fraction in self.fractions:
                 fraction.clamp_(_COARSEST, _FINEST)
             for bits in self.bits:
-                bits.clamp_(0, _WIDEST)
+                bits.clamp_(1 if self.terms.shared else 0, _WIDEST)
 
     def network(self, member: int) -> IntegerNetwork:
         """A member in integers."""
         with torch.no_grad():
             weights = [w[member].double().numpy().T for w in self.rounded()]
             biases = [b[member].double().numpy() for b in self.biases]
-            bits = [torch.round(b[member]).long().numpy() for b in self.bits]
-        return integers(weights, biases, bits, self.taps)
+            bits = [torch.round(b[member]).long().numpy() for b in self.widths()]
+        found = integers(weights, biases, bits, self.taps, self.terms.shared)
+        return found if self.scaling is None else self.scaling.applied(found, weights[-1])
+
+    def begin(self, start: Start) -> None:
+        """All members start with these weights, whose hidden outputs are in [0, 1)."""
+        with torch.no_grad():
+            for k, (weights, biases) in enumerate(start):
+                rows, columns = weights.shape
+                self.weights[k][:, :columns, :rows] = torch.tensor(weights.T).float()
+                self.biases[k][:, :rows] = torch.tensor(biases).float()
 
 
-def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
+def population_of(
+    candidates: Sequence[Candidate], seed: int, terms: Terms, scaling: Scaling | None = None
+) -> Population:
     """A population that begins with ``candidates`` as they are, to train them further."""
     networks = [one.network for one in candidates]
     members = [
@@ -181,20 +255,25 @@ def population_of(candidates: Sequence[Candidate], seed: int) -> Population:
         )
         for one in candidates
     ]
-    found = Population(members, networks[0].taps, networks[0].layers[-1].outputs, seed)
+    classes = networks[0].layers[-1].outputs
+    found = Population(members, networks[0].taps, classes, seed, terms, scaling)
     for index, network in enumerate(networks):
         _begin(found, index, network)
     return found
 
 
 def _begin(population: Population, member: int, network: IntegerNetwork) -> None:
-    fractions = network.taps.fractions
+    fractions, scaling = network.taps.fractions, population.scaling
     with torch.no_grad():
         for k, layer in enumerate(network.layers):
             if layer.shifts is None or layer.bits is None:
-                own = np.full(layer.outputs, _last_scale(layer.weights, fractions))
                 half = np.zeros(layer.outputs)
-                population.heats[member] = math.log(4.0)
+                if scaling is None or network.fraction is None:
+                    own = np.full(layer.outputs, _last_scale(layer.weights, fractions))
+                    population.heats[member] = math.log(4.0)
+                else:
+                    own = np.full(layer.outputs, network.fraction + scaling.exponent)
+                    half = half + np.ldexp(scaling.center, network.fraction)
             else:
                 own = layer.shifts + layer.bits
                 half = np.exp2(layer.shifts - 1.0) - 0.5
@@ -203,16 +282,21 @@ def _begin(population: Population, member: int, network: IntegerNetwork) -> None
             usual = np.minimum(finest.min(axis=1, keepdims=True), 6)
             finest = np.clip(np.where(finest == 99, usual, finest), _COARSEST, _FINEST)
             rows, columns = reals.shape
-            for tensor, values in (
-                (population.weights[k][member], reals.T),
-                (population.fractions[k][member], finest.T),
-            ):
-                tensor.zero_()
-                tensor[:columns, :rows] = torch.tensor(values)
+            weights, widths = population.weights[k][member], population.fractions[k][member]
+            weights.zero_()
+            weights[:columns, :rows] = torch.tensor(reals.T)
+            if population.terms.shared:
+                widths.fill_(float(finest.max()))
+            else:
+                widths.zero_()
+                widths[:columns, :rows] = torch.tensor(finest.T)
             population.biases[k][member].zero_()
             population.biases[k][member][:rows] = torch.tensor(np.ldexp(layer.biases - half, -own))
             if layer.bits is not None:
-                population.bits[k][member][:rows] = torch.tensor(layer.bits)
+                if population.terms.shared:
+                    population.bits[k][member].fill_(int(layer.bits.max()))
+                else:
+                    population.bits[k][member][:rows] = torch.tensor(layer.bits)
                 fractions = layer.bits
 
 
@@ -223,11 +307,16 @@ def _last_scale(weights: Integers, fractions: Integers) -> int:
 
 
 def integers(
-    weights: list[Floats], biases: list[Floats], bits: list[Integers], taps: Taps
+    weights: list[Floats],
+    biases: list[Floats],
+    bits: list[Integers],
+    taps: Taps,
+    shared: bool = False,
 ) -> IntegerNetwork:
     """The network of weights [outputs, inputs] that are multiples of powers of two.
 
     A hidden output is in [0, 1) with as many fraction bits as ``bits`` says; so is a tap.
+    ``shared``: all neurons of a layer get one shift.
     """
     layers = []
     fractions = taps.fractions
@@ -239,7 +328,7 @@ def integers(
             layers.append(IntegerLayer(_ints(scaled), _ints(np.ldexp(bias, fraction))))
             break
         own = [max(_fraction(row), int(b)) for row, b in zip(reals, bits[k], strict=True)]
-        found = np.array(own)
+        found = np.full(len(own), max(own)) if shared else np.array(own)
         shifts = found - bits[k]
         half = np.exp2(shifts - 1.0)  # floor(x + half) rounds, of any shift
         layers.append(
@@ -264,95 +353,3 @@ def _fraction(row: Floats) -> int:
 
 def _ints(values: Floats) -> Integers:
     return np.rint(values).astype(np.int64)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread: for tensors this small, more only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def train(
-    population: Population,
-    codes: Integers,
-    y: Integers,
-    training: Training,
-    *,
-    seed: int,
-    watch: Callable[[int, Any], None],
-    begin: dict[str, Any] | None = None,
-) -> None:
-    """Train all members.
-
-    Parameters
-    ----------
-    watch
-        Called after each step with the number of steps done and a function that gives a state
-        from which training goes on; it may raise to stop.
-    begin
-        Such a state.
-    """
-    noisy = _Noisy(population.taps, codes, training.noise)
-    classes = torch.tensor(y)
-    prices = torch.tensor([member.price for member in population.members])
-    optimizer = population.optimizer(training)
-    generator = torch.Generator().manual_seed(seed)
-    first = 0
-    if begin is not None:
-        first = int(begin["step"])
-        population.restore(begin["tensors"])
-        optimizer.load_state_dict(begin["optimizer"])
-        generator.set_state(begin["generator"])
-    for step in range(first, training.steps):
-        done = step / training.steps
-        late = max(0.0, (done - training.rise) / (1 - training.rise))
-        for group in optimizer.param_groups:
-            group["lr"] = group["base"] * max(0.01, (1 + math.cos(math.pi * late)) / 2)
-        rows = torch.randint(len(codes), (len(prices), training.batch), generator=generator)
-        risen = 10 ** (2 * min(1.0, done / training.rise) - 2) if done > 0.03 else 0.0
-        loss = _loss(population, noisy(rows, generator), classes[rows])
-        loss = (loss + prices * risen * population.costs()).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        population.clamp()
-        watch(
-            step + 1,
-            lambda step=step: {
-                "step": step + 1,
-                "tensors": population.state(),
-                "optimizer": optimizer.state_dict(),
-                "generator": generator.get_state(),
-            },
-        )
-
-
-class _Noisy:
-    """Samples with noise of ``noise`` codes, another each time."""
-
-    def __init__(self, taps: Taps, codes: Integers, noise: float):
-        self._codes = torch.tensor(taps.read(codes), dtype=torch.float32)
-        self._tops, scale = torch.tensor(taps.tops), np.exp2(-taps.fractions)
-        self._scale = torch.tensor(scale, dtype=torch.float32)
-        self._moving = noise * (self._codes.std(dim=0) > 0)
-
-    def __call__(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Inputs [*rows, taps]."""
-        codes = self._codes[rows]
-        noise = self._moving * torch.randn(codes.shape, generator=generator)
-        codes = torch.round(codes + noise).clamp(min=torch.tensor(0), max=self._tops)
-        return codes * self._scale
-
-
-def _loss(population: Population, x: Tensor, y: Tensor) -> Tensor:
-    """Cross entropy [members]."""
-    smoothing = torch.tensor([member.smoothing for member in population.members])
-    sums = population.logits(x) * torch.exp(population.heats)[:, None, None]
-    shares = torch.log_softmax(sums, dim=2)
-    own = shares.gather(2, y[:, :, None]).mean((1, 2))
-    return -(1 - smoothing) * own - smoothing * shares.mean((1, 2))

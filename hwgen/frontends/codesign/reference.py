@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from hwgen.frontends.codesign.candidates import Codes
 
@@ -23,10 +24,13 @@ def float_accuracy(
 ) -> tuple[float, float]:
     """Accuracy on validation and test samples of a float network with one hidden layer.
 
-    It is the best of its training by the validation loss.
+    Of real values it is R2. The network is the best of its training by the validation loss.
     """
     x, vx, tx = (torch.tensor(p.x / (1 << input_bits)).float() for p in (samples, validation, test))
-    y, vy, ty = (torch.tensor(part.y) for part in (samples, validation, test))
+    center, spread = (float(samples.y.mean()), float(samples.y.std())) if samples.real else (0, 1)
+    y, vy, ty = (_wanted(part, center, spread) for part in (samples, validation, test))
+    criterion = _squared if samples.real else torch.nn.functional.cross_entropy
+    smoothing = {} if samples.real else {"label_smoothing": 0.05}
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -40,7 +44,7 @@ def float_accuracy(
     best, state = float("inf"), copy.deepcopy(model.state_dict())
     for step in range(_STEPS):
         rows = torch.randint(len(x), (_BATCH,), generator=generator)
-        loss = torch.nn.functional.cross_entropy(model(x[rows]), y[rows], label_smoothing=0.05)
+        loss = criterion(model(x[rows]), y[rows], **smoothing)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -48,10 +52,26 @@ def float_accuracy(
         if (step + 1) % _LOOK == 0:
             check()
             with torch.no_grad():
-                score = float(torch.nn.functional.cross_entropy(model(vx), vy))
+                score = float(criterion(model(vx), vy))
             if score < best:
                 best, state = score, copy.deepcopy(model.state_dict())
     model.load_state_dict(state)
     with torch.no_grad():
-        right = [float((model(a).argmax(1) == b).double().mean()) for a, b in ((vx, vy), (tx, ty))]
-    return right[0], right[1]
+        found = [_score(model(a), b, samples.real) for a, b in ((vx, vy), (tx, ty))]
+    return found[0], found[1]
+
+
+def _wanted(part: Codes, center: float, spread: float) -> Tensor:
+    if not part.real:
+        return torch.tensor(part.y)
+    return torch.tensor((part.y - center) / (spread or 1.0)).float()
+
+
+def _squared(found: Tensor, wanted: Tensor) -> Tensor:
+    return ((found[:, 0] - wanted) ** 2).mean()
+
+
+def _score(found: Tensor, wanted: Tensor, real: bool) -> float:
+    if real:
+        return 1 - float(_squared(found, wanted)) / max(1e-30, float(wanted.var(correction=0)))
+    return float((found.argmax(1) == wanted).double().mean())

@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from hwgen.frontends.codesign.candidates import Candidate, Codes, survivors
-from hwgen.frontends.codesign.jitter import jittered
 from hwgen.frontends.codesign.polishing import Polishing, polished
-from hwgen.frontends.codesign.population import Member, Population, population_of, train
+from hwgen.frontends.codesign.population import Member, Population, Scaling, Start, population_of
 from hwgen.frontends.codesign.settings import Settings
 from hwgen.frontends.codesign.taps import Taps
+from hwgen.frontends.codesign.teacher import Way, ways
+from hwgen.frontends.codesign.training import train, worth
+from hwgen.rtl.pricing import Pricing
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 _SAVED_EVERY = 250
@@ -74,19 +77,21 @@ def search(
     samples: Codes,
     validation: Codes,
     classes: int,
+    pricing: Pricing,
     *,
     clock: Clock,
     memory: Memory,
     say: Say,
     jobs: int = 1,
+    start: Start | None = None,
 ) -> list[Candidate]:
     """All networks found, in every round.
 
+    With ``start`` every network begins with these weights; they have the topology of all of
+    ``settings.hidden``.
+
     Deterministic for ``settings`` and samples, whatever ``jobs``, unless the clock cuts it.
     """
-    top = (1 << settings.input_bits) - 1
-    noise = settings.jitter * (top + 1)
-    polished_for = jittered(samples, noise, settings.jittered, top, settings.seed)
     found: list[Candidate] = []
     ladder = settings.ladder()
     members = [
@@ -95,14 +100,28 @@ def search(
         for smoothing in settings.smoothings
         for price in ladder
     ]
+    scaling = Scaling.of(samples.y) if samples.real else None
     taps = Taps.of(samples.x.shape[1], settings.input_bits)
-    population = Population(members, taps, classes, settings.seed)
+
+    def begun(way: Way) -> list[Population]:
+        populations = [
+            Population(alike, taps, classes, settings.seed, pricing.terms, scaling)
+            for alike in _by(members, lambda one: len(one.hidden))
+        ]
+        if start is not None:
+            for population in populations:
+                population.begin(start)
+        _trained(settings, populations, 0, way, clock, memory, say)
+        return populations
+
+    way, populations = _better(ways(settings, samples, classes), begun, validation)
 
     def improve(number: int, starts: list[Candidate]) -> None:
         tasks = {
             f"round {number}, network {index}": Polishing(
                 start=start,
-                samples=polished_for,
+                pricing=pricing,
+                samples=way.polishing,
                 validation=validation,
                 sweeps=settings.sweeps,
                 tried=settings.tried,
@@ -114,16 +133,42 @@ def search(
         found.extend(_all(tasks, jobs, clock, memory, say))
 
     for number in range(settings.rounds + 1):
-        _trained(settings, population, number, samples, clock, memory, say)
-        improve(number, _members(population))
+        if number:
+            _trained(settings, populations, number, way, clock, memory, say)
+        improve(number, [one for population in populations for one in _members(population)])
         chosen = survivors(found, ladder, settings.kept)
         if number == settings.rounds or clock.cut:
             break
-        population = population_of(chosen, settings.seed + number + 1)
-    if max(settings.drops) and not clock.cut:
+        populations = [
+            population_of(alike, settings.seed + number + 1, pricing.terms, scaling)
+            for alike in _by(chosen, lambda one: len(one.network.layers))
+        ]
+    if pricing.drops and max(settings.drops) and not clock.cut:
         tapped = [replace(one, network=one.network.reading(settings.drops)) for one in chosen]
         improve(settings.rounds + 1, tapped)
     return found
+
+
+def _by(things: Iterable[T], depth: Callable[[T], int]) -> list[list[T]]:
+    """Those of each depth, in their order."""
+    found: dict[int, list[T]] = {}
+    for one in things:
+        found.setdefault(depth(one), []).append(one)
+    return [found[key] for key in sorted(found)]
+
+
+def _better(
+    ways: list[Way], begun: Callable[[Way], list[Population]], validation: Codes
+) -> tuple[Way, list[Population]]:
+    """The way whose populations are worth most on validation samples."""
+    if len(ways) == 1:
+        return ways[0], begun(ways[0])
+    tried = []
+    for way in ways:
+        populations = begun(way)
+        tried.append((sum(worth(one, validation) for one in populations), way, populations))
+    _, way, populations = min(tried, key=lambda one: one[0])
+    return way, populations
 
 
 def _members(population: Population) -> list[Candidate]:
@@ -136,15 +181,14 @@ def _members(population: Population) -> list[Candidate]:
 
 def _trained(
     settings: Settings,
-    population: Population,
+    populations: list[Population],
     number: int,
-    samples: Codes,
+    way: Way,
     clock: Clock,
     memory: Memory,
     say: Say,
 ) -> None:
-    """Train the population of a round, as far as its share of the time goes."""
-    name = f"training {number}"
+    """Train the populations of a round, as far as their share of the time goes."""
     noise = settings.jitter * (1 << settings.input_bits)
     training = replace(settings.first, steps=settings.steps, noise=noise)
     if number:
@@ -152,27 +196,28 @@ def _trained(
         training = replace(
             training, steps=steps, rate=settings.later_rate, width_rate=3e-3, rise=0.01
         )
-    own = clock.left(_TRAINING_SHARE)
+    for part, population in enumerate(populations):
+        name = f"training {number}{'abcdefgh'[part - 1] if part else ''}{way.name}"
+        own = clock.left(_TRAINING_SHARE)
 
-    def watch(step: int, state: Callable[[], Any]) -> None:
-        if step % _SAVED_EVERY and step != training.steps:
-            return
-        memory.put(name, state())
-        say(f"{name}: step {step:,} of {training.steps:,}")
-        own.check()
+        def watch(step: int, state: Callable[[], Any], name: str = name, own: Clock = own) -> None:
+            if step % _SAVED_EVERY and step != training.steps:
+                return
+            memory.put(name, state())
+            say(f"{name}: step {step:,} of {training.steps:,}")
+            own.check()
 
-    try:
-        train(
-            population,
-            samples.x,
-            samples.y,
-            training,
-            seed=settings.seed + 1000 * number,
-            watch=watch,
-            begin=memory.get(name),
-        )
-    except OutOfTime:
-        clock.cut = True
+        try:
+            train(
+                population,
+                way.training,
+                training,
+                seed=settings.seed + 1000 * number + part,
+                watch=watch,
+                begin=memory.get(name),
+            )
+        except OutOfTime:
+            clock.cut = True
 
 
 def _all(

@@ -37,8 +37,8 @@ class Settings:
     Parameters
     ----------
     hidden
-        Topologies to begin with: widths of the hidden layers, one tuple each, all with as many
-        layers.
+        Topologies to begin with: widths of the hidden layers, one tuple each; of none, ``()``,
+        classes are sums of inputs.
     cheap, dear
         Lowest and highest price of a gate equivalent, in units of the loss (nats of mean cross
         entropy): where the front begins and ends.
@@ -65,6 +65,13 @@ class Settings:
     jittered
         Networks are polished with up to three noisy copies of the samples, as long as all together
         are no more than these.
+    teachers
+        Float networks that say what to think of points between samples; a first population learns
+        of them, another of the labels, and validation samples decide which goes on. 0: none.
+    reach
+        How far such points are from a sample on the way to another, at the most.
+    taught
+        Points, with the samples, that a population is trained on.
     steps, later_steps
         Steps of the first training, and of each later one.
     later_rate
@@ -91,6 +98,9 @@ class Settings:
     smoothings: tuple[float, ...] = (0.05,)
     jitter: float = 0.04
     jittered: int = 14_000
+    teachers: int = 6
+    reach: float = 0.7
+    taught: int = 20_000
     steps: int = 5000
     later_steps: int = 1200
     later_rate: float = 3e-3
@@ -98,9 +108,8 @@ class Settings:
     first: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        depths = {len(widths) for widths in self.hidden}
-        if len(depths) != 1:
-            raise HwgenError("hidden", f"{sorted(depths)} layers", "all need the same number")
+        if not self.hidden or any(len(widths) > 4 for widths in self.hidden):
+            raise HwgenError("hidden", "none, or one of more than 4 layers", "topologies of 0 to 4")
         if any(width < 1 for widths in self.hidden for width in widths):
             raise HwgenError("hidden", "a layer without neurons", "at least 1 neuron")
         if not 0 < self.cheap <= self.dear:

@@ -2,42 +2,19 @@
 
 :class:`Trials` keeps the integers of a network on all samples. A trial computes the neuron anew
 and goes on only with the samples where its output is another; taking it over costs no more.
-The loss is the mean cross entropy of the softmax of ``temperature`` times the last sums.
+The loss is an :class:`hwgen.frontends.codesign.objective.Objective`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from hwgen.frontends.codesign.integers import IntegerNetwork, Singles, fire, largest
-from hwgen.frontends.codesign.silicon import PRICES, Prices, neuron_area
+from hwgen.frontends.codesign.candidates import Codes
+from hwgen.frontends.codesign.integers import IntegerNetwork, Singles, fire
+from hwgen.frontends.codesign.objective import objective_of
+from hwgen.rtl.pricing import Neuron, Pricing
 from hwgen.spec.arithmetic import Integers
-
-_FAR = np.float32(80)
-_HEATS = tuple(2 ** (step / 4) for step in range(-8, 13))
-_REFINED = np.array([0.8, 0.9, 1, 1.1, 1.25], np.float32)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Neuron:
-    """A neuron as it would be: row of weights, bias, rescale, and what reads it.
-
-    ``outgoing`` and ``next_biases`` are None where the next layer stays as it is.
-    """
-
-    layer: int
-    index: int
-    weights: Integers
-    bias: int
-    rescale: tuple[int, int] | None = None
-    outgoing: Integers | None = None
-    next_biases: Integers | None = None
-
-    def top(self, tops: list[int]) -> int:
-        """Largest output of a hidden neuron whose inputs lie in [0, top]."""
-        if self.rescale is None:
-            raise ValueError("the last layer hands on its accumulators")
-        return largest(self.weights, self.bias, self.rescale, tops)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,31 +37,30 @@ class Trials:
     ----------
     network
         Changed in place by :meth:`take`.
-    codes, y
-        Input codes [samples, features] and class indices [samples].
+    codes
+        Samples, and what the network should say of them.
     smoothing
         Share of every label that is spread over all classes.
+    pricing
+        What silicon costs.
     """
 
     def __init__(
         self,
         network: IntegerNetwork,
-        codes: Integers,
-        y: Integers,
-        smoothing: float = 0.0,
-        prices: Prices = PRICES,
+        codes: Codes,
+        smoothing: float,
+        pricing: Pricing,
     ):
         self.network = network
-        self.y = y
-        self.smoothing = np.float32(smoothing)
-        self.prices = prices
-        self.temperature = np.float32(0)
-        self._x = np.ascontiguousarray(network.taps.read(codes).T, np.float32)
-        self._every = np.arange(len(y))
+        self.objective = objective_of(network, codes, smoothing)
+        self.pricing = pricing
+        self._x = np.ascontiguousarray(network.taps.read(codes.x).T, np.float32)
+        self._every = np.arange(len(codes.y))
         self.refresh()
 
     def refresh(self) -> None:
-        """Drop what is unused, compute everything anew, and fit the temperature."""
+        """Drop what is unused, compute everything anew, and fit what sums are compared with."""
         self.network.drop_unused()
         self.values, self.accumulators = [self._x], []
         for layer in self.network.layers:
@@ -92,34 +68,19 @@ class Trials:
             self.values.append(layer.fire(self.accumulators[-1]))
         self.values.pop()
         self.means = [values.mean(axis=1) for values in self.values]
-        self.tops = self.network.tops()
-        self.neuron_areas = self.network.neuron_areas(self.prices)
-        self.layer_areas = self.network.layer_areas(self.prices)
-        self.sharing = [
-            whole / max(1e-9, sum(parts))
-            for whole, parts in zip(self.layer_areas, self.neuron_areas, strict=True)
-        ]
-        self._fit_temperature()
+        self.pricing.refresh(self.network.layers, self.network.tops())
+        self.losses = self.objective.fit(self.sums)
+        self._sum = float(self.losses.sum(dtype=np.float64))
 
     @property
     def area(self) -> float:
-        """Gate equivalents of the shared graphs, as of the last :meth:`refresh`."""
-        return sum(self.layer_areas)
+        """Gate equivalents, as of the last :meth:`refresh`."""
+        return self.pricing.area
 
     @property
     def sums(self) -> Singles:
         """Sums of the last layer [classes, samples]."""
         return self.accumulators[-1]
-
-    def neuron_area(self, neuron: Neuron, tops: list[int] | None = None) -> float:
-        """Gate equivalents of ``neuron``, sharing nothing."""
-        return neuron_area(
-            neuron.weights,
-            neuron.bias,
-            self.tops[neuron.layer] if tops is None else tops,
-            neuron.rescale,
-            self.prices,
-        )
 
     def trial(self, neuron: Neuron, accumulator: Singles) -> Outcome:
         """The network with ``neuron``, whose accumulator would be ``accumulator`` [samples]."""
@@ -155,8 +116,9 @@ class Trials:
             reached = self.network.layers[index + 1].accumulate(values)
         return self._outcome(rows, accumulator, output, deeper, reached)
 
-    def take(self, neuron: Neuron, outcome: Outcome) -> None:
-        """Make ``neuron`` part of the network."""
+    def take(self, neuron: Neuron, outcome: Outcome, known: Any) -> None:
+        """Make ``neuron`` part of the network; ``known`` is what its price came with."""
+        self.pricing.take(neuron, known)
         at, j, rows = neuron.layer, neuron.index, outcome.rows
         layer = self.network.layers[at]
         layer.weights[j], layer.biases[j] = neuron.weights, neuron.bias
@@ -174,21 +136,14 @@ class Trials:
             self.values[index + 1][:, rows] = values
         self.sums[:, rows] = outcome.sums
         self.losses[rows] = outcome.losses
+        self._sum = float(self.losses.sum(dtype=np.float64))
 
     def slopes(self) -> list[tuple[Singles, Singles]]:
         """For each layer, first and (diagonal) second derivative of the loss by each weight.
 
         The step of a rescale counts as a straight line, as in training.
         """
-        scaled = self.sums * self.temperature
-        share = np.exp(scaled - scaled.max(axis=0))
-        share /= share.sum(axis=0)
-        samples = np.float32(len(self.y))
-        heat = self.temperature
-        second = share * (1 - share) * (heat * heat / samples)
-        wanted = np.full_like(share, self.smoothing / len(share))
-        wanted[self.y, self._every] += 1 - self.smoothing
-        first = (share - wanted) * (heat / samples)
+        first, second = self.objective.slopes(self.sums)
         found = []
         for index in range(len(self.network.layers) - 1, -1, -1):
             values = self.values[index]
@@ -213,10 +168,10 @@ class Trials:
         deeper: list[tuple[int, Singles, Singles]],
         sums: Singles,
     ) -> Outcome:
-        losses = self._cross_entropy(sums, self.y[rows])
-        change = losses.sum(dtype=np.float64) - self.losses[rows].sum(dtype=np.float64)
+        losses = self.objective.losses(sums, rows)
+        more = losses.sum(dtype=np.float64) - self.losses[rows].sum(dtype=np.float64)
         return Outcome(
-            change=float(change) / len(self.y),
+            change=self._total(self._sum + float(more)) - self.loss,
             rows=rows,
             accumulator=accumulator,
             output=output,
@@ -227,37 +182,8 @@ class Trials:
 
     @property
     def loss(self) -> float:
-        """Mean cross entropy."""
-        return float(self.losses.mean(dtype=np.float64))
+        """Of all samples."""
+        return self._total(self._sum)
 
-    def loss_of(self, codes: Integers, y: Integers) -> float:
-        """Mean cross entropy, unsmoothed, of other samples at the temperature that suits them."""
-        sums = self.network.logits(codes)
-        apart = (sums - sums[y, np.arange(len(y))]).astype(np.float64)
-        own = float(self.temperature)
-        return min(
-            float(np.logaddexp.reduce(own * times * apart, axis=0).mean()) for times in _HEATS
-        )
-
-    def _cross_entropy(self, sums: Singles, y: Integers) -> Singles:
-        apart = sums - sums[y, np.arange(sums.shape[1])]
-        apart *= self.temperature
-        np.minimum(apart, _FAR, out=apart)
-        spread = self.smoothing * apart.mean(axis=0) if self.smoothing else np.float32(0)
-        np.exp(apart, out=apart)
-        return np.asarray(np.log(np.add.reduce(apart, 0)) - spread, np.float32)
-
-    def _fit_temperature(self) -> None:
-        if not self.temperature:
-            spread = max(1e-3, float(np.abs(self.sums - self.sums.mean(axis=0)).mean()))
-            tried = np.geomspace(0.3, 12, 24, dtype=np.float32) / np.float32(spread)
-        else:
-            tried = self.temperature * _REFINED
-        best = None
-        for self.temperature in tried:
-            losses = self._cross_entropy(self.sums, self.y)
-            loss = float(losses.mean(dtype=np.float64))
-            if best is None or loss < best[0]:
-                best = loss, self.temperature, losses
-        if best is not None:
-            _, self.temperature, self.losses = best
+    def _total(self, of: float) -> float:
+        return self.objective.total(of / len(self._every))

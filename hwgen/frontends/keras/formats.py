@@ -193,3 +193,11 @@ class _Reach:
 
 def _width(low: int, high: int, signed: bool) -> int:
     return signed_width(low, high) if signed else max(1, high.bit_length())
+
+
+def width_of(who: str, low: int, high: int, signed: bool) -> int:
+    """Bits of codes low..high, 16 at most."""
+    bits = _width(low, high, signed)
+    if bits > 16:
+        raise HwgenError(who, f"codes of {bits} bits", "at most 16")
+    return bits

@@ -176,14 +176,15 @@ class Windows:
 
 def _signal(node: Node, codes: Codes) -> tuple[int, int, Node, Codes] | None:
     """The axis of a map that has one place, the kernel along the other, and both without it."""
-    if codes.order.ndim != 4:
+    own = codes.source.slide if isinstance(codes.source, Sum) else None
+    if codes.order.ndim != 4 or (own is not None and len(own.kernel) > 1):
         return None
     keys = ("kernel_shape", "strides", "dilations")
     listed = {key: list(node.attributes[key]) for key in keys}  # type: ignore[arg-type]
     for axis in (0, 1):
         around = codes.padding[axis::2] if codes.padding else ()
         if codes.order.shape[2 + axis] == 1 == listed["kernel_shape"][axis] and not any(around):
-            own = {key: [value[1 - axis]] for key, value in listed.items()}
+            kept = {key: [value[1 - axis]] for key, value in listed.items()}
             order = codes.order.squeeze(2 + axis)
             source = codes.source
             if isinstance(source, Real):
@@ -191,8 +192,8 @@ def _signal(node: Node, codes: Codes) -> tuple[int, int, Node, Codes] | None:
             signal = replace(
                 codes, order=order, source=source, padding=codes.padding[1 - axis :: 2]
             )
-            made = replace(node, attributes={**node.attributes, **own})
-            return axis, own["kernel_shape"][0], made, signal
+            made = replace(node, attributes={**node.attributes, **kept})
+            return axis, kept["kernel_shape"][0], made, signal
     return None
 
 

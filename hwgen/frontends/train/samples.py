@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,9 @@ from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import MAX_CSV_BYTES
 from hwgen.support.errors import HwgenError
 from hwgen.support.files import read_plain
+
+_FEWEST = 5
+"""Samples of real values that each part needs."""
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
@@ -30,12 +33,18 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
-    """The three parts of the data; ``labels`` are the classes as the source has them."""
+    """The three parts of the data; ``labels`` are the classes as the source has them.
+
+    Of real values there are none, and ``y`` has them as they are. ``low`` and ``size`` of the
+    features, or of all, made 0..1 of the source's values.
+    """
 
     train: Part
     validation: Part
     test: Part
     labels: tuple[str, ...]
+    low: Floats = field(default_factory=lambda: np.zeros(1))
+    size: Floats = field(default_factory=lambda: np.ones(1))
 
     @property
     def features(self) -> int:
@@ -43,16 +52,20 @@ class Samples:
         return int(self.train.x.shape[1])
 
 
-def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
+def load_samples(table: DataTable, seed: int, folder: Path, real: bool = False) -> Samples:
     """Read, split and scale; relative paths start at ``folder``.
+
+    ``real``: ``y`` may have real values.
 
     Raises
     ------
     HwgenError
         An unknown set, an unreadable file, values that are not finite, too few samples.
     """
-    x, classes_of = _read(table.source, folder)
-    tested = None if table.test is None else _read(table.test, folder)
+    x, classes_of = _laid_out(table, _read(table.source, folder, real))
+    tested = None if table.test is None else _laid_out(table, _read(table.test, folder, real))
+    if real and labels.is_regression(classes_of):
+        return _of_values(table, x, classes_of, tested, seed)
     classes, y = np.unique(classes_of, return_inverse=True)
     rng = np.random.default_rng(seed)
     if tested is None:
@@ -67,11 +80,6 @@ def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
         if unknown.size:
             raise HwgenError(f"{table.test}: y", f"class {unknown[0]}", "a class of the source")
         test = Part(x=tested[0], y=np.searchsorted(classes, tested[1]))
-    if table.channels_last and table.shape is not None:
-        x, test = (
-            _channels_first(x, table.shape),
-            replace(test, x=_channels_first(test.x, table.shape)),
-        )
     rest, held = _split(y, table.validation_share, rng)
     low, size = _range(x[rest], table.scale)
     train, validation, test = (
@@ -86,19 +94,45 @@ def load_samples(table: DataTable, seed: int, folder: Path) -> Samples:
     if table.image is not None and table.image[0] * table.image[1] != x.shape[1]:
         raise HwgenError("data.image", f"{table.image}", f"rows x columns must be {x.shape[1]}")
     names = tuple(one if isinstance(one, str) else f"{one:g}" for one in classes.tolist())
-    return Samples(train=train, validation=validation, test=test, labels=names)
+    return Samples(train=train, validation=validation, test=test, labels=names, low=low, size=size)
 
 
-def _channels_first(x: Floats, shape: tuple[int, ...]) -> Floats:
-    """Samples of interleaved channels, channel by channel."""
-    if math.prod(shape) != x.shape[1]:
-        found = " x ".join(map(str, shape))
+def _laid_out(table: DataTable, samples: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Samples channel by channel, where the channels of a position stand together."""
+    if not table.channels_last or table.shape is None:
+        return samples
+    x, (channels, *sizes) = samples[0], table.shape
+    if math.prod(table.shape) != x.shape[1]:
+        found = " x ".join(map(str, table.shape))
         raise HwgenError("data.shape", found, f"sizes of {x.shape[1]} values together")
-    channels, *sizes = shape
-    return np.moveaxis(x.reshape(len(x), *sizes, channels), -1, 1).reshape(len(x), -1)
+    moved = np.moveaxis(x.reshape(len(x), *sizes, channels), -1, 1)
+    return moved.reshape(len(x), -1), samples[1]
 
 
-def _read(source: str, folder: Path) -> tuple[Floats, Floats]:
+def _of_values(
+    table: DataTable, x: Floats, y: Floats, tested: tuple[Floats, Floats] | None, seed: int
+) -> Samples:
+    """Split at random: real values are of no class."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    held = round(table.test_share * len(y)) if tested is None else 0
+    test = (x[order[:held]], y[order[:held]]) if tested is None else tested
+    rest = order[held:]
+    ends = round(table.validation_share * len(rest))
+    low, size = _range(x[rest[ends:]], table.scale)
+    parts = [(x[rest[ends:]], y[rest[ends:]]), (x[rest[:ends]], y[rest[:ends]]), test]
+    if min(len(values) for _, values in parts) < _FEWEST:
+        found = f"{', '.join(str(len(values)) for _, values in parts)} samples"
+        raise HwgenError(table.source, found, f"{_FEWEST} to train, to validate and to test")
+    train, validation, test_part = (
+        Part(x=_scaled(part, low, size, table.scale), y=values.astype(np.float64))
+        for part, values in parts
+    )
+    return Samples(
+        train=train, validation=validation, test=test_part, labels=(), low=low, size=size
+    )
+
+
+def _read(source: str, folder: Path, real: bool = False) -> tuple[Floats, Floats]:
     if source in BUNDLED:
         x, y = _bundled(source)
     else:
@@ -111,7 +145,7 @@ def _read(source: str, folder: Path) -> tuple[Floats, Floats]:
             raise HwgenError(f"{path}: y", "none", "training needs a class for each sample")
         x, y = x.astype(np.float64), np.asarray(classes)
         source = str(path)
-        if labels.is_regression(y):
+        if labels.is_regression(y) and not real:
             first = y[y != np.rint(y)][0]
             allowed = "classes: training is for them, regression is quantized (hwgen quantize)"
             raise HwgenError(f"{path}: y", f"found {first:g}", allowed)

@@ -14,6 +14,7 @@ from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer, Network
 
 if TYPE_CHECKING:
+    from hwgen.rtl.pricing import Pricing
     from hwgen.rtl.top import Top
 
 
@@ -53,6 +54,12 @@ class BitSerial(Architecture):
             digit=self.digit,
             stages=self.stages,
         )
+
+    def pricing(self, flip_flop: float, latch: float | None) -> "Pricing":
+        """Adders of digits, and accumulators; of any number of stages."""
+        from hwgen.rtl.bitserial.pricing import DigitPricing
+
+        return DigitPricing(self.digit)
 
     @classmethod
     def choices(cls, network: Network) -> Sequence[Architecture]:

@@ -12,6 +12,7 @@ from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer, Network
 
 if TYPE_CHECKING:
+    from hwgen.rtl.pricing import Pricing
     from hwgen.rtl.top import Top
 
 
@@ -78,6 +79,12 @@ class Parallel(Architecture):
         from hwgen.rtl.parallel.estimate import estimated_area
 
         return estimated_area(layers, source, self.pipeline)
+
+    def pricing(self, flip_flop: float, latch: float | None) -> "Pricing":
+        """Shared adder graphs; without the registers of a pipeline."""
+        from hwgen.rtl.parallel.pricing import GraphPricing
+
+        return GraphPricing()
 
     @classmethod
     def choices(cls, network: Network) -> Sequence[Architecture]:

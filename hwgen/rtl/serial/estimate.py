@@ -12,6 +12,7 @@ import numpy as np
 
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.neurons import Neurons
+from hwgen.rtl.serial.results import Results
 from hwgen.rtl.serial.schedule import accumulating_cost, loading_cost
 from hwgen.rtl.widths import network_of
 from hwgen.spec.arithmetic import Integers
@@ -38,17 +39,18 @@ def parts(layers: Sequence[AnyLayer], source: Format, macs: int = 1) -> tuple[fl
     """Bits of information in ROM, of storage, of products; one."""
     network = network_of(layers, source)
     neurons = Neurons.of(network)
-    rom = sum(_information(one.layer.codes) + _bias_bits(one) for one in neurons)
+    rom = sum(information(one.layer.codes) + bias_bits(one) for one in neurons)
     storage = min(loading_cost(network), accumulating_cost(network, macs))
     product = max(one.layer.weight_value_bits * shape_of(*one.source).width for one in neurons)
     return rom, storage, float(macs * product), 1.0
 
 
-def _information(codes: Integers) -> float:
+def information(codes: Integers) -> float:
     """Bits that codes take at least, each for itself."""
     _, counts = np.unique(codes, return_counts=True)
     return float(-(counts * np.log2(counts / codes.size)).sum())
 
 
-def _bias_bits(one: Neurons) -> int:
+def bias_bits(one: Results) -> int:
+    """Bits of the biases, each for itself."""
     return sum(abs(bias).bit_length() + 1 for bias in one.biases)
