@@ -150,7 +150,7 @@ class _Run:
         self._config, self._samples, self._data = config, samples, data
         self._store, self._say = store, say
         self.shape: tuple[int, ...] = (samples.features,)
-        self.map = self.shape
+        self.map: tuple[int, ...] = self.shape
         self._known = f"{_VERSION} {torch.__version__} {config.seed} {config.data.image} "
         self._known += digest(samples)
 
