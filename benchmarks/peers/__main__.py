@@ -175,14 +175,14 @@ def _measured(
 ) -> Row:
     library = open_library(options.pdk)
     if maker != "hwgen":
-        _flatten(folder)
+        flatten(folder)
     if recipe == "plain":
         netlist = _plain(folder, design.top, library)
     else:
         netlist = folder / "ours" / "netlist.json"
         source = folder / "design.v"
         synthesize(source, design.top, library=library, out_dir=netlist.parent, timeout=7200)
-    _check(netlist, library, network, design)
+    check_netlist(netlist, library, network, design)
     report = measure_netlist(Netlist.read(netlist), library)
     path = report.critical_path_ns
     return {"area": report.area_um2, "path": path, "seconds": design.seconds}
@@ -203,7 +203,7 @@ def _peer(maker: str, network: Network, folder: Path, python: Path) -> list[Form
     return [(bool(s), b, w) for s, b, w in json.loads((folder / "outputs.json").read_text())]
 
 
-def _flatten(folder: Path) -> None:
+def flatten(folder: Path) -> None:
     """A peer's design as one module, ``design.v``."""
     sources = sorted((folder / "src").glob("*.v")) + sorted((folder / "src/static").glob("*.v"))
     unused = ("peer_wrapper.v", "lookup_table.v")
@@ -242,7 +242,7 @@ def _plain(folder: Path, top: str, library: CellLibrary) -> Path:
     return folder / "netlist.json"
 
 
-def _check(netlist: Path, library: CellLibrary, network: Network, design: Design) -> None:
+def check_netlist(netlist: Path, library: CellLibrary, network: Network, design: Design) -> None:
     """Refuse a netlist that does not compute the golden model's integers."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, network.input.format.maximum + 1, (256, network.input.features))
