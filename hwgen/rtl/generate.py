@@ -57,7 +57,7 @@ def generate_text(network: Network, architecture: Architecture) -> tuple[str, Ma
     top = top_module(network.name)
     component = build(network, architecture)
     text = verilog_text(component, top, network, architecture)
-    modules = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
+    modules = [f"{top}_{layer_module(i, one.name)}" for i, one in enumerate(network.layers)]
     return text, Manifest(
         top=top,
         verilog=f"{top}.v",
@@ -70,7 +70,7 @@ def generate_text(network: Network, architecture: Architecture) -> tuple[str, Ma
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         formats=formats_of(network),
-        layer_modules=[f"{top}_{module}" for module in modules],
+        layer_modules=[one for one in modules if f"module {one} (" in text],
     )
 
 

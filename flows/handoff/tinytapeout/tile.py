@@ -269,7 +269,7 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
     """
     component = build_tile(network, architecture)
     text = verilog_text(component, top, network, architecture)
-    modules = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
+    modules = [f"{top}_core_{layer_module(i, one.name)}" for i, one in enumerate(network.layers)]
     manifest = Manifest(
         top=top,
         verilog="project.v",
@@ -282,7 +282,7 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         formats=formats_of(network),
-        layer_modules=[f"{top}_core_{module}" for module in modules],
+        layer_modules=[one for one in modules if f"module {one} (" in text],
     )
     return text, manifest
 
