@@ -116,6 +116,10 @@ class SerialLayer(wiring.Component):
     def _requantize(self, m: Module, i: int, handed: list[list[int]]) -> None:
         """Result ``i``: of neuron ``handed[turn][word]``."""
         accumulator, y = getattr(self, f"accumulator{i}"), getattr(self, f"y{i}")
+        if self._neurons.fine:
+            lows = [[self._neurons.lows[j] for j in page] for page in handed]
+            low = self._rom(m, f"low{i}", lows, unsigned(self._neurons.fine))
+            accumulator = Cat(low, accumulator).as_signed()
         chosen = [[self._neurons.variant_of[j] for j in page] for page in handed]
         used = sorted({variant for page in chosen for variant in page})
         factors = {v: self._factor(m, f"multipliers{i}_{v}", handed, v) for v in used}

@@ -18,8 +18,11 @@ class Neurons:
         The layer, and the interval of its inputs.
     factors
         Interval of the inputs and of what neurons read of them.
+    fine
+        Low bits of the sums that no product changes: they are those of the bias, and are not
+        accumulated, but put behind the accumulator where a neuron is handed on.
     weights
-        Integers [outputs, inputs], with all shifts of the products in them.
+        Integers [outputs, inputs], with all shifts of the products in them but ``fine``.
     code_shift
         Left shift that makes such a weight of the one in the file; None where inputs differ in it.
     variants
@@ -29,12 +32,13 @@ class Neurons:
         That of each neuron.
     variant_of
         Index of each neuron's requantizer.
-    biases
-        The bias of each neuron, with its rounding offset.
+    biases, lows
+        The bias of each neuron, with its rounding offset: what accumulators begin with, and the
+        ``fine`` bits below.
     interval
         Exact interval of the outputs.
     widths
-        Width of each accumulator, with the offset.
+        Width of each accumulator, with the offset, without ``fine``.
     accumulator_width
         Width of the widest, or the one at which it wraps.
     """
@@ -46,8 +50,9 @@ class Neurons:
         low, high = source
         self.factors = hull([source, *((low >> d << d, high >> d << d) for d in drops)])
         alignment = network.source(index).alignment
-        self.weights = self.layer.aligned_weights(alignment)
-        self.code_shift = self.layer.weight_shift if not any(alignment) else None
+        self.fine = 0 if self.layer.wrap_bits is not None else self.layer.weight_shift
+        self.weights = self.layer.aligned_weights(alignment) >> self.fine
+        self.code_shift = self.layer.weight_shift - self.fine if not any(alignment) else None
         neurons = requantizers(network, index, [source] * self.layer.fan_in)
         kinds = sorted(
             dict.fromkeys(_shared(neuron.rescale) for neuron in neurons),
@@ -58,13 +63,17 @@ class Neurons:
             _variant([n for n in neurons if _shared(n.rescale) == kind]) for kind in kinds
         ]
         self.multipliers = [neuron.rescale.multiplier for neuron in neurons]
-        self.biases = [
+        whole = [
             bias + self.variants[variant].offset
             for bias, variant in zip(self.layer.bias, self.variant_of, strict=True)
         ]
+        self.biases = [bias >> self.fine for bias in whole]
+        self.lows = [bias & ((1 << self.fine) - 1) for bias in whole]
         self.interval = hull([variant.interval for variant in self.variants])
         self.widths = [
-            signed_width(*(end + self.variants[variant].offset for end in neuron.accumulator))
+            signed_width(
+                *((end + self.variants[variant].offset) >> self.fine for end in neuron.accumulator)
+            )
             for neuron, variant in zip(neurons, self.variant_of, strict=True)
         ]
         self.accumulator_width = self.layer.wrap_bits or max(self.widths)
