@@ -127,7 +127,7 @@ def _format(low: float, high: float, step: float) -> list[int]:
         return [0, 0, 0]
     first, last = round(low / step), round(high / step)
     signed = first < 0
-    width = max(last.bit_length(), (-first - 1).bit_length() if signed else 0)
+    width = max(max(last, 0).bit_length(), (-first - 1).bit_length() if signed else 0)
     return [int(signed), width + signed, round(float(np.log2(step)))]
 
 

@@ -13,7 +13,7 @@ from hwgen.synth.libraries.processes import Foundry, foundries
 SOURCE = {"SYNTH_HIERARCHY_MODE": "deferred_flatten"}
 """Modules are mapped one by one: flat, the default scripts of Yosys 0.70 do not come to an end."""
 
-NETLIST = {"SYNTH_ELABORATE_ONLY": True}
+NETLIST = {"SYNTH_ELABORATE_ONLY": True, "SYNTH_HIERARCHY_MODE": "keep"}
 """Cells are taken as they are."""
 
 _PIN_PITCH = 1.4

@@ -27,8 +27,10 @@ class Layout:
     Parameters
     ----------
     by_position
-        A beat holds a position of a map, an element of each of its channels, instead of elements
-        that follow each other.
+        Elements go position by position of a map, an element of each of its channels, instead of
+        as they follow each other.
+    channels
+        Of such a map; a beat holds all of them, or fewer, one after the other. 0: all.
     """
 
     elements: int
@@ -37,6 +39,7 @@ class Layout:
     beats: int
     width: int
     by_position: bool = False
+    channels: int = 0
 
     def __str__(self) -> str:
         beats = "one beat" if self.beats == 1 else f"{self.beats} beats"
@@ -46,6 +49,8 @@ class Layout:
             if self.per_beat > 1
             else (f"{self.element_bits} bits")
         )
+        if self.by_position and self.parts > 1:
+            return f"{beats} of {element}, {kind}, all channels of a position, then the next one"
         what = "channel 0" if self.by_position else "the first"
         return f"{beats} of {element}, {kind}, {what} in the low bits"
 
@@ -55,10 +60,20 @@ class Layout:
         return self.elements // self.beats
 
     @property
+    def parts(self) -> int:
+        """Beats that hold a position of a map."""
+        return (self.channels or self.per_beat) // self.per_beat
+
+    @property
     def order(self) -> list[range]:
         """The elements of each beat, from its low bits on."""
         if self.by_position:
-            return [range(beat, self.elements, self.beats) for beat in range(self.beats)]
+            positions, size = self.beats // self.parts, self.per_beat * self.beats // self.parts
+            return [
+                range(part * size + position, (part + 1) * size, positions)
+                for position in range(positions)
+                for part in range(self.parts)
+            ]
         size = self.per_beat
         return [range(first, first + size) for first in range(0, self.elements, size)]
 
@@ -101,7 +116,8 @@ def input_layout(
 ) -> Layout:
     """An input vector of ``network`` in ``beats`` beats, each padded to whole bytes or not."""
     bits, signed = network.input.bits, network.input.signed
-    return _layout(network.input.features, bits, signed, beats, padded, by_position)
+    channels = (network.input.shape or [0])[0] if by_position else None
+    return _layout(network.input.features, bits, signed, beats, padded, channels)
 
 
 def output_layout(
@@ -110,9 +126,10 @@ def output_layout(
     """A result of ``network``, one index for ``argmax``, else every output, in ``beats`` beats."""
     outputs = network.layers[-1].outputs
     if network.output == "argmax":
-        return _layout(1, index_width(outputs), False, beats, padded, False)
-    target = network.output_range()
-    return _layout(outputs, target.bits, target.signed, beats, padded, by_position)
+        return _layout(1, index_width(outputs), False, beats, padded, None)
+    target, shape = network.output_range(), network.layers[-1].output_shape
+    channels = None if not by_position else outputs if shape is None else shape[0]
+    return _layout(outputs, target.bits, target.signed, beats, padded, channels)
 
 
 def output_elements(network: Network) -> int:
@@ -121,8 +138,9 @@ def output_elements(network: Network) -> int:
 
 
 def _layout(
-    elements: int, bits: int, signed: bool, beats: int, padded: bool, by_position: bool
+    elements: int, bits: int, signed: bool, beats: int, padded: bool, channels: int | None
 ) -> Layout:
+    """``channels``: of a map that goes position by position; None: elements go in order."""
     raw = elements // beats * bits
     return Layout(
         elements=elements,
@@ -130,7 +148,8 @@ def _layout(
         signed=signed,
         beats=beats,
         width=-(-raw // 8) * 8 if padded else raw,
-        by_position=by_position,
+        by_position=channels is not None,
+        channels=channels or 0,
     )
 
 

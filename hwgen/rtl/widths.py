@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hwgen.spec.formats import Format, common, signed_width
 from hwgen.spec.layer import Layer
+from hwgen.spec.maps import Windowed
 from hwgen.spec.network import AnyLayer, DenseLayer, InputFormat, Network
 
 
@@ -26,11 +27,14 @@ def handed_on(layer: Layer, source: Format) -> Format:
 
 def network_of(layers: Sequence[AnyLayer], source: Format) -> Network:
     """A network of checked layers, the first of which reads inputs of the format ``source``."""
+    first = layers[0]
     numbers = InputFormat.model_construct(
         features=layers[0].inputs,
         bits=source.bits,
         signed=source.signed,
         fraction_bits=source.fraction_bits,
+        shape=list(first.input_shape) if isinstance(first, Windowed) else None,
+        zero_point=first.source.zero if isinstance(first, Windowed) else 0,
     )
     return Network.model_construct(
         name="estimate", input=numbers, layers=list(layers), output="values", labels=None

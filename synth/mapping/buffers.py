@@ -26,8 +26,9 @@ Bit = int | str
 def buffered(netlist: Mapping[str, Any], library: CellLibrary, top: str) -> dict[str, Any]:
     """A copy of a mapped netlist, as of ``write_json``, with buffers.
 
-    No output of the top module is one wire with an input or another output, and no net but those
-    that clock or that have nothing to be split passes a limit of :mod:`hwgen.synth.limits`.
+    No output of a module is one wire with an input or another output, no net has two names, so that
+    the Verilog assigns nothing, and no net but those that clock or that have nothing to be split
+    passes a limit of :mod:`hwgen.synth.limits`.
 
     Raises
     ------
@@ -45,7 +46,23 @@ def buffered(netlist: Mapping[str, Any], library: CellLibrary, top: str) -> dict
             shares[net] = max(share, shares.get(net, 0.0))
         if not work.split(shares):
             break
+    for module in data["modules"].values():
+        _name_once(module)
     return data
+
+
+def _name_once(module: dict[str, Any]) -> None:
+    """Leave a net the name of its port, or else the first that has no net twice."""
+    ports = module["ports"]
+    taken = {bit for fields in ports.values() for bit in fields["bits"]}
+    for name, fields in list(module.get("netnames", {}).items()):
+        if name in ports:
+            fields["bits"] = list(ports[name]["bits"])
+            continue
+        bits = fields["bits"]
+        if taken.intersection(bits) or len(set(bits)) < len(bits):
+            del module["netnames"][name]
+        taken.update(bits)
 
 
 def _buffer(library: CellLibrary) -> Cell:
@@ -84,22 +101,17 @@ class _Work:
         self._input, self._output = buffer.inputs[0], buffer.outputs[0]
 
     def part_ports(self) -> None:
-        """Put buffers before outputs of the top that are wired to an input or to an output."""
-        flat = Netlist({"modules": self._modules}, self._top).flat()
-        taken = {net for _, net in flat.inputs}
-        nets = iter(flat.outputs)
-        module = self._modules[self._top]
-        for fields in module["ports"].values():
-            if fields["direction"] != "output":
-                continue
-            for i, bit in enumerate(fields["bits"]):
-                _, net = next(nets)
-                if net in taken and isinstance(bit, int):
-                    fields["bits"][i] = self._insert(module, bit)
-                taken.add(net)
-        for name, fields in module["ports"].items():
-            if name in module.get("netnames", {}):
-                module["netnames"][name]["bits"] = list(fields["bits"])
+        """Put buffers before outputs that are wired to an input or to another output."""
+        for module in self._modules.values():
+            ports = module["ports"].values()
+            taken = {b for port in ports if port["direction"] != "output" for b in port["bits"]}
+            for fields in ports:
+                if fields["direction"] != "output":
+                    continue
+                for i, bit in enumerate(fields["bits"]):
+                    if bit in taken and isinstance(bit, int):
+                        fields["bits"][i] = self._insert(module, bit)
+                    taken.add(bit)
 
     def split(self, shares: Mapping[Any, float]) -> bool:
         """Move part of what each net drives behind a buffer; whether that could be done.

@@ -119,7 +119,9 @@ def test_real_values(values: Path, tmp_path: Path) -> None:
     from hwgen.frontends.codesign.settings import Settings
     from hwgen.spec import golden
 
-    settings = Settings(hidden=((4,),), prices=1, cheap=2e-4, steps=250, rounds=0, sweeps=2)
+    settings = Settings(
+        hidden=((4,),), prices=1, cheap=2e-4, steps=250, rounds=0, sweeps=2, teachers=0
+    )
     front = flow.codesign(
         str(values), tmp_path, settings=settings, budget=Budget(accuracy=0.5),
         options=flow.Options(points=1, vectors=0, sums=True),

@@ -22,6 +22,9 @@ from hwgen.synth.libraries.processes import foundries
 from hwgen.synth.mapping.netlist import Netlist
 from tests.networks import dense, network, rescale
 
+ASSIGNED = re.compile(r"^\s*assign\b", re.MULTILINE)
+"""What LibreLane stops at in a netlist."""
+
 LIBRARIES = {
     "ihp-sg13g2": ("ihp-sg13g2", "sg13g2_stdcell"),
     "sky130hd": ("sky130A", "sky130_fd_sc_hd"),
@@ -78,11 +81,13 @@ def test_librelane(
     assert config["meta"]["version"] == 2
     assert config["DESIGN_NAME"] == result["top"] == "hwgen_tiny"
     assert (config["CLOCK_PORT"], config["CLOCK_PERIOD"]) == ("clk", result["clock_ns"])
-    assert config["SYNTH_ELABORATE_ONLY"] is True
+    assert (config["SYNTH_ELABORATE_ONLY"], config["SYNTH_HIERARCHY_MODE"]) == (True, "keep")
     for key in ("PNR_SDC_FILE", "SIGNOFF_SDC_FILE", "IO_PIN_ORDER_CFG"):
         assert (out / config[key].removeprefix("dir::")).is_file()
     [verilog] = config["VERILOG_FILES"]
-    assert "module hwgen_tiny" in (out / verilog.removeprefix("dir::")).read_text()
+    text = (out / verilog.removeprefix("dir::")).read_text()
+    assert "module hwgen_tiny" in text
+    assert not ASSIGNED.search(text)
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["verilog"] == str(out / "hwgen_tiny.v")
     assert result["notes"][0] == "not verified"
@@ -150,6 +155,7 @@ def test_tinytapeout(
     config = json.loads((out / "src" / "config.json").read_text())
     assert (config["CLOCK_PERIOD"], config["PL_TARGET_DENSITY_PCT"]) == (25, 60)
     text = (out / "src" / "project.v").read_text()
+    assert not ASSIGNED.search(text)
     # Tiny Tapeout looks for the module so, and for these ports.
     assert re.findall(r"(?:^|[\s])module[\s]{1,}([\w]+)", text).count(result["top"]) == 1
     ports = re.findall(r"^  (input|output) (?:reg )?(\[7:0\] )?(\w+);", text, re.MULTILINE)[:8]

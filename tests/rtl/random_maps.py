@@ -11,6 +11,7 @@ from collections import Counter
 import numpy as np
 
 from hwgen.rtl.architectures import families
+from hwgen.rtl.requantize import check_tables
 from hwgen.spec import golden
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -42,9 +43,11 @@ def simulated(net: Network, seed: int) -> list[str]:
     for name, family in families().items():
         if maps and family.takes(net):
             try:
-                check_streams(net, family(), x, 0.3)
+                check_tables(net)
+                family().check(net)
             except HwgenError:
-                continue  # a table too large for hardware
+                continue  # it does not go into hardware
+            check_streams(net, family(), x, 0.3)
             names.append(name)
     return names
 

@@ -10,10 +10,10 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
+from hwgen.rtl.decode import decoded, distinguishing
 from hwgen.rtl.generate import build, verilog_text
 from hwgen.rtl.stream import Stream
 from hwgen.rtl.stream.beats import corners
-from hwgen.rtl.stream.decode import decoded, distinguishing
 from hwgen.rtl.stream.pace import paced
 from hwgen.rtl.stream.schedule import Schedule
 from hwgen.rtl.stream.top import StreamTop

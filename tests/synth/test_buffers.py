@@ -90,6 +90,28 @@ def test_ports_that_would_be_one_wire_are_parted() -> None:
         assert found == {"y[0]": x, "y[1]": 1 - x, "y[2]": 1 - x}
 
 
+def test_nothing_is_assigned() -> None:
+    """In a module, too: outputs on one wire, on an input, and two names of one net."""
+    inner = module(
+        {"a": port("input", 2), "b": port("output", 2, 3, 3)},
+        {"i": ("INV", {"A": 2, "Y": 3})},
+        {"also": [3], "b": [2, 3, 3], "a": [2]},
+    )
+    top = module(
+        {"x": port("input", 2), "y": port("output", 3, 4, 5)},
+        {"m": ("inner", {"a": 2, "b": [3, 4, 5]})},
+    )
+    done = buffered({"modules": design(top=top, inner=inner).modules}, CELLS, "top")
+    ports = done["modules"]["inner"]["ports"]
+    assert len({*ports["a"]["bits"], *ports["b"]["bits"]}) == 4
+    names = {name: one["bits"] for name, one in done["modules"]["inner"]["netnames"].items()}
+    assert names == {name: ports[name]["bits"] for name in ("a", "b")}
+    flat = Netlist(done, "top").flat()
+    for x in (0, 1):
+        found = evaluate_flat(flat, CELLS, {"x": x})
+        assert found == {"y[0]": x, "y[1]": 1 - x, "y[2]": 1 - x}
+
+
 def test_library_without_a_buffer() -> None:
     with pytest.raises(HwgenError, match=r"^hand: no usable buffer, one, to buffer nets with$"):
         buffered({"modules": fan(2).modules}, LIBRARY, "top")

@@ -1,18 +1,15 @@
 """What belongs to one layer of a serial design alone."""
 
-from typing import TypeVar
-
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Shape, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.lookup import lookup
 from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.neurons import Neurons
+from hwgen.rtl.serial.rom import concatenated, rom
 from hwgen.rtl.serial.schedule import Schedule
 from hwgen.spec.formats import index_width, signed_width
-
-T = TypeVar("T")
 
 
 class SerialLayer(wiring.Component):
@@ -110,47 +107,9 @@ class SerialLayer(wiring.Component):
                 handed = [self._lanes[i]]
             else:
                 handed = [[self._order[turn - 1]] for turn in range(self._layer.outputs)]
-            self._requantize(m, i, handed)
+            own = getattr(self, f"accumulator{i}"), getattr(self, f"y{i}")
+            self._neurons.build(m, i, *own, handed, lambda *table: self._rom(m, *table))
         return m
-
-    def _requantize(self, m: Module, i: int, handed: list[list[int]]) -> None:
-        """Result ``i``: of neuron ``handed[turn][word]``."""
-        accumulator, y = getattr(self, f"accumulator{i}"), getattr(self, f"y{i}")
-        if self._neurons.fine:
-            lows = [[self._neurons.lows[j] for j in page] for page in handed]
-            low = self._rom(m, f"low{i}", lows, unsigned(self._neurons.fine))
-            accumulator = Cat(low, accumulator).as_signed()
-        chosen = [[self._neurons.variant_of[j] for j in page] for page in handed]
-        used = sorted({variant for page in chosen for variant in page})
-        factors = {v: self._factor(m, f"multipliers{i}_{v}", handed, v) for v in used}
-        results = [
-            self._neurons.variants[v].build(m, f"y{i}_{v}", accumulator, factors[v]) for v in used
-        ]
-        if len(used) == 1:
-            m.d.comb += y.eq(results[0])
-            return
-        content = [[used.index(variant) for variant in page] for page in chosen]
-        select = self._rom(m, f"shifts{i}", content, unsigned(index_width(len(used))))
-        with m.Switch(select):
-            for case, result in enumerate(results[:-1]):
-                with m.Case(case):
-                    m.d.comb += y.eq(result)
-            with m.Default():
-                m.d.comb += y.eq(results[-1])
-
-    def _factor(self, m: Module, name: str, handed: list[list[int]], variant: int) -> Value | None:
-        """The multiplier of the neuron that requantizer ``variant`` is at, where it takes one."""
-        multipliers = self._neurons.variants[variant].multipliers
-        if not multipliers:
-            return None
-        own = [
-            [m if of == variant else multipliers[0] for m, of in page]
-            for page in (
-                [(self._neurons.multipliers[j], self._neurons.variant_of[j]) for j in page]
-                for page in handed
-            )
-        ]
-        return self._rom(m, name, own, shape_of(0, multipliers[-1]))
 
     def _read_weights(self, m: Module) -> None:
         """A ROM of the codes of all lanes, and a decoder for each where there is a codebook."""
@@ -197,7 +156,7 @@ class SerialLayer(wiring.Component):
 
         return [
             [
-                _concatenate([code(lane, turn, word) for lane in self._lanes], width)
+                concatenated([code(lane, turn, word) for lane in self._lanes], width)
                 for word in range(self._words)
             ]
             for turn in range(self._turns)
@@ -210,25 +169,5 @@ class SerialLayer(wiring.Component):
         return raw if self._dropped is None else raw & getattr(self, f"mask{i}")
 
     def _rom(self, m: Module, name: str, pages: list[list[int]], shape: Shape) -> Value:
-        """``pages[turn][word]``; other entries repeat these, which takes the least logic."""
-        entries = {value for page in pages for value in page}
-        if len(entries) == 1:
-            return Const(entries.pop(), shape)
-        words = max(len(page) for page in pages)
-        word = self.word[: (words - 1).bit_length()]
-        turn = self.turn[: (len(pages) - 1).bit_length()]
-        filled = _repeated([_repeated(page, len(word)) for page in pages], len(turn))
-        return lookup(m, name, Cat(word, turn), [v for page in filled for v in page], shape)
-
-
-def _repeated(items: list[T], bits: int) -> list[T]:
-    """``2**bits`` items: further ones are as if the highest bit of their index were 0."""
-    items = list(items)
-    for index in range(len(items), 1 << bits):
-        items.append(items[index - (1 << (index.bit_length() - 1))])
-    return items
-
-
-def _concatenate(values: list[int], width: int) -> int:
-    mask = (1 << width) - 1
-    return sum((value & mask) << (i * width) for i, value in enumerate(values))
+        """``pages[turn][word]``."""
+        return rom(m, name, pages, self.word, self.turn, shape)

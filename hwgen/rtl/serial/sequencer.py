@@ -88,24 +88,40 @@ class Sequencer:
         return Mux(self.phase == len(self._phases) - 1, 0, following)
 
     def _at_end(self, counter: Value, limits: list[int]) -> Value:
-        """Whether ``counter`` is one less than the limit of the current phase."""
-        if len(set(limits)) == 1:
-            return _reached(counter, limits[0])
-        result: Value = Const(0, 1)
-        for limit in sorted(set(limits)):
-            phases = [index for index, own in enumerate(limits) if own == limit]
-            result = result | (_reached(counter, limit) & self._within(phases))
-        return result
+        return at_end(self.phase, counter, limits)
 
     def _within(self, phases: list[int]) -> Value:
-        """The phase is one of ``phases``."""
-        result: Value = Const(0, 1)
-        for phase in phases:
-            result = result | (self.phase == phase)
-        return result
+        return within(self.phase, phases)
+
+
+def at_end(phase: Value, counter: Value, limits: list[int]) -> Value:
+    """Whether ``counter`` is one less than the limit of the current phase."""
+    if len(set(limits)) == 1:
+        return _reached(counter, limits[0])
+    result: Value = Const(0, 1)
+    for limit in sorted(set(limits)):
+        phases = [index for index, own in enumerate(limits) if own == limit]
+        result = result | (_reached(counter, limit) & within(phase, phases))
+    return result
+
+
+def within(phase: Value, phases: list[int]) -> Value:
+    """The phase is one of ``phases``."""
+    result: Value = Const(0, 1)
+    for one in phases:
+        result = result | (phase == one)
+    return result
 
 
 def _reached(counter: Value, limit: int) -> Value:
     """Whether a counter from 0 is at ``limit - 1``, the first number with all of its ones."""
     ones = Cat(counter[i] for i in range(len(counter)) if (limit - 1) >> i & 1)
     return ones.all() if limit > 1 else Const(1, 1)
+
+
+def select(phase: Value, values: list[tuple[int, Value]]) -> Value:
+    """The value of the current phase; of other phases any."""
+    *others, (_, result) = values
+    for own, value in reversed(others):
+        result = Mux(phase == own, value, result)
+    return result

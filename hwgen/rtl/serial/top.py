@@ -13,17 +13,15 @@ from hwgen.rtl.serial.argmax import SerialArgmax
 from hwgen.rtl.serial.layer import SerialLayer
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import LaneMemory
-from hwgen.rtl.serial.neurons import Neurons, hull, widest_first
+from hwgen.rtl.serial.neurons import Neurons, widest_first
 from hwgen.rtl.serial.pace import paced
+from hwgen.rtl.serial.results import hull
 from hwgen.rtl.serial.schedule import Schedule, lanes
-from hwgen.rtl.serial.sequencer import Sequencer
-from hwgen.rtl.serial.words import WordMemory
+from hwgen.rtl.serial.sequencer import Sequencer, select
+from hwgen.rtl.serial.words import SMALLEST_WORD, WordMemory
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top, stream_ports
 from hwgen.spec.network import Network
-
-_SMALLEST_WORD = 3
-"""Bits from which on synthesis has a clock gate for a word."""
 
 
 class SerialTop(Top):
@@ -126,7 +124,7 @@ class SerialTop(Top):
     def _stands(self, parity: int) -> bool:
         """Whether the words of memory ``parity`` stand still."""
         widths = [shape_of(*self._sources[index]).width for index in self._readers(parity)]
-        return self._still and max(widths) >= _SMALLEST_WORD
+        return self._still and max(widths) >= SMALLEST_WORD
 
     def elaborate(self, platform: object) -> Module:
         """Sequencer, layers, MACs, memories and the way out."""
@@ -236,7 +234,7 @@ class SerialTop(Top):
             for i in idle:
                 targets.setdefault(f"weight{i}", []).append((phase, Const(0)))
         for name, values in targets.items():
-            m.d.comb += getattr(chain, name).eq(_select(m, name, state.phase, values))
+            m.d.comb += getattr(chain, name).eq(select(state.phase, values))
 
     def _store(self, m: Module, state: Sequencer) -> None:
         """Memories take in what the stream and layers hand on, and give it to their readers."""
@@ -304,11 +302,3 @@ class SerialTop(Top):
             m.d.sync += waiting.eq(1)
         with m.Elif(self.m_axis_tready):
             m.d.sync += waiting.eq(0)
-
-
-def _select(m: Module, name: str, phase: Value, values: list[tuple[int, Value]]) -> Value:
-    """The value of the current phase; of other phases any."""
-    *others, (_, result) = values
-    for own, value in reversed(others):
-        result = Mux(phase == own, value, result)
-    return result

@@ -1,4 +1,4 @@
-"""A memory of words that stand still: written and read by address."""
+"""Memories of words that are read by address."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.spec.formats import index_width
+
+SMALLEST_WORD = 3
+"""Bits from which on synthesis has a clock gate for a word."""
 
 
 class WordMemory(wiring.Component):
@@ -130,21 +133,71 @@ class Store(wiring.Component):
             words.append(word)
         for lane, places in enumerate(self._lanes):
             extended = [self._extended(words[place]) for place in places]
-            m.d.comb += getattr(self, f"o{lane}").eq(self._choice(extended))
+            m.d.comb += getattr(self, f"o{lane}").eq(_choice(extended, self.near, self.far))
         return m
 
     def _extended(self, word: Value) -> Value:
         more = len(self.i) - len(word)
         return Cat(word, (word[-1] if self._signed else Const(0, 1)).replicate(more))
 
-    def _choice(self, words: Sequence[Value]) -> Value:
-        found: Value = Const(0, 1)
-        for first, near in enumerate(self.near):
-            run: Value = Const(0, 1)
-            for word, far in zip(words[first :: len(self.near)], self.far, strict=False):
-                run = run | (word & far.replicate(len(word)))
-            found = found | (run & near.replicate(len(words[0])))
-        return found
+
+class RowMemory(wiring.Component):
+    """Words in a row, of which each moves on when one is written; they are read by address.
+
+    They need neither an address to be written, nor an enable for each.
+
+    Parameters
+    ----------
+    widths
+        Bits of each word, the one that came last first; none is wider than the one before.
+
+    Members
+    -------
+    write : In(1)
+        ``i`` becomes the first word.
+    i : In
+    word : In
+        Which word is read.
+    o0 : Out
+        That word.
+    """
+
+    def __init__(self, widths: Sequence[int]):
+        self._widths = widths
+        super().__init__(
+            {
+                "write": In(1),
+                "i": In(widths[0]),
+                "word": In(index_width(len(widths))),
+                "o0": Out(widths[0]),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Registers in a row, and what selects among them."""
+        m = Module()
+        before: Value = self.i
+        words: list[Value] = []
+        for place, width in enumerate(self._widths):
+            word = Signal(width, name=f"word{place}", reset_less=True)
+            with m.If(self.write):
+                m.d.sync += word.eq(before)
+            words.append(word)
+            before = word
+        near, far = _selects(self.word, len(words))
+        extended = [Cat(one, Const(0, len(self.i) - len(one))) for one in words]
+        m.d.comb += self.o0.eq(_choice(extended, near, far))
+        return m
+
+
+def _choice(words: Sequence[Value], near: Value, far: Value) -> Value:
+    found: Value = Const(0, 1)
+    for first, column in enumerate(near):
+        run: Value = Const(0, 1)
+        for word, row in zip(words[first :: len(near)], far, strict=False):
+            run = run | (word & row.replicate(len(word)))
+        found = found | (run & column.replicate(len(words[0])))
+    return found
 
 
 def _near(count: int) -> int:

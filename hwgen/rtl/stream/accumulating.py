@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.adders.wired import Sums
 from hwgen.rtl.adders.words import packed_width, unpack
+from hwgen.rtl.decode import distinguishing
 from hwgen.rtl.lookup import lookup
 from hwgen.rtl.requantize import shape_of
-from hwgen.rtl.stream.decode import distinguishing
-from hwgen.rtl.stream.sums import Products
+from hwgen.rtl.windows import Products
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.formats import signed_width
 

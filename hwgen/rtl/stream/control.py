@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.rtl.stream.decode import decoded
+from hwgen.rtl.decode import decoded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,12 @@ import numpy as np
 from hwgen.rtl.digits import digit_counts
 from hwgen.rtl.stream import prices
 from hwgen.rtl.stream.schedule import Schedule, Stage
+from hwgen.rtl.widths import network_of
 from hwgen.spec.conv import Convolution
 from hwgen.spec.dense import DenseLayer
 from hwgen.spec.formats import Format, signed_width
 from hwgen.spec.maps import Windowed
-from hwgen.spec.network import AnyLayer, InputFormat, Network
+from hwgen.spec.network import AnyLayer, Network
 from hwgen.spec.pools import MaxPool
 from hwgen.support.errors import HwgenError
 
@@ -118,14 +119,4 @@ def _network(layers: Sequence[AnyLayer], source: Format) -> Network:
     if not isinstance(first, Windowed):
         allowed = "a convolution or a pool: a beat is a position of a map"
         raise HwgenError("layers[0].kind", f"found {first.kind!r}", allowed)
-    numbers = InputFormat.model_construct(
-        features=first.inputs,
-        bits=source.bits,
-        signed=source.signed,
-        fraction_bits=source.fraction_bits,
-        shape=list(first.input_shape),
-        zero_point=first.source.zero,
-    )
-    return Network.model_construct(
-        name="estimate", input=numbers, layers=list(layers), output="values", labels=None
-    )
+    return network_of(layers, source)

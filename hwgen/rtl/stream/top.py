@@ -14,10 +14,10 @@ from hwgen.rtl.stream.folding import Folding
 from hwgen.rtl.stream.maxima import Maxima
 from hwgen.rtl.stream.pace import paced
 from hwgen.rtl.stream.schedule import Schedule, Stage
-from hwgen.rtl.stream.sums import Products, channels_of, vector_sums, window_sums
 from hwgen.rtl.stream.window import LineBuffer
 from hwgen.rtl.top import Top, stream_ports
 from hwgen.rtl.tournament import ParallelArgmax
+from hwgen.rtl.windows import Products, channels_of, vector_sums, window_sums
 from hwgen.spec.arithmetic import Interval
 from hwgen.spec.maps import Windowed
 from hwgen.spec.network import Network
