@@ -2,8 +2,8 @@
 
 :func:`bench_files` makes three texts: the bench, the beats that go in and those that must come out,
 as hexadecimal numbers. ``iverilog`` or ``verilator --binary`` alone runs it; it ends with ``PASS``
-and exit code 0, or with ``FAIL`` and another. Both sides stall at random, once the first pass
-through all vectors at full speed is over.
+and exit code 0, or with ``FAIL`` and another. All vectors go through at full speed, where every
+result must come at the clock that latency and interval say, and again with random stalls.
 """
 
 from pathlib import Path
@@ -122,11 +122,13 @@ def _streaming(manifest: Manifest, count: int, seed: int) -> str:
     patience = 16 * (manifest.latency_cycles + manifest.interval_cycles) + 1000
     return f"""{_head(manifest)}  localparam BEATS = {beats}, RESULTS = {results};
   localparam IN = {manifest.input.beats}, OUT = {manifest.output.beats}, PATIENCE = {patience};
+  localparam LATENCY = {manifest.latency_cycles}, INTERVAL = {manifest.interval_cycles};
   reg clk = 0, rst = 1;
   reg [{manifest.input.width - 1}:0] s_tdata;
   reg s_tvalid = 0, m_tready = 0;
   wire s_tready, m_tvalid;
   integer sent = 0, received = 0, wrong = 0, idle = 0, seed = {seed};
+  integer now = 0, first = -1, due;
   wire s_tlast = (sent % IN) == IN - 1;
   wire [{manifest.output.width - 1}:0] m_tdata;
 {"  wire m_tlast;" if "m_axis_tlast" in ports else "  // A result is one beat: there is no tlast."}
@@ -153,7 +155,14 @@ def _streaming(manifest: Manifest, count: int, seed: int) -> str:
   always @(posedge clk) begin
     taken <= s_tvalid && s_tready && !rst;
     given <= m_tvalid && m_tready && !rst;
+    now = now + 1;
+    if (s_tvalid && s_tready && !rst && sent == IN - 1) first = now;
     if (m_tvalid && m_tready && !rst) begin
+      due = first + LATENCY + received / OUT * INTERVAL;
+      if (received < RESULTS && received % OUT == 0 && now != due) begin
+        wrong = wrong + 1;
+        $display("vector %0d: a result in clock %0d, expected in %0d", received / OUT, now, due);
+      end
       if (m_tdata !== expected[received % RESULTS]{_last_test(ports)}) begin
         wrong = wrong + 1;
         $display("vector %0d, beat %0d, time %0t: expected %h, found %h",

@@ -1,6 +1,7 @@
 """Random networks that reach into every corner of the network file."""
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -55,15 +56,18 @@ def network(
     signed: bool = False,
     fraction_bits: int = 0,
     name: str = "net",
+    shape: list[int] | None = None,
 ) -> Network:
-    """A network of ``layers``; the input's features follow from the first."""
+    """A network of ``layers``; the input's features follow from its ``shape``, or the first."""
+    first = layers[0]["weights"][0]
     return parse_network(
         {
             "format": "hwgen-network",
             "version": 2,  # becomes 1 where nothing of version 2 is used
             "name": name,
             "input": {
-                "features": len(layers[0]["weights"][0]),
+                "features": math.prod(shape) if shape else len(first),
+                **({"shape": shape} if shape else {}),
                 "bits": bits,
                 "signed": signed,
                 "fraction_bits": fraction_bits,

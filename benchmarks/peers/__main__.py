@@ -17,6 +17,7 @@ import resource
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,21 +41,19 @@ from hwgen.synth.mapping.yosys import run_yosys
 from hwgen.synth.report import measure_netlist
 
 PEERS = ("da4ml", "alkaid")
-_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-_OWN = (
-    *(
-        f"adders/{name}.py"
-        for name in ("addergraph", "digits", "search", "sharing", "signs", "wired", "words")
-    ),
-    "parallel/layer.py",
-    "parallel/top.py",
-    "requantize.py",
-    "simplify.py",
-    "verilog",
-)
-"""What decides our Verilog."""
 Format = tuple[bool, int, int]
 """Of an output: signed, its bits, the weight of its lowest bit."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A maker's Verilog: its top module, ports, outputs, and seconds that it took to write it."""
+
+    top: str
+    ports: tuple[str, str]
+    outputs: list[Format]
+    seconds: float
+
 
 FLATTEN = """\
 read_verilog {sources}
@@ -86,11 +85,13 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--show", action="store_true", help="show what is there, measure nothing")
+    parser.add_argument("--maker", choices=MAKERS, action="append")
     parser.add_argument("--recipe", choices=RECIPES, action="append")
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--pdk", default="ihp-sg13g2")
     options = parser.parse_intermixed_args()
     kept = Results(options.results)
+    makers = options.maker or MAKERS
     chosen = {
         name: network
         for name, network in networks().items()
@@ -98,7 +99,10 @@ def main() -> None:
     }
     for recipe in options.recipe or RECIPES:
         found = {
-            name: [measured(maker, recipe, network, options, kept) for maker in MAKERS]
+            name: [
+                measured(maker, recipe, network, options, kept) if maker in makers else None
+                for maker in MAKERS
+            ]
             for name, network in chosen.items()
         }
         _show(f"recipe {recipe}, {options.pdk}", found)
@@ -107,23 +111,21 @@ def main() -> None:
 def measured(
     maker: str, recipe: str, network: Network, options: argparse.Namespace, kept: Results
 ) -> Row | None:
-    """Area, critical path and seconds of generating a design; None where it is only to be shown."""
-    files = [ROOT / "synth/mapping", _REQUIREMENTS]
-    if maker == "hwgen":
-        files[1:] = [ROOT / "hwgen/rtl" / name for name in _OWN]
-    texts = [
-        path.read_text("utf-8")
-        for place in files
-        for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
-    ]
-    key = key_of(maker, recipe, network.sha256(), options.pdk, options.effort, texts)
-    row = kept.get(key)
-    if row is None and not options.show:
-        library = open_library(options.pdk)
-        with tempfile.TemporaryDirectory(prefix="hwgen-peers-") as folder:
-            row = _measured(maker, recipe, network, library, Path(folder), options)
-        kept.put(key, {"maker": maker, "recipe": recipe, "network": network.name, **row})
-        print(maker, recipe, network.name, row, flush=True)
+    """Area, critical path and seconds of generating a design; None where it is only to be shown.
+
+    A row is kept under the Verilog that was mapped.
+    """
+    with tempfile.TemporaryDirectory(prefix="hwgen-peers-") as name:
+        folder = Path(name)
+        design = _design(maker, network, folder, options)
+        files = [*sorted((ROOT / "synth/mapping").rglob("*.py")), *sorted(folder.rglob("*.v"))]
+        texts = [path.read_text("utf-8") for path in files]
+        key = key_of(maker, recipe, network.sha256(), options.pdk, texts)
+        row = kept.get(key)
+        if row is None and not options.show:
+            row = _measured(maker, recipe, network, design, folder, options)
+            kept.put(key, {"maker": maker, "recipe": recipe, "network": network.name, **row})
+            print(maker, recipe, network.name, row, flush=True)
     return row
 
 
@@ -150,35 +152,40 @@ def _show(title: str, found: dict[str, list[Row | None]]) -> None:
         print(f"{len(ratios)} networks: geometric mean {mean:.3f}, largest {max(ratios):.3f}")
 
 
+def _design(maker: str, network: Network, folder: Path, options: argparse.Namespace) -> Design:
+    """Write a maker's Verilog to ``folder``."""
+    started = _spent()
+    if maker == "hwgen":
+        manifest = generate(network, Parallel(bare=True, effort=options.effort), folder)
+        Path(manifest.verilog).rename(folder / "design.v")
+        outputs = [(manifest.output.signed, manifest.output.element_bits, 1)]
+        outputs *= manifest.output.elements
+        return Design(manifest.top, ("x", "y"), outputs, _spent() - started)
+    outputs = _peer(maker, network, folder, options.python)
+    return Design("peer", ("model_inp", "model_out"), outputs, _spent() - started)
+
+
 def _measured(
     maker: str,
     recipe: str,
     network: Network,
-    library: CellLibrary,
+    design: Design,
     folder: Path,
     options: argparse.Namespace,
 ) -> Row:
-    started = _spent()
-    if maker == "hwgen":
-        manifest = generate(network, Parallel(bare=True, effort=options.effort), folder)
-        seconds = _spent() - started
-        (folder / "design.v").write_bytes(Path(manifest.verilog).read_bytes())
-        top, ports = manifest.top, ("x", "y")
-        outputs = [(manifest.output.signed, manifest.output.element_bits, 1)]
-        outputs *= manifest.output.elements
-    else:
-        outputs = _peer(maker, network, folder, options.python)
-        seconds = _spent() - started
-        top, ports = "peer", ("model_inp", "model_out")
-        _flatten(folder)
+    library = open_library(options.pdk)
+    if maker != "hwgen":
+        flatten(folder)
     if recipe == "plain":
-        netlist = _plain(folder, top, library)
+        netlist = _plain(folder, design.top, library)
     else:
         netlist = folder / "ours" / "netlist.json"
-        synthesize(folder / "design.v", top, library=library, out_dir=netlist.parent, timeout=7200)
-    _check(netlist, library, network, ports, outputs)
+        source = folder / "design.v"
+        synthesize(source, design.top, library=library, out_dir=netlist.parent, timeout=7200)
+    check_netlist(netlist, library, network, design)
     report = measure_netlist(Netlist.read(netlist), library)
-    return {"area": report.area_um2, "path": report.critical_path_ns, "seconds": seconds}
+    path = report.critical_path_ns
+    return {"area": report.area_um2, "path": path, "seconds": design.seconds}
 
 
 def _spent() -> float:
@@ -196,7 +203,7 @@ def _peer(maker: str, network: Network, folder: Path, python: Path) -> list[Form
     return [(bool(s), b, w) for s, b, w in json.loads((folder / "outputs.json").read_text())]
 
 
-def _flatten(folder: Path) -> None:
+def flatten(folder: Path) -> None:
     """A peer's design as one module, ``design.v``."""
     sources = sorted((folder / "src").glob("*.v")) + sorted((folder / "src/static").glob("*.v"))
     unused = ("peer_wrapper.v", "lookup_table.v")
@@ -235,27 +242,21 @@ def _plain(folder: Path, top: str, library: CellLibrary) -> Path:
     return folder / "netlist.json"
 
 
-def _check(
-    netlist: Path,
-    library: CellLibrary,
-    network: Network,
-    ports: tuple[str, str],
-    outputs: list[Format],
-) -> None:
+def check_netlist(netlist: Path, library: CellLibrary, network: Network, design: Design) -> None:
     """Refuse a netlist that does not compute the golden model's integers."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, network.input.format.maximum + 1, (256, network.input.features))
-    bits = network.input.bits
+    bits, (source, sink) = network.input.bits, design.ports
     inputs = {
-        f"{ports[0]}[{i * bits + b}]": sum(int(v >> b & 1) << k for k, v in enumerate(x[:, i]))
+        f"{source}[{i * bits + b}]": sum(int(v >> b & 1) << k for k, v in enumerate(x[:, i]))
         for i in range(x.shape[1])
         for b in range(bits)
     }
     found = simulate(netlist, library, inputs, len(x))
     expected: Integers = golden.predict(network, x)
     start = 0
-    for j, (signed, width, weight) in enumerate(outputs):
-        word = [found[f"{ports[1]}[{start + b}]"] for b in range(width)]
+    for j, (signed, width, weight) in enumerate(design.outputs):
+        word = [found[f"{sink}[{start + b}]"] for b in range(width)]
         start += width
         for k in range(len(x)):
             value = sum((bit >> k & 1) << b for b, bit in enumerate(word))

@@ -3,7 +3,9 @@
     python peer.py da4ml network.json folder
 
 ``network.json`` has integers only: the input's bits, and for each layer its weights, biases (with
-half of the last kept bit), shift and bits of its outputs, or no shift for raw accumulators. Writes
+half of the last kept bit), shift and bits of its outputs, or no shift for raw accumulators. A
+convolution says besides which values each of its windows sees (``seen``), and its one-bit outputs
+may have thresholds; a ``pool`` is the values that each maximum is of. Writes
 ``folder/src/*.v`` and ``folder/outputs.json``: signed, bits and lowest bit's weight of each output.
 """
 
@@ -21,16 +23,28 @@ def main() -> None:
     trace = importlib.import_module(f"{name}.trace")
     rtl = importlib.import_module(f"{name}.codegen")
     network = json.loads(source.read_text())
-    count = len(network["layers"][0]["weights"][0])
+    count = network.get("features", len(network["layers"][0]["weights"][0]))
     bits = np.full(count, network["bits"])
     array = trace.FixedVariableArray if name == "da4ml" else trace.FVArray
     x = array.from_kif(bits * 0, bits, bits * 0, hwconf=trace.HWConfig(1, -1, -1))
     value = x
     for layer in network["layers"]:
-        value = value @ np.array(layer["weights"], np.float64).T + np.array(layer["bias"])
-        if layer["shift"] is not None:
+        if "pool" in layer:
+            value = np.max(value[np.array(layer["pool"])], axis=-1)
+            continue
+        read = value[np.array(layer["seen"])] if "seen" in layer else value
+        value = read @ np.array(layer["weights"], np.float64).T + np.array(layer["bias"])
+        if "seen" in layer:  # [windows, channels]: a channel after the other, as is pooled and read
+            value = value.transpose((1, 0)).reshape(-1)
+        if layer.get("thresholds") is not None:
+            ones = np.ones(value.shape, np.int64)
+            above = trace.ops.relu(
+                value - np.repeat(layer["thresholds"], ones.size // len(layer["thresholds"])) + 1.0
+            )
+            value = trace.ops.quantize(above, ones * 0, ones, ones * 0, "SAT", "TRN")
+        elif layer["shift"] is not None:
             scaled = trace.ops.relu(value * 2.0 ** -layer["shift"])
-            bits = np.full(len(layer["bias"]), layer["bits"])
+            bits = np.full(value.shape, layer["bits"])
             value = trace.ops.quantize(scaled, bits * 0, bits, bits * 0, "SAT", "TRN")
     logic = trace.comb_trace(x, value) if name == "da4ml" else trace.trace(x, value)
     place = ("peer", folder) if name == "da4ml" else (folder, "peer")

@@ -91,6 +91,8 @@ def starting(task: Task, start: Fitted) -> list[tuple[Floats, Floats]]:
     """
     layers = start.model.layers
     for place, layer in enumerate(layers):
+        if layer.slide is not None or layer.pools:
+            raise HwgenError("start", f"layer {place + 1} has windows", "dense layers")
         wanted = "none" if place == len(layers) - 1 else "relu"
         if layer.activation != wanted:
             said = f"layer {place + 1} has {layer.activation}"

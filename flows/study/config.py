@@ -55,10 +55,11 @@ Arch = Annotated[str, AfterValidator(_architecture)]
 
 
 class TaskTable(Table):
-    """``[[task]]``: data, and the hidden layers of the network."""
+    """``[[task]]``: data, and the network: convolutions and pools, then hidden layers."""
 
     name: Name
     hidden: Sizes
+    maps: Annotated[tuple[str, ...], AsTuple] = ()
     data: DataTable
     teacher: TeacherTable | None = None
     training: TrainingTable | None = None
@@ -107,6 +108,7 @@ class Study(Table):
             data=task.data,
             teacher=task.teacher or self.teacher,
             student=StudentTable(
+                maps=task.maps,
                 hidden=task.hidden,
                 weight_bits=bits,
                 activation_bits=bits,
@@ -127,6 +129,11 @@ def load_study(path: Path) -> Study:
     """
     study = read_toml(path, Study, "a study file")
     names = [task.name for task in study.task]
+    searched = [way for way in study.ways if way.startswith("codesign")]
+    for index, task in enumerate(study.task):
+        if task.maps and searched:
+            found = f"convolutions with the way {searched[0]}"
+            raise HwgenError(f"{path}: task[{index}].maps", found, "dense layers for codesign")
     for index, name in enumerate(names):
         if name in names[:index]:
             raise HwgenError(f"{path}: task[{index}].name", f"{name!r} again", "names differ")

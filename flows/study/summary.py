@@ -67,9 +67,8 @@ def _summary(task: str, way: str, jobs: list[Job], areas: dict[tuple[str, str, s
     if "network" not in first:
         return row
     network = first["network"]
-    sizes = [network["input"]["features"], *(len(one["bias"]) for one in network["layers"])]
     row |= {
-        "topology": "-".join(map(str, sizes)),
+        "topology": "-".join(map(_size, [network["input"], *network["layers"]])),
         "accumulator_bits": max(first["accumulator_bits"]),
     }
     for arch in families():
@@ -78,6 +77,20 @@ def _summary(task: str, way: str, jobs: list[Job], areas: dict[tuple[str, str, s
         row[f"{arch}_um2"] = estimate if found is None else round(found)
         row[f"{arch}_estimated"] = found is None
     return row
+
+
+def _size(part: Row) -> str:
+    """``6c3x3`` of a convolution, ``p2x2`` of a pool, the number of values of others."""
+    if "features" in part:
+        return str(part["features"])
+    if "bias" not in part:
+        return "p" + _by(part.get("kernel", "all"))
+    kind, rows = part["kind"], np.shape(part["weights"])
+    return f"{rows[0]}c{_by(rows[2:])}" if kind.startswith("conv") else str(rows[0])
+
+
+def _by(sizes: Any) -> str:
+    return "x".join(map(str, sizes)) if isinstance(sizes, list | tuple) else str(sizes)
 
 
 def to_csv(rows: list[Row]) -> str:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +18,10 @@ from hwgen.rtl.generate import generate, generate_text
 from hwgen.rtl.manifest import Manifest, formats_of
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
-from hwgen.sim import verilator
 from hwgen.spec.network import Network, parse_network, save_network
 from hwgen.support.errors import HwgenError
 from tests.networks import dense, network, rescale
-from tests.rtl.test_architectures import CORNERS, sized
+from tests.rtl.test_architectures import sized
 from tests.spec.test_network import NAMES
 
 ARCHITECTURES = [
@@ -126,22 +124,6 @@ def test_same_bytes_in_every_process(tmp_path: Path, architecture: Architecture)
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize("architecture", [*ARCHITECTURES, BitSerial()], ids=str)
-def test_slang_has_no_warning(
-    tmp_path: Path, architecture: Architecture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    slang = pytest.importorskip("pyslang.driver")
-    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
-        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
-        driver = slang.Driver()
-        driver.addStandardArgs()
-        options = "-Wextra -Wconversion -Wno-sign-conversion -Werror --std 1364-2005"
-        assert driver.parseCommandLine(f"slang {options} --top {manifest.top} {manifest.verilog}")
-        assert driver.processOptions()
-        assert driver.parseAllSources()
-        assert driver.runFullCompilation(True), capfd.readouterr().err
-
-
 def test_clock_and_reset_in_the_manifest(tmp_path: Path) -> None:
     reset = {"port": "rst", "active": 1}
     for architecture, wanted in (
@@ -240,59 +222,6 @@ def test_hostile_names(tmp_path: Path, name: str) -> None:
             assert re.fullmatch(r"[A-Za-z0-9 _.+,:;()\'/-]*", comment)
         for directive in re.findall(r"`\w+", verilog):
             assert directive in ("`timescale", "`default_nettype")
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
-def test_icarus_reads_it(tmp_path: Path, architecture: Architecture) -> None:
-    if shutil.which("iverilog") is None:
-        pytest.skip("iverilog is not installed")
-    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
-        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
-        command = ["iverilog", "-g2005", "-t", "null", "-Wall", manifest.verilog]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        warnings = [line for line in done.stderr.splitlines() if "timescale" not in line]
-        assert warnings == []
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
-def test_verilator_has_no_warning(tmp_path: Path, architecture: Architecture) -> None:
-    found = verilator.find()
-    for number, net in enumerate([NET, CORNERS["tables"], CORNERS["beyond 64 bits"]]):
-        manifest = generate(net, fitting(architecture, net), tmp_path / str(number))
-        command = [str(found.binary), "--lint-only", "-Wall", manifest.verilog]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=found.environment(),
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
-def test_nothing_depends_on_initial_values(tmp_path: Path, architecture: Architecture) -> None:
-    verilog = Path(generate(NET, architecture, tmp_path).verilog).read_text("ascii")
-    assert "initial" not in verilog
-    assert not re.search(r"^\s*reg\b[^;]*=", verilog, re.MULTILINE)
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
-def test_yosys_reads_it(tmp_path: Path, architecture: Architecture) -> None:
-    pytest.importorskip("pyosys")
-    manifest = generate(NET, architecture, tmp_path)
-    script = (
-        "import sys; from pyosys import libyosys\n"
-        "design = libyosys.Design()\n"
-        "for command in (f'read_verilog {sys.argv[1]}', f'hierarchy -check -top {sys.argv[2]}',\n"
-        "                'proc', 'check -assert'):\n"
-        "    libyosys.run_pass(command, design)\n"
-    )
-    command = [sys.executable, "-c", script, manifest.verilog, manifest.top]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_folder_is_made(tmp_path: Path) -> None:

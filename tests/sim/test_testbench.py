@@ -13,6 +13,7 @@ from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
+from hwgen.rtl.stream import Stream
 from hwgen.sim import verilator
 from hwgen.sim.testbench import bench_files
 from hwgen.sim.vectors import make_vectors
@@ -26,6 +27,7 @@ ARCHITECTURES = [
     Serial(),
     Serial(macs=2),
     BitSerial(),
+    Stream(),
 ]
 NET = network(
     [
@@ -36,9 +38,29 @@ NET = network(
 )
 
 
+MAP = network(
+    [
+        {
+            "kind": "conv2d",
+            "name": "map",
+            "weights": [[[[1, -2], [3, -1]]], [[[-3, 2], [1, 1]]]],
+            "weight_bits": 4,
+            "weight_fraction_bits": 0,
+            "bias": [2, -1],
+            "activation": "relu",
+            "output": rescale(4, False, -1),
+        },
+        dense([[1, 2, -3, 1, -2, 3] * 2, [-1, 3, 2, -2, 1, 1] * 2], [4, -9]),
+    ],
+    shape=[1, 3, 4],
+    name="tb",
+)
+
+
 def written(folder: Path, architecture: Architecture) -> Manifest:
-    manifest = generate(NET, architecture, folder)
-    vectors = make_vectors(NET, count=60, seed=5)
+    net = MAP if isinstance(architecture, Stream) else NET
+    manifest = generate(net, architecture, folder)
+    vectors = make_vectors(net, count=60, seed=5)
     for name, text in bench_files(manifest, vectors, seed=5).items():
         (folder / name).write_text(text)
     return manifest
@@ -72,9 +94,9 @@ def test_right_design_passes(tmp_path: Path, architecture: Architecture) -> None
 def faults(verilog: str) -> list[str]:
     """The Verilog with one fault each: another constant or operator.
 
-    Left alone is what no right use shows: words of a weight ROM at addresses that are never read,
-    what a wrong frame does, what an idle multiplexer hands on, how long a result stops inputs,
-    the reset of a counter that the first beat sets.
+    Left alone is what no right use shows: parts of a weight ROM for addresses that are never read,
+    what a wrong frame does, what an idle multiplexer hands on, how long a result that is not taken
+    stops inputs, the reset of a counter that the first beat sets.
     """
     places = [
         *((m, str(int(m[0]) ^ 1)) for m in re.finditer(r"(?<=\d'd)\d+(?=[;,:}) ])", verilog)),
@@ -85,7 +107,8 @@ def faults(verilog: str) -> list[str]:
     waits = "".join(re.findall(r"assign blocked = (.*);", verilog))
     blocked = "|".join(["blocked", *re.findall(r"t_\d+", waits)])
     idle = r"(?s)function \S+ rom_w.*?endfunction|[^\n]*s_axis_tlast[^\n]*|begin\n *\w+ = \d+'d0;"
-    idle += rf"|assign (?:{blocked}) = [^\n]*"
+    idle += rf"|assign (?:{blocked}) = [^\n]*|[^\n]*last \^ ending[^\n]*"
+    idle += r"|assign word_\w+\[\d+\] = [^\n]*"
     idle += r"|if \(rst\) begin\n *word <= [^\n]*"
     hidden = [range(*m.span()) for m in re.finditer(idle, verilog)]
     return [
@@ -95,7 +118,7 @@ def faults(verilog: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("architecture", [Parallel(), Serial()], ids=str)
+@pytest.mark.parametrize("architecture", [Parallel(), Serial(), BitSerial(), Stream()], ids=str)
 def test_seeded_faults_fail(tmp_path: Path, architecture: Architecture) -> None:
     manifest = written(tmp_path, architecture)
     source = tmp_path / f"{manifest.top}.v"
@@ -113,8 +136,9 @@ def test_seeded_faults_fail(tmp_path: Path, architecture: Architecture) -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 def test_wrong_weight_fails(tmp_path: Path, architecture: Architecture) -> None:
     manifest = written(tmp_path, architecture)
-    content = NET.model_dump(mode="json")
-    content["layers"][0]["weights"][2][1] += 1
+    net = MAP if isinstance(architecture, Stream) else NET
+    content = net.model_dump(mode="json")
+    content["layers"][1]["weights"][1][1] += 1
     generate(parse_network(content), architecture, tmp_path)
     code, said = run_icarus(tmp_path, manifest)
     assert code != 0

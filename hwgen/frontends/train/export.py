@@ -72,8 +72,19 @@ def as_brevitas(student: Quantized, shape: Sequence[int] = ()) -> nn.Module:
             layers.append(qnn.QuantReLU(act_quant=quantizer, return_quant_tensor=True))
         pool = student.maps[index].pool if index < len(student.maps) else None
         if pool is not None:
-            layers.append(nn.MaxPool2d(pool) if plane else nn.MaxPool1d(pool[1]))
+            layers += _pool(pool, formats.means.get(index), plane)
     return nn.Sequential(*layers).eval()
+
+
+def _pool(size: tuple[int, int], mean: Format | None, plane: bool) -> list[nn.Module]:
+    """A maximum, or a mean and what rescales it to a format."""
+    import brevitas.nn as qnn
+
+    if mean is None:
+        return [nn.MaxPool2d(size) if plane else nn.MaxPool1d(size[1])]
+    averaged = nn.AvgPool2d(size) if plane else nn.AvgPool1d(size[1])
+    quantizer = _activation(mean, "floor")
+    return [averaged, qnn.QuantIdentity(act_quant=quantizer, return_quant_tensor=True)]
 
 
 def _weights(bits: int, fractions: tuple[int, ...], rank: int = 2) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, Floats
+from hwgen.frontends.quantize.floatmodel import FloatLayer, FloatModel, FloatPool, Floats, Slide
 from hwgen.frontends.quantize.scales import FINER, choose_fraction, holding_fraction
 from hwgen.frontends.train import export
 from hwgen.frontends.train.layers import Formats, Perceptron, Quantized, most_codes, rounded
@@ -23,6 +23,7 @@ from hwgen.spec import golden
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.data import quantize
 from hwgen.spec.formats import Format
+from hwgen.spec.maps import Window
 from hwgen.spec.network import Network, parse_network
 from hwgen.support.errors import HwgenError
 
@@ -46,7 +47,7 @@ class Trained:
     teacher, student, quantized
         Accuracies; ``teacher`` is None without distillation.
     float_model
-        The float student; None where it has convolutions.
+        The float student.
     network, onnx
         The quantized student, and the QONNX file that it was imported from.
     compared
@@ -56,7 +57,7 @@ class Trained:
     teacher: Measured | None
     student: Measured
     quantized: Measured
-    float_model: FloatModel | None
+    float_model: FloatModel
     network: Network
     onnx: bytes
     notes: list[str]
@@ -89,7 +90,7 @@ def train(config: Config, base: Path, checkpoint: Path, say: Say) -> Trained:
     torch.set_num_threads(1)  # one order of additions
     try:
         run = _Run(config, samples, data, Checkpoint(checkpoint), say)
-        run.shape = shape if maps else (samples.features,)
+        run.map, run.shape = shape, shape if maps else (samples.features,)
         return run.trained(sizes, maps)
     finally:
         torch.set_num_threads(before)
@@ -149,6 +150,7 @@ class _Run:
         self._config, self._samples, self._data = config, samples, data
         self._store, self._say = store, say
         self.shape: tuple[int, ...] = (samples.features,)
+        self.map: tuple[int, ...] = self.shape
         self._known = f"{_VERSION} {torch.__version__} {config.seed} {config.data.image} "
         self._known += digest(samples)
 
@@ -156,8 +158,11 @@ class _Run:
         config, samples, table = self._config, self._samples, self._config.training
         teacher = None
         if table.distillation > 0:
-            wide = (samples.features, *config.teacher.hidden, sizes[-1])
-            teacher = Perceptron(wide, torch.Generator().manual_seed(self._seed(0)))
+            seen = convolutions(config.teacher.maps, self.map, "teacher")
+            first = math.prod(seen[-1].shape) if seen else samples.features
+            wide: Any = (first, *config.teacher.hidden, sizes[-1])
+            teacher = Perceptron(wide, torch.Generator().manual_seed(self._seed(0)), seen)
+            wide = (*wide, seen) if seen else wide
             steps, decay = config.teacher.steps, config.teacher.weight_decay
             plain = table.model_copy(update={"distillation": 0.0, "steps": 0})
             self._fit("teacher", teacher, 0, steps, decay, f"{wide} {steps} {decay} {plain!r}")
@@ -218,7 +223,7 @@ class _Run:
                 validation=accuracy(network, samples.validation),
                 test=accuracy(network, samples.test),
             ),
-            float_model=None if student.maps else as_float_model(student, name, samples.labels),
+            float_model=as_float_model(student, name, samples.labels, len(self.shape) == 3),
             network=network,
             onnx=content,
             notes=back.notes,
@@ -238,23 +243,42 @@ def choose_formats(student: Perceptron, x: Floats, table: StudentTable) -> Forma
     """Fraction bits with the least squared error on weights, and on values over the samples."""
     widths = table.activation_widths
     values = [x, *(np.maximum(sums, 0) for sums in _sums(student, x)[:-1])]
+
+    def chosen(values: Floats, bits: int, signed: bool) -> Format:
+        fraction = choose_fraction(values, bits, signed, "mse", 100)
+        return Format(bits=bits, signed=signed, fraction_bits=fraction)
+
     activations = tuple(
-        Format(bits=bits, signed=signed, fraction_bits=choose_fraction(v, bits, signed, "mse", 100))
+        chosen(v, bits, signed)
         for v, bits, signed in zip(
             values, widths, [bool(x.min() < 0), *[False] * len(widths)], strict=False
         )
     )
+    means = {
+        index: chosen(_pooled(student, index, values[index + 1]), widths[index + 1], False)
+        for index, conv in enumerate(student.maps)
+        if conv.mean
+    }
+    read = Formats(activations=activations, weight_bits=(), weight_fractions=(), means=means).read
     fractions = []
     for index, (weight, bits) in enumerate(zip(student.weights, table.weight_widths, strict=True)):
         each = table.per_output and index + 1 < len(table.weight_widths)
-        most = most_codes(activations[index], table.accumulator_bits)
+        most = most_codes(read(index), table.accumulator_bits)
         parts = weight.detach().split(1) if each else [weight.detach()]
         fractions.append(tuple(_weight_fraction(part, bits, most) for part in parts))
     return Formats(
         activations=activations,
         weight_bits=table.weight_widths,
         weight_fractions=tuple(fractions),
+        means=means,
     )
+
+
+def _pooled(model: Perceptron, index: int, values: Floats) -> Floats:
+    """What the layer behind ``index`` reads."""
+    with torch.no_grad():
+        found = model.pooled(index + 1, torch.from_numpy(values.astype(np.float32)))
+    return np.asarray(found.numpy(), np.float64)
 
 
 def _sums(model: Perceptron, x: Floats) -> list[Floats]:
@@ -284,8 +308,10 @@ def _weight_fraction(weights: torch.Tensor, bits: int, most: float | None) -> in
     return min(tried, key=error)
 
 
-def as_float_model(model: Perceptron, name: str, labels: tuple[str, ...]) -> FloatModel:
-    """The float network in plain arrays."""
+def as_float_model(
+    model: Perceptron, name: str, labels: tuple[str, ...], plane: bool = True
+) -> FloatModel:
+    """The float network in plain arrays; ``plane``: its maps are images."""
     pairs = list(zip(model.weights, model.biases, strict=True))
     return FloatModel(
         layers=tuple(
@@ -294,12 +320,31 @@ def as_float_model(model: Perceptron, name: str, labels: tuple[str, ...]) -> Flo
                 bias=bias.detach().numpy().astype(np.float64),
                 activation="relu" if index + 1 < len(pairs) else "none",
                 name=f"layer{index}",
+                **(_slid(model.maps[index], plane) if index < len(model.maps) else {}),
             )
             for index, (weight, bias) in enumerate(pairs)
         ),
         name=name,
         labels=labels or None,
     )
+
+
+def _slid(conv: Conv, plane: bool) -> dict[str, Any]:
+    """Windows and pool of a convolution."""
+
+    def shape(sizes: tuple[int, int, int]) -> tuple[int, ...]:
+        return sizes if plane else (sizes[0], sizes[2])
+
+    down, right = conv.padding
+    window = Window(kernel=conv.kernel, stride=conv.stride, padding=(down, right, down, right))
+    slide = Slide(shape=shape(conv.source), window=window, groups=conv.groups)
+    if conv.pool is None:
+        return {"slide": slide}
+    over = Slide(shape=shape(conv.plane), window=Window(kernel=conv.pool, stride=conv.pool))
+    return {
+        "slide": slide,
+        "pools": (FloatPool(kind="average" if conv.mean else "max", slide=over),),
+    }
 
 
 def replace_labels(network: Network, labels: tuple[str, ...]) -> Network:

@@ -4,8 +4,8 @@ The forward pass of :class:`Quantized` gives what the integers give, exactly (su
 are exact in floats); the backward pass takes rounding for the identity.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
@@ -92,8 +92,9 @@ class Perceptron(nn.Module):
         conv = self.maps[index - 1]
         if conv.pool is None:
             return x
-        values = x.reshape(-1, conv.outputs, *conv.positions)
-        return nn.functional.max_pool2d(values, conv.pool).flatten(1)
+        values = x.reshape(-1, *conv.plane)
+        pool = nn.functional.avg_pool2d if conv.mean else nn.functional.max_pool2d
+        return pool(values, conv.pool).flatten(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +109,18 @@ class Formats:
         Of each layer.
     weight_fractions
         Of each layer, one for all neurons or one for each.
+    means
+        Behind a pool that averages, by the layer before it.
     """
 
     activations: tuple[Format, ...]
     weight_bits: tuple[int, ...]
     weight_fractions: tuple[tuple[int, ...], ...]
+    means: Mapping[int, Format] = field(default_factory=dict)
+
+    def read(self, index: int) -> Format:
+        """What layer ``index`` reads."""
+        return self.means.get(index - 1, self.activations[index])
 
 
 class Quantized(Perceptron):
@@ -147,7 +155,10 @@ class Quantized(Perceptron):
         x = self._entered(x)
         for index in range(len(self.weights)):
             weight, bias = self.layer(index)
-            x = self.summed(index, self.pooled(index, x) if index else x, weight, bias)
+            x = self.pooled(index, x) if index else x
+            if index - 1 in self.formats.means:
+                x = self._handed_on(x, self.formats.means[index - 1])
+            x = self.summed(index, x, weight, bias)
             if index + 1 < len(self.weights):
                 x = self._handed_on(x, self.formats.activations[index + 1])
         return x
@@ -165,7 +176,7 @@ class Quantized(Perceptron):
         """Weights and biases of a layer, as reals that are codes times their scale."""
         codes = self._codes(index)
         step = self._steps[index]
-        source = self.formats.activations[index]
+        source = self.formats.read(index)
         unit = step[:, 0] * 2.0**-source.fraction_bits
         scaled = self.biases[index] / unit
         if self.accumulator_bits is not None:
@@ -175,7 +186,7 @@ class Quantized(Perceptron):
 
     def _codes(self, index: int) -> Tensor:
         scaled = self.weights[index] / self._steps[index]
-        source, bits = self.formats.activations[index], self.formats.weight_bits[index]
+        source, bits = self.formats.read(index), self.formats.weight_bits[index]
         return rounded(scaled, bits, most_codes(source, self.accumulator_bits))
 
     def _room(self, codes: Tensor, source: Format) -> tuple[Tensor, Tensor]:

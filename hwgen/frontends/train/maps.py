@@ -10,15 +10,18 @@ from hwgen.support.messages import shown
 
 _SIZE = r"(\d{1,3})(?:x(\d{1,3}))?"
 _CONV = re.compile(rf"conv (\d{{1,4}}) {_SIZE}((?: (?:stride|pad|groups) \d{{1,3}})*)")
-_POOL = re.compile(rf"max_pool {_SIZE}")
-_ALLOWED = '"conv CHANNELS SIZE [stride S] [pad P] [groups G]" or "max_pool SIZE"; SIZE is 3 or 3x3'
+_POOL = re.compile(rf"(max|avg)_pool {_SIZE}|(global)_avg_pool")
+_ALLOWED = (
+    '"conv CHANNELS SIZE [stride S] [pad P] [groups G]", "max_pool SIZE", "avg_pool SIZE" or '
+    '"global_avg_pool"; SIZE is 3 or 3x3'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolution, a relu, and max pooling behind it where ``pool`` says so.
+    """A convolution, a relu, and a pool behind it where ``pool`` says so.
 
-    Sizes are those of an image; a signal is one row.
+    Sizes are those of an image; a signal is one row. ``mean``: the pool averages.
     """
 
     source: tuple[int, int, int]
@@ -28,6 +31,12 @@ class Conv:
     padding: tuple[int, int]
     groups: int
     pool: tuple[int, int] | None = None
+    mean: bool = False
+
+    @property
+    def plane(self) -> tuple[int, int, int]:
+        """Channels, rows and columns before the pool."""
+        return self.outputs, *self.positions
 
     @property
     def fan_in(self) -> int:
@@ -54,7 +63,7 @@ class Conv:
         return self.outputs, rows, columns
 
 
-def convolutions(texts: Sequence[str], shape: Sequence[int]) -> list[Conv]:
+def convolutions(texts: Sequence[str], shape: Sequence[int], of: str = "student") -> list[Conv]:
     """What ``texts`` say, over a map of this ``shape``.
 
     Raises
@@ -66,12 +75,12 @@ def convolutions(texts: Sequence[str], shape: Sequence[int]) -> list[Conv]:
     source = (shape[0], *shape[1:]) if plane else (shape[0], 1, shape[1])
     found: list[Conv] = []
     for index, text in enumerate(texts):
-        where = f"student.maps[{index}]"
+        where = f"{of}.maps[{index}]"
         conv, pool = _CONV.fullmatch(text), _POOL.fullmatch(text)
         if conv is not None:
             found.append(_conv(conv, source, plane, where))
         elif pool is not None and found and found[-1].pool is None:
-            found[-1] = replace(found[-1], pool=_sizes(pool[1], pool[2], plane))
+            found[-1] = _pooled(found[-1], pool, plane, where)
         else:
             first = "behind a conv is needed" if pool else _ALLOWED
             raise HwgenError(where, f"found {shown(text)}", first)
@@ -80,6 +89,15 @@ def convolutions(texts: Sequence[str], shape: Sequence[int]) -> list[Conv]:
             before = " x ".join(map(str, found[-1].source))
             raise HwgenError(where, f"{text!r} on a map of {before}", "a window that fits")
     return found
+
+
+def _pooled(conv: Conv, match: re.Match[str], plane: bool, where: str) -> Conv:
+    size = conv.positions if match[4] else _sizes(match[2], match[3], plane)
+    mean, count = match[1] != "max", math.prod(size)
+    if mean and count & (count - 1):
+        found = f"a mean of {count} values"
+        raise HwgenError(where, found, "as many as a power of two, which is a shift in hardware")
+    return replace(conv, pool=size, mean=mean)
 
 
 def _conv(match: re.Match[str], source: tuple[int, ...], plane: bool, where: str) -> Conv:

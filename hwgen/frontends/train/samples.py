@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def load_samples(table: DataTable, seed: int, folder: Path, real: bool = False) 
     HwgenError
         An unknown set, an unreadable file, values that are not finite, too few samples.
     """
-    x, classes_of = _read(table.source, folder, real)
-    tested = None if table.test is None else _read(table.test, folder, real)
+    x, classes_of = _laid_out(table, _read(table.source, folder, real))
+    tested = None if table.test is None else _laid_out(table, _read(table.test, folder, real))
     if real and labels.is_regression(classes_of):
         return _of_values(table, x, classes_of, tested, seed)
     classes, y = np.unique(classes_of, return_inverse=True)
@@ -94,6 +95,18 @@ def load_samples(table: DataTable, seed: int, folder: Path, real: bool = False) 
         raise HwgenError("data.image", f"{table.image}", f"rows x columns must be {x.shape[1]}")
     names = tuple(one if isinstance(one, str) else f"{one:g}" for one in classes.tolist())
     return Samples(train=train, validation=validation, test=test, labels=names, low=low, size=size)
+
+
+def _laid_out(table: DataTable, samples: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Samples channel by channel, where the channels of a position stand together."""
+    if not table.channels_last or table.shape is None:
+        return samples
+    x, (channels, *sizes) = samples[0], table.shape
+    if math.prod(table.shape) != x.shape[1]:
+        found = " x ".join(map(str, table.shape))
+        raise HwgenError("data.shape", found, f"sizes of {x.shape[1]} values together")
+    moved = np.moveaxis(x.reshape(len(x), *sizes, channels), -1, 1)
+    return moved.reshape(len(x), -1), samples[1]
 
 
 def _of_values(

@@ -36,6 +36,8 @@ class DataTable(Table):
     shape
         ``[channels, rows, columns]`` or ``[channels, length]`` of the map that convolutions read;
         None: one channel of ``image``.
+    channels_last
+        A sample has the channels of one position together; it is laid out channel by channel.
     """
 
     source: str
@@ -45,11 +47,13 @@ class DataTable(Table):
     scale: Literal["features", "all", "none"] = "features"
     image: Annotated[tuple[int, int], AsTuple] | None = None
     shape: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AsTuple] | None = None
+    channels_last: bool = False
 
 
 class TeacherTable(Table):
-    """``[teacher]``: the float network that the student learns from."""
+    """``[teacher]``: the float network that the student learns from; ``maps`` as a student's."""
 
+    maps: Annotated[tuple[str, ...], AsTuple] = ()
     hidden: Sizes = (128, 64)
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1500
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
@@ -61,7 +65,7 @@ class StudentTable(Table):
     Parameters
     ----------
     maps
-        Convolutions and max pooling before the hidden layers (:mod:`hwgen.frontends.train.maps`).
+        Convolutions and pools before the hidden layers (:mod:`hwgen.frontends.train.maps`).
     hidden
         Neurons of each hidden layer.
     weight_bits

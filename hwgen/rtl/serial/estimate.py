@@ -20,9 +20,9 @@ from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer
 
-PRICES = (1.544, 56.45, 60.55, 3367.0)
-STILL = (1.337, 44.98, 59.01, 4503.0)
-"""Where words stand still, in latches: storage and the constant fitted to designs of one MAC."""
+PRICES = (1.245, 56.45, 60.55, 3367.0)
+STILL = (0.7433, 47.31, 67.34, 4116.0)
+"""Where words stand still, in latches."""
 
 _ADDER = 0.67
 """Bit products that a full adder of a rescale is worth."""

@@ -9,11 +9,12 @@ from hwgen.rtl.requantize import shape_of
 from hwgen.rtl.serial.neurons import Neurons
 from hwgen.rtl.serial.rom import concatenated, rom
 from hwgen.rtl.serial.schedule import Schedule
+from hwgen.rtl.serial.tables import Pages
 from hwgen.spec.formats import index_width, signed_width
 
 
 class SerialLayer(wiring.Component):
-    """Weights, biases and requantizers of a layer. Combinational.
+    """Requantizers of a layer, and what else is its own. Combinational.
 
     Parameters
     ----------
@@ -33,12 +34,13 @@ class SerialLayer(wiring.Component):
     accumulator<i> : In
         What is at requantizer i. There is one for each bank of the file if the next layer reads it,
         else one alone.
-    weight<p> : Out
-        Weights of the MACs, each of :attr:`weight_shape`.
+    code<p>, weight<p> : In, Out
+        Codes of weights, and the weights of the MACs, each of :attr:`weight_shape`; where the table
+        has no weights.
     mask<p> : Out
         Bits of the inputs that the MACs read, where neurons ignore some.
     bias<p> : Out
-        Biases of the neurons in the MACs that begin one.
+        Where the layer accumulates: biases of the neurons in the MACs.
     y<i> : Out
         The requantized accumulators, in the shape of the layer's interval.
     """
@@ -61,7 +63,6 @@ class SerialLayer(wiring.Component):
         self.weight_shape = signed(signed_width(int(weights.min()), int(weights.max())))
         self._words = len(self._lanes[0])
         self._turns = layer.fan_in if self._accumulates else layer.outputs
-        self.biases = len(self._lanes) if self._accumulates else 1
         self.results = len(self._lanes) if self._accumulates and not self._drains else 1
         phases = schedule.phases
         accumulator = signed(neurons.accumulator_width)
@@ -72,11 +73,13 @@ class SerialLayer(wiring.Component):
         self._x_shape = shape_of(*neurons.factors)
         self._dropped = layer.dropped()
         for i in range(len(self._lanes)):
-            members[f"weight{i}"] = Out(self.weight_shape)
+            if self.decodes:
+                members[f"code{i}"] = In(self.code_width)
+                members[f"weight{i}"] = Out(self.weight_shape)
             if self._dropped is not None:
                 members[f"mask{i}"] = Out(self._x_shape)
-        for i in range(self.biases):
-            members[f"bias{i}"] = Out(accumulator)
+        if self._accumulates:
+            members |= {f"bias{i}": Out(accumulator) for i in range(len(self._lanes))}
         for i in range(self.results):
             members[f"accumulator{i}"] = In(accumulator)
             members[f"y{i}"] = Out(shape_of(*neurons.interval))
@@ -88,16 +91,14 @@ class SerialLayer(wiring.Component):
         return len(self._lanes)
 
     def elaborate(self, platform: object) -> Module:
-        """ROMs and requantizers."""
+        """Decoders, ROMs of its own and requantizers."""
         m = Module()
-        self._read_weights(m)
+        if self.decodes:
+            self._decode(m)
         if self._dropped is not None:
             self._read_masks(m)
-        for i, lane in enumerate(self._lanes[: self.biases]):
-            if self._accumulates:
-                page = [[self._neurons.biases[j] for j in lane]]
-            else:
-                page = [[self._neurons.biases[j]] for j in self._order]
+        for i, lane in enumerate(self._lanes if self._accumulates else []):
+            page = [[self._neurons.biases[j] for j in lane]]
             value = self._rom(m, f"bias{i}", page, getattr(self, f"bias{i}").shape())
             m.d.comb += getattr(self, f"bias{i}").eq(value)
         for i in range(self.results):
@@ -111,27 +112,56 @@ class SerialLayer(wiring.Component):
             self._neurons.build(m, i, *own, handed, lambda *table: self._rom(m, *table))
         return m
 
-    def _read_weights(self, m: Module) -> None:
-        """A ROM of the codes of all lanes, and a decoder for each where there is a codebook."""
-        layer, shift = self._layer, self._neurons.code_shift
-        plain = layer.codebook is None or shift is None
-        width = self.weight_shape.width if plain else layer.weight_bits
-        content = (self._neurons.weights if plain else layer.codes).tolist()
-        used = layer.weight_values
-        book = [value << (shift or 0) if value in used else 0 for value in layer.codebook or [0]]
-        idle = book.index(0) if 0 in book else 0
+    @property
+    def biases(self) -> Pages:
+        """The bias of each turn, where it computes."""
+        return Pages(words=[[self._neurons.biases[j]] for j in self._order])
 
-        pages = self._pages(content, idle, width)
-        word = self._rom(m, "weights", pages, unsigned(len(self._lanes) * width))
-        for i in range(len(self._lanes)):
-            weight, code = getattr(self, f"weight{i}"), word[i * width : (i + 1) * width]
-            if plain:
-                m.d.comb += weight.eq(code)
-                continue
+    @property
+    def decodes(self) -> bool:
+        """Its weights come by codes, which it decodes."""
+        return self._layer.codebook is not None and self._neurons.code_shift is not None
+
+    @property
+    def code_width(self) -> int:
+        """Bits of a weight in the table."""
+        return self._layer.weight_bits if self.decodes else self.weight_shape.width
+
+    def codes(self, width: int) -> Pages:
+        """What the table has for it: the weights of all lanes, or their codes, ``width`` bits each.
+
+        The bits above those of a code may be anything. Lanes that are idle read 0.
+        """
+        content = (self._layer.codes if self.decodes else self._neurons.weights).tolist()
+        own = self.code_width
+        idle = self._book.index(0) if self.decodes and 0 in self._book else 0
+        pages = self._pages(content, idle, own, width)
+        above = (1 << width) - (1 << own)
+        free = [
+            concatenated([self._free(lane, word, above) for lane in self._lanes], width)
+            for word in range(self._words)
+        ]
+        return Pages(words=pages, free=free)
+
+    def _free(self, lane: list[int], word: int, above: int) -> int:
+        """Bits that may be anything of what ``lane`` reads in ``word``."""
+        return -1 if self._accumulates and word >= len(lane) else above
+
+    @property
+    def _book(self) -> list[int]:
+        """The weight of each code; 0 of those that do not occur."""
+        used, shift = self._layer.weight_values, self._neurons.code_shift or 0
+        return [value << shift if value in used else 0 for value in self._layer.codebook or [0]]
+
+    def _decode(self, m: Module) -> None:
+        """A decoder for each lane."""
+        book = self._book
+        for i, lane in enumerate(self._lanes):
+            code = getattr(self, f"code{i}")
             value = lookup(m, f"codebook{i}", code, book, self.weight_shape)
-            if 0 not in book and not self._accumulates and len(self._lanes[i]) < self._words:
+            if 0 not in book and not self._accumulates and len(lane) < self._words:
                 value = Mux(self.word == self._words - 1, 0, value)
-            m.d.comb += weight.eq(value)
+            m.d.comb += getattr(self, f"weight{i}").eq(value)
 
     def _read_masks(self, m: Module) -> None:
         """Which bits of the inputs the neurons read."""
@@ -139,20 +169,27 @@ class SerialLayer(wiring.Component):
         every = (1 << width) - 1
         content = [[every & -1 << bits for bits in row] for row in self._dropped or []]
         word = self._rom(
-            m, "masks", self._pages(content, every, width), unsigned(len(self._lanes) * width)
+            m,
+            "masks",
+            self._pages(content, every, width, width),
+            unsigned(len(self._lanes) * width),
         )
         for i in range(len(self._lanes)):
             m.d.comb += getattr(self, f"mask{i}").eq(word[i * width : (i + 1) * width])
 
-    def _pages(self, content: list[list[int]], idle: int, width: int) -> list[list[int]]:
-        """What all lanes read in each word of each turn, of ``content`` [outputs][inputs]."""
+    def _pages(self, content: list[list[int]], idle: int, own: int, width: int) -> list[list[int]]:
+        """What all lanes read in each word of each turn, of ``content`` [outputs][inputs].
+
+        The ``own`` low bits of each, side by side in ``width`` bits.
+        """
 
         def code(lane: list[int], turn: int, word: int) -> int:
             if word >= len(lane):
                 return idle
-            if self._accumulates:
-                return int(content[lane[word]][turn])
-            return int(content[self._order[turn]][lane[word]])
+            row, column = (lane[word], turn) if self._accumulates else (turn, lane[word])
+            if not self._accumulates:
+                row = self._order[turn]
+            return int(content[row][column]) & ((1 << own) - 1)
 
         return [
             [

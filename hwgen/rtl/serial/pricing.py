@@ -38,7 +38,7 @@ class Prices:
 
 
 MOVING = Prices(rom=0.33, storage=1.14, product=16.1, shift=12.0, index=0.58, rest=158.0)
-STILL = Prices(rom=0.184, storage=0.95, product=8.1, shift=12.0, index=0.58, rest=540.0)
+STILL = Prices(rom=0.355, storage=0.68, product=21.6, shift=12.0, index=1.49, rest=121.0)
 """Of words that move on in flip-flops, and of words that stand still in latches."""
 
 

@@ -18,9 +18,11 @@ from hwgen.rtl.serial.pace import paced
 from hwgen.rtl.serial.results import hull
 from hwgen.rtl.serial.schedule import Schedule, lanes
 from hwgen.rtl.serial.sequencer import Sequencer, select
+from hwgen.rtl.serial.tables import Table
 from hwgen.rtl.serial.words import SMALLEST_WORD, WordMemory
 from hwgen.rtl.simplify import simplify
 from hwgen.rtl.top import Top, stream_ports
+from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network
 
 
@@ -47,6 +49,8 @@ class SerialTop(Top):
     """
 
     parts: ClassVar[Mapping[str, str]] = {
+        "weights": "Weights of all layers, or their codes, for all MACs at once.",
+        "biases": "Biases of the neurons that layers compute one after the other.",
         "macs": "Multiplies and adds for all layers, and holds their accumulators.",
         "memory0": "What layers of even number read.",
         "memory1": "What layers of odd number read.",
@@ -75,6 +79,23 @@ class SerialTop(Top):
             for index, neurons in enumerate(self._neurons)
         ]
         self._memories = self._lane_memories()
+        self._codes = max(part.code_width for part in self._layers)
+        self._lanes = max(part.lanes for part in self._layers)
+        count = len(schedule.phases)
+        pages = {
+            schedule.phase_of(i): part.codes(self._codes) for i, part in enumerate(self._layers)
+        }
+        self._tables = {"weights": Table(pages, self._lanes * self._codes, count)}
+        computing = self._layers[schedule.first_computing :]
+        if computing:
+            biases = {
+                schedule.phase_of(i): part.biases
+                for i, part in enumerate(self._layers)
+                if part in computing
+            }
+            every = [word for own in biases.values() for (word,) in own.words]
+            width = signed_width(min(every), max(every))
+            self._tables["biases"] = Table(biases, width, count)
         self._output = sink
         tlast = {"s_axis_tlast": In(1), "m_axis_tlast": Out(1)}
         super().__init__(stream_ports(source, sink) | tlast)
@@ -134,6 +155,12 @@ class SerialTop(Top):
         for index, (name, part) in enumerate(zip(self._names, self._layers, strict=True)):
             m.submodules[name] = part
             m.d.comb += [part.turn.eq(state.turn), part.word.eq(self._word(state, index))]
+        for name, table in self._tables.items():
+            m.submodules[name] = table
+            m.d.comb += [
+                getattr(table, counter).eq(getattr(state, counter))
+                for counter in ("phase", "turn", "word")
+            ]
         m.submodules.macs = chain
         for parity, memory in self._memories.items():
             m.submodules[f"memory{parity}"] = memory
@@ -222,19 +249,34 @@ class SerialTop(Top):
     def _select_factors(self, m: Module, state: Sequencer, chain: MacChain) -> None:
         """Inputs, weights and biases of the current layer to the MACs."""
         targets: dict[str, list[tuple[int, Value]]] = {}
+        widths = {part.code_width for part in self._layers}
+        alike = len(widths) == 1 and not any(part.decodes for part in self._layers)
         for index, part in enumerate(self._layers):
             phase = self._schedule.phase_of(index)
             for i, operand in enumerate(self._operands(index)):
-                x = part.read(i, operand)
-                targets.setdefault(f"x{i}", []).append((phase, x))
-                targets.setdefault(f"weight{i}", []).append((phase, getattr(part, f"weight{i}")))
-            for i in range(part.biases):
+                targets.setdefault(f"x{i}", []).append((phase, part.read(i, operand)))
+            accumulates = index < self._schedule.first_computing
+            for i in range(part.lanes if accumulates else 0):
                 targets.setdefault(f"bias{i}", []).append((phase, getattr(part, f"bias{i}")))
-            idle = range(part.lanes, chain.macs) if index >= self._schedule.first_computing else ()
-            for i in idle:
-                targets.setdefault(f"weight{i}", []).append((phase, Const(0)))
+            if index == self._schedule.first_computing:
+                bias = self._tables["biases"].o.as_signed()
+                targets.setdefault("bias0", []).append((phase, bias))
+            for i in range(self._lanes if index == 0 or not alike else 0):
+                weight = self._weight(m, part, i, idle=not accumulates)
+                if weight is not None:
+                    targets.setdefault(f"weight{i}", []).append((phase, weight))
         for name, values in targets.items():
             m.d.comb += getattr(chain, name).eq(select(state.phase, values))
+
+    def _weight(self, m: Module, part: SerialLayer, i: int, *, idle: bool) -> Value | None:
+        """Weight of MAC ``i`` in a layer; None where any will do."""
+        code = self._tables["weights"].o[i * self._codes : (i + 1) * self._codes]
+        if not part.decodes:
+            return code[: part.code_width].as_signed()
+        if i >= part.lanes:
+            return Const(0) if idle else None
+        m.d.comb += getattr(part, f"code{i}").eq(code[: part.code_width])
+        return getattr(part, f"weight{i}")
 
     def _store(self, m: Module, state: Sequencer) -> None:
         """Memories take in what the stream and layers hand on, and give it to their readers."""

@@ -43,11 +43,21 @@ def verilog_of(rtlil: str, comments: Mapping[str, list[str]] | None = None) -> s
             dropped[module.name] = _unread_ports(module, usages[module.name])
     texts = [
         ModuleText(m, names, usages[m.name], dropped, _comment(m.name, comments or {})).text()
-        for m in modules
+        for m in _built(modules, usages)
     ]
     # One file holds all modules, so that it can be handed on as one.
     lint = "/* verilator lint_off DECLFILENAME */\n"
     return f"{lint}`default_nettype none\n\n" + "\n".join(texts) + "\n`default_nettype wire\n"
+
+
+def _built(modules: list[Module], usages: Mapping[str, Usage]) -> list[Module]:
+    """The top module, and those of which there is an instance that something reads."""
+    known = {module.name for module in modules}
+    found = [modules[0].name]
+    for name in found:
+        inside = (cell.kind.removeprefix("\\") for cell in usages[name].cells)
+        found += [kind for kind in inside if kind in known and kind not in found]
+    return [module for module in modules if module.name in found]
 
 
 def _comment(name: str, comments: Mapping[str, list[str]]) -> list[str]:
