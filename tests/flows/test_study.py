@@ -108,6 +108,17 @@ def test_refused(study_file: Path, old: str, new: str, message: str) -> None:
         load_study(study_file)
 
 
+def test_convolutions_are_trained_but_not_searched(study_file: Path) -> None:
+    text = STUDY.replace("hidden = [5]", 'hidden = [5]\nmaps = ["conv 2 2"]')
+    study_file.write_text(text)
+    study = load_study(study_file)
+    assert study.config(study.task[0], 0, 4, True, None).student.maps == ("conv 2 2",)
+    study_file.write_text(text.replace('"a2q-12"', '"codesign-1"'))
+    message = r"task\[0\]\.maps: convolutions with the way codesign-1, dense layers for codesign"
+    with pytest.raises(HwgenError, match=message):
+        load_study(study_file)
+
+
 def test_no_data(
     study_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], trained: list[Config]
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hwgen.frontends.codesign.candidates import Codes
 from hwgen.frontends.codesign.integers import IntegerLayer, IntegerNetwork
+from hwgen.frontends.codesign.polish import Sweep, polish
 from hwgen.frontends.codesign.taps import Taps
 from hwgen.frontends.codesign.trials import Trials
 from hwgen.rtl.architectures import families
@@ -135,3 +136,17 @@ def test_a_neuron_that_is_gone_costs_nothing() -> None:
     before = pricing.area
     pricing.refresh(left.layers, left.tops())
     assert before + dearer == pytest.approx(pricing.area, rel=0.02)
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_polishing_under_each_price(name: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 16, (300, 7))
+    codes = Codes(x=x, y=(x[:, 0] + x[:, 1] > 15) + 2 * (x[:, 2] > 10))
+    trials, price = Trials(network(7), codes, 0.02, pricing_of(name)), 2e-4
+    before = trials.loss + price * trials.area
+    for _ in range(3):
+        polish(trials, Sweep(price=price, tried=60), rng)
+    assert trials.loss + price * trials.area < 0.9 * before
+    assert counted(name, trials.network).area == pytest.approx(trials.area)
+    np.testing.assert_array_equal(trials.network.logits(x), trials.sums)
