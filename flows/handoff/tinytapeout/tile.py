@@ -268,10 +268,6 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
     """
     component = build_tile(network, architecture)
     text = verilog_text(component, top, network, architecture)
-<<<<<<< HEAD
-    modules = [f"{top}_core_{layer_module(i, one.name)}" for i, one in enumerate(network.layers)]
-=======
->>>>>>> main
     manifest = Manifest(
         top=top,
         verilog="project.v",
@@ -284,11 +280,7 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         formats=formats_of(network),
-<<<<<<< HEAD
-        layer_modules=[one for one in modules if f"module {one} (" in text],
-=======
         layer_modules=layer_modules(network, f"{top}_core", text),
->>>>>>> main
     )
     return text, manifest
 
