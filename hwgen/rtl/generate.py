@@ -57,7 +57,6 @@ def generate_text(network: Network, architecture: Architecture) -> tuple[str, Ma
     top = top_module(network.name)
     component = build(network, architecture)
     text = verilog_text(component, top, network, architecture)
-    modules = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
     return text, Manifest(
         top=top,
         verilog=f"{top}.v",
@@ -70,8 +69,18 @@ def generate_text(network: Network, architecture: Architecture) -> tuple[str, Ma
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         formats=formats_of(network),
-        layer_modules=[f"{top}_{module}" for module in modules],
+        layer_modules=layer_modules(network, top, text),
     )
+
+
+def layer_modules(network: Network, prefix: str, text: str) -> list[str]:
+    """Modules of the layers that have one in the Verilog ``text``.
+
+    One that only hands on what others computed has none: a last layer of ``serial``, whose weights
+    and biases stand in the tables of all layers.
+    """
+    names = [f"{prefix}_{layer_module(i, one.name)}" for i, one in enumerate(network.layers)]
+    return [name for name in names if f"module {name} " in text]
 
 
 def verilog_text(component: Top, top: str, network: Network, architecture: Architecture) -> str:

@@ -18,6 +18,7 @@ from hwgen.rtl.lookup import lookup
 from hwgen.rtl.staircase import Staircase
 from hwgen.spec.activations import Activation, Clip, Table, Tabled, activation
 from hwgen.spec.arithmetic import Integers, Interval
+from hwgen.spec.dense import DenseLayer
 from hwgen.spec.formats import signed_width
 from hwgen.spec.network import Network
 from hwgen.spec.rescale import Rescale
@@ -51,11 +52,15 @@ class Requantizer:
     multipliers
         Where neurons have others than ``rescale`` says: all of them. One multiplication then serves
         all, and :meth:`build` takes the factor.
+    fine, low
+        The ``fine`` lowest bits of every accumulator are those of ``low``.
     """
 
     rescale: Rescale
     accumulator: Interval
     multipliers: tuple[int, ...] = ()
+    fine: int = 0
+    low: int = 0
 
     def compute(self, accumulators: Integers) -> Integers:
         """Outputs of ``accumulators`` (without the offset), by the golden model."""
@@ -105,6 +110,12 @@ class Requantizer:
         low, high = (end + self.offset for end in self.accumulator)
         total = Signal(shape_of(low, high), name=f"{name}_acc")
         m.d.comb += total.eq(accumulator)
+        result = Signal(shape_of(*self.interval), name=name)
+        stairs = self.staircase
+        if stairs is not None:
+            above = total >> self.fine
+            m.d.comb += result.eq(stairs.build(m, name, above, shape_of(*self.interval)))
+            return result
         active: Value = total
         kind = self.rescale.activation
         if isinstance(kind, Clip) and not self._clips_late:
@@ -112,11 +123,6 @@ class Requantizer:
             active = clip(m, f"{name}_active", total, self.accumulator, bounds)
         elif not isinstance(kind, Clip | Tabled):
             active = kind.build(m, name, total, self.accumulator, self.rescale)
-        result = Signal(shape_of(*self.interval), name=name)
-        stairs = self.staircase
-        if stairs is not None:
-            m.d.comb += result.eq(stairs.build(m, name, active, shape_of(*self.interval)))
-            return result
         if self.rescale.thresholds is not None:
             m.d.comb += result.eq(self._count(m, name, active))
             return result
@@ -130,7 +136,10 @@ class Requantizer:
 
     @property
     def staircase(self) -> Staircase | None:
-        """What few levels are built by, instead of a multiplication or many comparisons."""
+        """What few levels are built by, instead of a multiplication or many comparisons.
+
+        Of accumulators without their ``fine`` lowest bits.
+        """
         rescale = self.rescale
         plain = isinstance(rescale.activation, Clip) and rescale.overflow == "saturate"
         if not plain or rescale.target is None or rescale.table is not None or self.multipliers:
@@ -138,7 +147,10 @@ class Requantizer:
         if self._factor == 1 and rescale.thresholds is None:
             return None
         found = Staircase.of(rescale.compute, self.accumulator)
-        return found if found is not None and found.fits else None
+        if found is None:
+            return None
+        found = found.above(self.fine, self.low)
+        return found if found.fits else None
 
     @property
     def _clips_late(self) -> bool:
@@ -300,9 +312,13 @@ def requantizers(network: Network, index: int, ranges: list[Interval]) -> list[R
     if bits is not None:
         full = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         intervals = [i if signed_width(*i) <= bits else full for i in intervals]
+    fine, lows = 0, [0] * len(intervals)
+    if isinstance(layer, DenseLayer) and bits is None:
+        fine = layer.weight_shift
+        lows = [bias & ((1 << fine) - 1) for bias in layer.bias]
     return [
-        Requantizer(rescale=rescale, accumulator=interval)
-        for rescale, interval in zip(network.rescales[index], intervals, strict=True)
+        Requantizer(rescale=rescale, accumulator=interval, fine=fine, low=low)
+        for rescale, interval, low in zip(network.rescales[index], intervals, lows, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ Below the first block and beyond the last one the level no longer changes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, unsigned
@@ -44,6 +44,11 @@ class Staircase:
             return None
         first, steps = steps_between(*interval, function)
         return cls(first=first, steps=steps)
+
+    def above(self, fine: int, low: int) -> "Staircase":
+        """The same of accumulators without their ``fine`` lowest bits, which always are ``low``."""
+        steps = [-((low - step) >> fine) for step in self.steps]
+        return replace(self, steps=steps)
 
     @property
     def low_bits(self) -> int:

@@ -194,10 +194,9 @@ def test_header(tmp_path: Path) -> None:
 def test_a_module_for_each_layer(tmp_path: Path, architecture: Architecture) -> None:
     manifest = generate(named("My Net", "Hidden 1"), architecture, tmp_path)
     assert manifest.top == "hwgen_my_net"
-    assert manifest.layer_modules == [
-        "hwgen_my_net_layer0_hidden_1",
-        "hwgen_my_net_layer1_hidden_1",
-    ]
+    # The last layer of the serial design hands on accumulators, and tables have its integers.
+    names = ["hwgen_my_net_layer0_hidden_1", "hwgen_my_net_layer1_hidden_1"]
+    assert manifest.layer_modules == names[: 1 if architecture.sequenced else 2]
     verilog = Path(manifest.verilog).read_text("ascii")
     assert set(manifest.layer_modules) | {manifest.top} <= set(modules(verilog))
     assert all(module.startswith("hwgen_my_net") for module in modules(verilog))

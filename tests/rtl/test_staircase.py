@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwgen.rtl.requantize import Requantizer
+from hwgen.rtl.requantize import Requantizer, requantizers
 from hwgen.rtl.staircase import MOST_LEVELS, Staircase
 from tests.networks import dense, network, rescale
 from tests.rtl.test_requantize import check
@@ -67,3 +67,29 @@ def test_blocks() -> None:
     assert (stairs.low_bits, stairs.block_bits) == (4, 2)
     assert stairs.fits
     assert not Staircase(first=0, steps=[4, 4, 9]).fits
+
+
+@pytest.mark.parametrize("fine", [0, 1, 4])
+def test_lowest_bits_that_never_change(fine: int) -> None:
+    """They are left out, and every accumulator that has them reaches the same levels."""
+    rng = np.random.default_rng(fine)
+    low = int(rng.integers(1 << fine))
+    stairs = Staircase(first=0, steps=sorted(rng.integers(-3_000, 3_000, 12).tolist()))
+    accumulators = np.arange(-200, 200) * (1 << fine) + low
+    above = stairs.above(fine, low)
+    wanted = [sum(step <= value for step in stairs.steps) for value in accumulators]
+    assert [sum(step <= value >> fine for step in above.steps) for value in accumulators] == wanted
+
+
+def test_sums_that_are_finer_for_their_biases_sake() -> None:
+    settings = rescale(4, False, 0, rounding="floor", multiplier=1767, shift=16)
+    layer = dense([[2, -3, 4], [1, 2, -3]], bias=[5, -27], output=settings, weight_shift=4)
+    net = network([layer])
+    units = requantizers(net, 0, [(0, 15)] * 3)
+    assert [(one.fine, one.low) for one in units] == [(4, 5), (4, 5)]
+    check([replace(one, fine=0, low=0) for one in units])
+    for one in units:
+        assert one.staircase is not None
+        whole = replace(one, fine=0, low=0).staircase
+        assert whole is not None
+        assert one.staircase.low_bits == whole.low_bits - 4

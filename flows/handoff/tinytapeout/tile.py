@@ -14,10 +14,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.rtl.architecture import Architecture
-from hwgen.rtl.generate import build, verilog_text
+from hwgen.rtl.generate import build, layer_modules, verilog_text
 from hwgen.rtl.interface import Layout, Port
 from hwgen.rtl.manifest import Manifest, formats_of
-from hwgen.rtl.names import layer_module
 from hwgen.rtl.top import Top
 from hwgen.spec.network import Network
 from hwgen.support.errors import HwgenError
@@ -269,7 +268,6 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
     """
     component = build_tile(network, architecture)
     text = verilog_text(component, top, network, architecture)
-    modules = [layer_module(i, layer.name) for i, layer in enumerate(network.layers)]
     manifest = Manifest(
         top=top,
         verilog="project.v",
@@ -282,7 +280,7 @@ def tile_design(network: Network, architecture: Architecture, top: str) -> tuple
         accumulator_bits=[network.accumulator_width(i) for i in range(len(network.layers))],
         network_sha256=network.sha256(),
         formats=formats_of(network),
-        layer_modules=[f"{top}_core_{module}" for module in modules],
+        layer_modules=layer_modules(network, f"{top}_core", text),
     )
     return text, manifest
 

@@ -127,7 +127,9 @@ class Affine:
         if state.slide is not None:  # one value for each channel
             order = order.reshape(*order.shape[:2], -1)[:, :, 0] // (order.size // len(state.u))
         if sizes != {len(state.u)} or order.shape[1:2] != (len(state.u),):
-            raise Refused("of another size than the layer before it")
+            raise Refused(
+                "of another size than the layer before it; its axis must be that of channels"
+            )
         order = order.ravel()
         centred = replace(state, u=state.u - placed(mean, order))
         scaled = self._scaled(node, centred, placed(gain, order))

@@ -67,7 +67,7 @@ def fold(node: Node, constants: dict[str, Constant], quantizers: Quantizers) -> 
     """
     inputs = [constants[name] for name in node.inputs if name]
     if not inputs:
-        raise Refused("no input")
+        raise Refused("no input; export the model again")
     first = inputs[0]
     if node.op in _QUANTIZING or node.op == "DequantizeLinear":
         return _quantize(node, first, quantizers)
@@ -94,12 +94,14 @@ def _quantize(node: Node, first: Constant, quantizers: Quantizers) -> Constant |
         np.broadcast_to(by.scale, first.value.shape)
         np.broadcast_to(by.zero_point, first.value.shape)
     except ValueError:
-        raise Refused("a scale or zero point of another shape than its tensor") from None
+        raise Refused(
+            "a scale or zero point of another shape than its tensor; export it again"
+        ) from None
     if not np.isfinite(first.value).all():
         raise Refused("values that are not finite; train or export the model anew")
     if node.op == "DequantizeLinear":
         if first.value.dtype.kind not in "iu":
-            raise Refused("values that are no integers")
+            raise Refused("values that are no integers; only such can be dequantized")
         return dequantized(first.value, by, node)
     if node.op != "QuantizeLinear":
         return quantized(first.value, by, node)
@@ -113,21 +115,21 @@ def _clipped(node: Node, first: Constant, constants: dict[str, Constant]) -> Con
     """Stored codes within fewer bits, as a Clip before a DequantizeLinear has them."""
     ends = [constants[name].value for name in node.inputs[1:3] if name]
     if len(ends) != 2 or any(end.size != 1 for end in ends) or first.value.dtype.kind not in "iu":
-        raise Refused("other than codes between two limits")
+        raise Refused("other than codes between two limits; constants as limits can be had")
     low, high = (int(end.ravel()[0]) for end in ends)
     return Constant(value=np.clip(first.value.astype(np.int64), low, high), kind=first.kind)
 
 
 def _arithmetic(node: Node, inputs: list[Constant]) -> Constant:
     if len(inputs) != 2:
-        raise Refused(f"{len(inputs)} inputs")
+        raise Refused(f"{len(inputs)} inputs, two can be had")
     left, right = (one.value for one in inputs)
     try:
         shape = np.broadcast_shapes(left.shape, right.shape)
     except ValueError:
-        raise Refused("shapes that do not go together") from None
+        raise Refused("shapes that do not go together; export the model again") from None
     if math.prod(shape) > max(left.size, right.size):
-        raise Refused("constants that both are spread")
+        raise Refused("constants that both are spread; export with constants folded")
     with np.errstate(all="ignore"):
         return Constant(value=_ARITHMETIC[node.op](left.astype(np.float64), right))
 
@@ -135,7 +137,7 @@ def _arithmetic(node: Node, inputs: list[Constant]) -> Constant:
 def _shape_arithmetic(node: Node, values: list[Array]) -> Array:
     """Gather, Concat and Slice as they occur in computed shapes: on few integers."""
     if any(value.size > _SHAPE_ELEMENTS or value.ndim > 1 for value in values):
-        raise Refused("other than the few integers of a shape")
+        raise Refused("other than the few integers of a shape; export with constants folded")
     try:
         if node.op == "Concat":
             joined = np.concatenate([np.atleast_1d(value) for value in values])
@@ -145,13 +147,13 @@ def _shape_arithmetic(node: Node, values: list[Array]) -> Array:
         start, end = int(values[1][0]), int(values[2][0])
         return values[0][start : min(end, _SHAPE_ELEMENTS)]
     except (IndexError, ValueError):
-        raise Refused("indices outside of a shape") from None
+        raise Refused("indices outside of a shape; export the model with fixed sizes") from None
 
 
 def integers_of(values: Array) -> list[int]:
     """The few integers of a shape or of axes."""
     if values.ndim > 1 or values.size > MAX_RANK:
-        raise Refused("a shape or axes that are no short list")
+        raise Refused("a shape or axes that are no short list; export with fixed sizes")
     return [int(value) for value in np.atleast_1d(values)]
 
 

@@ -52,7 +52,9 @@ class Context:
         size, slide = codes.order.size, None
         if codes.order.ndim > 2 and isinstance(codes.source, Sum) and codes.source.slide:
             if not canonical(codes.order):
-                raise Refused("another layout than that of the layer before it")
+                raise Refused(
+                    "another layout than that of the layer before it; no Transpose between"
+                )
             size, count = codes.order.shape[1], len(codes.source.slide.kernel)
             slide = Slide(kernel=(1,) * count, stride=(1,) * count, padding=(0,) * 2 * count)
         if any(codes.padding):
@@ -93,7 +95,7 @@ def per_sum(value: Array, total: Sum) -> Array:
         return spread
     channels = spread.reshape(len(total.u), -1)
     if (channels != channels[:, :1]).any():
-        raise Refused("a constant that differs from position to position of a map")
+        raise Refused("a constant that differs from place to place of a map; one for each channel")
     return channels[:, 0].copy()
 
 

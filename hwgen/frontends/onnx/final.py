@@ -1,5 +1,6 @@
 """The last layer, whose sums are not quantized: all at one scale, so that they can be compared."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -91,15 +92,34 @@ def _fine_biases(real: list[Fraction]) -> tuple[int, list[int], bool]:
 
 
 def _ranked_biases(real: list[Fraction], zero: bool) -> tuple[int, list[int]]:
-    """The fewest bits that sums are finer by, and biases, for all sums to compare alike.
+    """The fewest bits that sums are finer by, and biases, for the largest to be the same.
 
     Integers plus biases are in the order of what is before the point, and then of what is behind
     it: of that, only the rank among all neurons counts, and 0 where sums are compared
-    with ``zero``.
+    with ``zero``. Where two are equal the lower neuron wins, so that a neuron may have the rank of
+    those behind it that it beats. A constant added to all biases changes no comparison: of the
+    places to begin at, the one of fewest ranks is taken.
     """
-    behind = sorted({b - b.__floor__() for b in real} | ({Fraction(0)} if zero else set()))
-    finer = (len(behind) - 1).bit_length()
-    return finer, [(b.__floor__() << finer) + behind.index(b - b.__floor__()) for b in real]
+    if zero:
+        behind = sorted({b - math.floor(b) for b in real} | {Fraction(0)})
+        finer = (len(behind) - 1).bit_length()
+        return finer, [(math.floor(b) << finer) + behind.index(b - math.floor(b)) for b in real]
+    found = [_levels([b - start for b in real]) for start in dict.fromkeys(real)]
+    whole, levels = min(found, key=lambda one: max(one[1]))
+    finer = max(levels).bit_length()
+    return finer, [(b << finer) + level for b, level in zip(whole, levels, strict=True)]
+
+
+def _levels(real: list[Fraction]) -> tuple[list[int], list[int]]:
+    """What is before the point, and ranks of what is behind it, equal ones by the neuron."""
+    whole = [math.floor(b) for b in real]
+    behind = [b - own for b, own in zip(real, whole, strict=True)]
+    levels, level, lowest = [0] * len(real), 0, len(real)
+    for j in sorted(range(len(real)), key=lambda one: (behind[one], -one)):
+        if lowest < j:  # a lower neuron of this rank would win
+            level, lowest = level + 1, len(real)
+        levels[j], lowest = level, min(lowest, j)
+    return whole, levels
 
 
 def _compare_alike(real: list[Fraction], bias: list[int], finer: int) -> bool:

@@ -73,7 +73,7 @@ class Functions:
             if len(node.inputs) > position and node.inputs[position]:
                 value = self.at.constant(node, position).value
                 if value.size != 1:
-                    raise Refused("several limits, one can be had")
+                    raise Refused("several limits, one for the tensor can be had")
                 ends[position - 1] = float(value.ravel()[0])
         return self._clip_to(node, state, *ends)
 
@@ -84,7 +84,7 @@ class Functions:
 
     def _clip_to(self, node: Node, state: State, low: float, high: float) -> State:
         if not low <= high:
-            raise Refused(f"a clip to {low:g}..{high:g}")
+            raise Refused(f"a clip to {low:g}..{high:g}; the lower end must be the first")
         if isinstance(state, Real):
             return replace(state, clip=clipped(state.clip, low, high))
         if isinstance(state, Sum):

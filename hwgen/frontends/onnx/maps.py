@@ -22,7 +22,10 @@ def slid(layer: Layer, total: Sum, x: Source, zero: int) -> Layer:
     if slide is None or not layer:
         return layer
     if any(slide.padding) and -x.offset != zero:
-        raise Refused(f"pads with real 0, which is the code {-x.offset:g} of what it reads")
+        raise Refused(
+            f"pads with real 0, which is the code {-x.offset:g} of what it reads; leave out what "
+            "is added behind the quantizer before it"
+        )
     plane = len(slide.kernel) == 2
     mean = _mean(layer, slide, x)
     if mean is not None:

@@ -143,13 +143,17 @@ class Quantizers:
         scale, zero_point, width = parameters
         bits = _only(width)
         if bits is None or not float(bits).is_integer() or not 1 <= bits <= 32:
-            self._report.problem(node, "bit widths other than one integer of 1..32")
+            self._report.problem(
+                node, "bit widths other than one integer of 1..32; one for the tensor can be had"
+            )
             return None
         signed = bool(node.attributes.get("signed", 1))
         narrow = bool(node.attributes.get("narrow", 0))
         text = str(node.attributes.get("rounding_mode", "ROUND")).upper()
         if text not in _MODES:
-            self._report.problem(node, f"rounding mode {text!r}")
+            self._report.problem(
+                node, f"rounding mode {text!r}; one of {', '.join(_MODES)} can be had"
+            )
             return None
         if signed and bits == 1:  # as qonnx reads it
             return self._signs(node, scale)
@@ -181,7 +185,7 @@ class Quantizers:
     def _linear(self, node: Node, kind: str) -> Quantizer | None:
         """The parameters of QuantizeLinear or DequantizeLinear; ``kind`` is the codes' type."""
         if node.attributes.get("block_size", 0):
-            self._report.problem(node, "scales in blocks")
+            self._report.problem(node, "scales in blocks; one, or one for each channel, can be had")
             return None
         parameters = self._parameters(node, 3 if len(node.inputs) > 2 and node.inputs[2] else 2)
         if parameters is None:
@@ -191,7 +195,7 @@ class Quantizers:
         elif not kind:
             kind = _TYPES.get(int(node.attributes.get("output_dtype", 0)), "UINT8")  # type: ignore[arg-type]
         if not kind.lstrip("U").startswith("INT"):
-            self._report.problem(node, f"codes of type {kind}")
+            self._report.problem(node, f"codes of type {kind}; integers of 2 to 16 bits can be had")
             return None
         scale = self._scale(node, parameters[0])
         zero_point = parameters[1] if len(parameters) > 1 else np.zeros(())
@@ -209,7 +213,10 @@ class Quantizers:
         """The inputs after the first, which must be constants."""
         names = node.inputs[1:count]
         if len(names) < count - 1 or any(name not in self._constants for name in names):
-            self._report.problem(node, "a scale, zero point or width that is no constant")
+            self._report.problem(
+                node,
+                "a scale, zero point or width that is no constant; fix it by static quantization",
+            )
             return None
         return [self._constants[name].value for name in names]
 
@@ -217,7 +224,9 @@ class Quantizers:
         scale = scale.astype(np.float64)
         if scale.size and np.isfinite(scale).all() and (scale > 0).all():
             return scale
-        self._report.problem(node, "a scale that is not positive and finite")
+        self._report.problem(
+            node, "a scale that is not positive and finite; calibrate the model again"
+        )
         return np.ones(())
 
     def powers(self, node: Node, scale: Array, name: str = "scale") -> Array:
@@ -252,7 +261,9 @@ class Quantizers:
             or not np.array_equal(whole, zero_point)
             or (np.abs(whole) > 1 << 32).any()
         ):
-            self._report.problem(node, "a zero point that is no integer within 32 bits")
+            self._report.problem(
+                node, "a zero point that is no integer within 32 bits; calibrate the model again"
+            )
             return np.zeros(())
         return whole
 

@@ -58,7 +58,7 @@ class Windows:
     def _weights(self, node: Node) -> Constant:
         """Quantized weights [output channels, channels of a group, *kernel]."""
         if len(node.inputs) < 2 or node.inputs[1] not in self.at.constants:
-            raise Refused("weights that are computed")
+            raise Refused("weights that are computed; constants can be had")
         weights = self.at.constants[node.inputs[1]]
         if weights.value.ndim not in (3, 4) or not weights.value.size:
             shape = list(weights.value.shape)
@@ -100,7 +100,9 @@ class Windows:
             return state
         whole = sorted(order.ravel().tolist()) == list(range(order.size))
         if not isinstance(state, Codes) or not isinstance(state.source, Real) or not whole:
-            raise Refused("reads a map in another layout than that of the layer before it")
+            raise Refused(
+                "reads a map in another layout than the layer before it; no Transpose between"
+            )
         shape = " x ".join(map(str, order.shape[1:]))
         self.at.report.note(
             label(node), f"the network's input is {shape}, channel by channel: lay data out so"
@@ -114,12 +116,14 @@ class Windows:
         if not isinstance(state, Codes | Sum):
             raise Refused(UNQUANTIZED_INPUT)
         if len(node.outputs) > 1 and node.outputs[1]:
-            raise Refused("indices of the largest values")
+            raise Refused("indices of the largest values; the values alone can be had")
         state = self._map(node, state)
         if isinstance(state, Codes) and any(state.padding):
-            raise Refused("reads a map that is padded with zeros, which may be the largest")
+            raise Refused(
+                "reads zeros that pad, which may be the largest; pad in the MaxPool itself"
+            )
         if isinstance(state, Codes) and state.gain < 0:
-            raise Refused("reads codes of falling values")
+            raise Refused("reads codes of falling values; put the factor behind it")
         slide = _slide(node, state.order.shape[2:], _kernel(node, state.order), 1, ())
         order = _positions(state.order, state.order.shape[1], slide)
         return replace(state, order=order, pools=(*state.pools, Pooled(node=node, slide=slide)))
@@ -137,7 +141,7 @@ class Windows:
     def _global_mean(self, node: Node, state: State) -> State:
         codes = self._codes(node, state)
         if any(codes.padding):
-            raise Refused("reads a map that is padded")
+            raise Refused("reads a map that is padded; put the Pad before a convolution")
         image = codes.order.shape[2:]
         slide = Slide(
             kernel=image,
@@ -170,7 +174,7 @@ class Windows:
         if mode not in ("constant", b"constant"):
             raise Refused(f"mode {mode!r}, zeros can be had")
         if len(node.inputs) > 2 and node.inputs[2] and self.at.constant(node, 2).value.any():
-            raise Refused("padding with other than zeros")
+            raise Refused("padding with other than zeros; zeros can be had")
         if len(node.inputs) > 3 and node.inputs[3]:
             raise Refused("axes; one pair for each axis can be had")
         given = node.attributes.get("pads")
@@ -218,7 +222,7 @@ def _slide(
     count = len(image)
     stride = _list(node, "strides", [1] * count)
     if _list(node, "dilations", [1] * count) != [1] * count:
-        raise Refused("dilation, which is not supported")
+        raise Refused("dilation, which is not supported; a larger kernel with zeros is the same")
     given = _list(node, "kernel_shape", kernel)
     if given != kernel:
         raise Refused(f"kernel_shape {given} with weights of {kernel}")
@@ -242,7 +246,7 @@ def _slide(
         if max(first, last) >= window:
             raise Refused(f"padding of {max(first, last)} with a kernel of {window}")
         if ceil and (size + first + last - window) % step:
-            raise Refused("ceil_mode, with windows beyond the padded map")
+            raise Refused("ceil_mode, with windows beyond the padded map; pad it, or crop the map")
     return Slide(kernel=tuple(kernel), stride=tuple(stride), padding=padding, groups=groups)
 
 

@@ -12,6 +12,7 @@ from hwgen.rtl.bitserial.neuron import columns, neurons
 from hwgen.rtl.bitserial.schedule import Schedule, sources
 from hwgen.rtl.digits import digit_counts
 from hwgen.rtl.requantize import shape_of
+from hwgen.rtl.rescaling import rescaling
 from hwgen.rtl.widths import network_of
 from hwgen.spec.formats import Format
 from hwgen.spec.network import AnyLayer
@@ -28,8 +29,8 @@ def estimated_area(layers: Sequence[AnyLayer], source: Format, digit: int, stage
 def parts(layers: Sequence[AnyLayer], source: Format, digit: int, stages: int) -> tuple[int, ...]:
     """What a design is made of.
 
-    Bits added in a clock; bits of accumulators; other bits that are stored; bits of inputs of which
-    a digit is selected.
+    Bits added in a clock, or by what rescales; bits of accumulators; other bits that are stored;
+    bits of inputs of which a digit is selected.
     """
     network = network_of(layers, source)
     schedule = Schedule.of(network, digit, stages)
@@ -45,6 +46,7 @@ def parts(layers: Sequence[AnyLayer], source: Format, digit: int, stages: int) -
         serves = index + 1 < len(layers) and reads[index + 1] == "digits"
         for neuron in neurons(network, index, ranges[index], digit):
             upper += neuron.recurrence.width
+            added += round(rescaling(neuron.requantizer))
             stored += neuron.passage if serves else neuron.kept
         if reads[index] == "stored":
             stored += sum(max(0, width - digit) for width in widths)

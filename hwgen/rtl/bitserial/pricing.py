@@ -29,8 +29,9 @@ class DigitPricing(NeuronPricing):
 
     def __init__(self, digit: int):
         self._digit = digit
-        added, upper, stored, _ = (price / _NAND2 for price in PRICES)
+        added, upper, stored, selected = (price / _NAND2 for price in PRICES)
         self._added, self._upper, self._stored = added, upper, stored
+        self._selected = selected
         self.terms = Terms(digit=added / 4, total=upper / 2, output=stored)
 
     def neuron(self, neuron: Neuron, tops: Sequence[int]) -> float:
@@ -56,6 +57,14 @@ class DigitPricing(NeuronPricing):
     def whole(self, index: int, alone: Sequence[float]) -> float:
         """Nothing is shared."""
         return float(sum(alone))
+
+    @property
+    def area(self) -> float:
+        """With what selects digits of inputs that have several."""
+        widths = [[top.bit_length() for top in tops] for tops in self._tops]
+        return super().area + self._selected * sum(
+            sum(each) for each in widths if max(each) > self._digit
+        )
 
     def weight_prices(self, layer: int, values: Sequence[int]) -> Floats:
         """Of their digits."""

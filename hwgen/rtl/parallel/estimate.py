@@ -1,8 +1,9 @@
 """Cell area of a parallel design, estimated from a network's integers.
 
-What its adder graphs come to before any search, bits of accumulators, which are rescaled or
-compared, and bits of registers, each at a price in um2 that was fitted to ``hwgen synth``
-(ihp-sg13g2, recipe ``area``) by ``python -m benchmarks.estimates``; docs/plan.md has the errors.
+What its adder graphs come to before any search, with what rescales by more than a shift; bits of
+accumulators, which are shifted or compared; and bits of registers: each at a price in um2 that was
+fitted to ``hwgen synth`` (ihp-sg13g2, recipe ``area``) by ``python -m benchmarks.estimates``;
+docs/plan.md has the errors.
 """
 
 import math
@@ -15,6 +16,7 @@ from hwgen.rtl.adders.measure import measured, plain_graph, products_of
 from hwgen.rtl.digits import digit_counts
 from hwgen.rtl.parallel.top import part_of
 from hwgen.rtl.parallel.windows import additions
+from hwgen.rtl.rescaling import rescaled
 from hwgen.rtl.widths import accumulator_widths, handed_on, network_of
 from hwgen.spec.arithmetic import Integers
 from hwgen.spec.formats import Format
@@ -43,7 +45,8 @@ def parts(layers: Sequence[AnyLayer], source: Format, pipeline: int = 0) -> tupl
     registers = 0
     if pipeline:
         registers = _registers(layers, source, pipeline) if small else _usual(full, pipeline)
-    return full + _compared(layers, source), half, _moved(layers, source), registers
+    full += _compared(layers, source) + round(rescaled(layers, source))
+    return full, half, _moved(layers, source), registers
 
 
 def _digits(weights: Integers) -> int:

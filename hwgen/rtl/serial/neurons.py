@@ -16,7 +16,7 @@ class Neurons(Results):
     factors
         Interval of the inputs and of what neurons read of them.
     weights
-        Integers [outputs, inputs], with all shifts of the products in them.
+        Integers [outputs, inputs], with all shifts of the products in them but ``fine``.
     code_shift
         Left shift that makes such a weight of the one in the file; None where inputs differ in it.
     accumulator_width
@@ -30,10 +30,11 @@ class Neurons(Results):
         low, high = source
         self.factors = hull([source, *((low >> d << d, high >> d << d) for d in drops)])
         alignment = network.source(index).alignment
-        self.weights = self.layer.aligned_weights(alignment)
-        self.code_shift = self.layer.weight_shift if not any(alignment) else None
+        fine = 0 if self.layer.wrap_bits is not None else self.layer.weight_shift
+        self.weights = self.layer.aligned_weights(alignment) >> fine
+        self.code_shift = self.layer.weight_shift - fine if not any(alignment) else None
         neurons = requantizers(network, index, [source] * self.layer.fan_in)
-        super().__init__(neurons, list(self.layer.bias))
+        super().__init__(neurons, list(self.layer.bias), fine)
         self.accumulator_width = self.layer.wrap_bits or max(self.widths)
 
     @classmethod

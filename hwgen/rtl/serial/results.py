@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from amaranth.hdl import Module, Shape, Value, unsigned
+from amaranth.hdl import Cat, Module, Shape, Value, unsigned
 
 from hwgen.rtl.requantize import Requantizer, shape_of
 from hwgen.spec.arithmetic import Interval
@@ -23,6 +23,9 @@ class Results:
         A requantizer for each.
     biases
         Of each.
+    fine
+        Low bits of the sums that no product changes: they are those of the bias, and are not
+        accumulated, but put behind the accumulator where a neuron is handed on.
 
     Attributes
     ----------
@@ -33,15 +36,16 @@ class Results:
         That of each neuron.
     variant_of
         Index of each neuron's requantizer.
-    biases
-        The bias of each neuron, with its rounding offset.
+    biases, lows
+        The bias of each neuron, with its rounding offset: what accumulators begin with, and the
+        ``fine`` bits below.
     interval
         Exact interval of the outputs.
     widths
-        Width of each accumulator, with the offset.
+        Width of each accumulator, with the offset, without ``fine``.
     """
 
-    def __init__(self, neurons: list[Requantizer], biases: list[int]):
+    def __init__(self, neurons: list[Requantizer], biases: list[int], fine: int = 0):
         kinds = sorted(
             dict.fromkeys(_shared(neuron.rescale) for neuron in neurons),
             key=lambda kind: kind.fraction,
@@ -51,13 +55,18 @@ class Results:
             _variant([n for n in neurons if _shared(n.rescale) == kind]) for kind in kinds
         ]
         self.multipliers = [neuron.rescale.multiplier for neuron in neurons]
-        self.biases = [
+        self.fine = fine
+        whole = [
             bias + self.variants[variant].offset
             for bias, variant in zip(biases, self.variant_of, strict=True)
         ]
+        self.biases = [bias >> fine for bias in whole]
+        self.lows = [bias & ((1 << fine) - 1) for bias in whole]
         self.interval = hull([variant.interval for variant in self.variants])
         self.widths = [
-            signed_width(*(end + self.variants[variant].offset for end in neuron.accumulator))
+            signed_width(
+                *((end + self.variants[variant].offset) >> fine for end in neuron.accumulator)
+            )
             for neuron, variant in zip(neurons, self.variant_of, strict=True)
         ]
 
@@ -65,6 +74,10 @@ class Results:
         self, m: Module, i: int, accumulator: Value, y: Value, handed: list[list[int]], read: Read
     ) -> None:
         """Result ``i``, ``y``: of neuron ``handed[turn][word]``, whose ``accumulator`` is there."""
+        if self.fine:
+            lows = [[self.lows[j] for j in page] for page in handed]
+            low = read(f"low{i}", lows, unsigned(self.fine))
+            accumulator = Cat(low, accumulator).as_signed()
         chosen = [[self.variant_of[j] for j in page] for page in handed]
         used = sorted({variant for page in chosen for variant in page})
         factors = {v: self._factor(f"multipliers{i}_{v}", handed, v, read) for v in used}

@@ -49,8 +49,8 @@ class SerialTop(Top):
     """
 
     parts: ClassVar[Mapping[str, str]] = {
-        "weights": "Weights of all layers, or their codes, for all MACs at once.",
-        "biases": "Biases of the neurons that layers compute one after the other.",
+        "weights": "What all layers multiply by: weights, or their codes.",
+        "biases": "What the sums of neurons begin with.",
         "macs": "Multiplies and adds for all layers, and holds their accumulators.",
         "memory0": "What layers of even number read.",
         "memory1": "What layers of odd number read.",
