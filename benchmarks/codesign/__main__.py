@@ -9,7 +9,7 @@ processor. Points are chosen by validation samples, test samples are looked at o
 combinational and hand on the sums of the classes. HGQ2's netlist is simulated on validation
 samples, where it must be right as often as its model, and on test samples; ours equals the golden
 model.
-Results are kept in ``-o``.
+Results are kept in ``-o``, with a picture of the fronts.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.codesign.picture import fronts_picture
 from benchmarks.netlist_sim import simulate
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.codesign import Front, Options, codesign
@@ -76,6 +77,14 @@ def main() -> None:
         rows = [[f"{accuracy:.1%}", f"{ratio:.2f}"] for accuracy, ratio in sorted(middle.items())]
         emit_table(f"{Path(data).stem}: ours over theirs, median", ["test", "um2"], rows)
         means += middle.values()
+    drawn = {
+        Path(data).stem: [
+            (front_of(found[data, seed][1]), front_of(found[data, seed][0]))
+            for seed in range(options.seeds)
+        ]
+        for data in options.data
+    }
+    fronts_picture(drawn, options.output / "fronts")
     if means:
         mean = math.exp(sum(map(math.log, means)) / len(means))
         print(f"geometric mean {mean:.3f}, largest {max(means):.3f}")
