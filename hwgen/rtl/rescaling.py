@@ -27,10 +27,10 @@ _DIGIT = 0.73
 
 def rescaling(one: Requantizer) -> float:
     """Full adders of what :meth:`Requantizer.build` makes, but for shifts and clips."""
-    width = shape_of(*one.accumulator).width
+    width: int = shape_of(*one.accumulator).width
     stairs = one.staircase
     if stairs is not None:
-        low, result = max(0, stairs.low_bits), shape_of(*one.interval).width
+        low, result = max(0, stairs.low_bits), int(shape_of(*one.interval).width)
         table = (1 << stairs.block_bits) * (low + result)
         return _TABLE_BIT * table + _PLACE_BIT * low + 2 * _COMPARED_BIT * width
     if one.rescale.thresholds is not None:

@@ -31,6 +31,10 @@ class Top(wiring.Component):
     accept: int = 1
     parts: ClassVar[Mapping[str, str]] = {}
 
+    def waits(self, source: int) -> int:
+        """:attr:`accept` of the last beat of an input, ``source`` clocks behind the one before."""
+        return self.accept
+
     def paced(self, source: int, sink: int) -> int:
         """The interval, in the long run, where a slower neighbour stands on each side.
 

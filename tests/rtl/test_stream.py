@@ -102,6 +102,19 @@ def test_networks(name: str, registers: bool) -> None:
     check(NETWORKS[name], architecture, stall=0.5)
 
 
+@pytest.mark.parametrize("name", ["padded", "mean", "depthwise, a map handed on"])
+def test_a_channel_to_a_beat(name: str) -> None:
+    """With all of a position's channels before its clock; frames that end anywhere give nothing."""
+    net, architecture = NETWORKS[name], Stream(effort="low", beat="channel")
+    interval, beats = architecture.cycles(net).interval, net.input.features
+    assert interval == beats == 2 * FAST.cycles(net).interval
+    check(net, architecture)
+    check(net, architecture, stall=0.5, reset=interval - 1)
+    if net.layers[-1].kind == "dense":
+        early = [(n % 8, n == beats - 2) for n in range(beats - 1)]
+        check(net, architecture, before=[(5, False), (3, True), (2, False), (1, True), *early])
+
+
 @pytest.mark.parametrize("name", ["padded", "without padding", "depthwise, a map handed on"])
 def test_deaf_sink_and_resets(name: str) -> None:
     net = NETWORKS[name]

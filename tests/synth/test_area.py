@@ -22,6 +22,7 @@ from hwgen.rtl.serial import Serial
 from hwgen.rtl.serial.macs import MacChain
 from hwgen.rtl.serial.memory import ShiftMemory
 from hwgen.rtl.serial.words import WordMemory
+from hwgen.rtl.stream import Stream
 from hwgen.rtl.tournament import ParallelArgmax
 from hwgen.rtl.verilog import verilog_of
 from hwgen.spec.network import load_network
@@ -136,3 +137,22 @@ def test_readme_figures(row: list[str], tmp_path: Path) -> None:
 
 def test_readme_has_figures() -> None:
     assert {row[0] for row in readme_rows()} == set(DIGITS)
+
+
+CONVOLUTIONS = {
+    "stream": (Stream(), (3248, 40002.34, 2, 64)),
+    "serial": (Serial(), (1889, 26573.14, 1831, 6374)),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_digits_by_convolution(name: str, tmp_path: Path) -> None:
+    """As docs/stream.md and docs/architectures.md have them."""
+    architecture, figures = CONVOLUTIONS[name]
+    library, network = open_library("ihp-sg13g2"), load_network(ROOT / "examples/digits-conv.json")
+    manifest = generate(network, architecture, tmp_path)
+    report = synthesize(Path(manifest.verilog), manifest.top, library=library, cache=open_cache())
+    area = round(report.area_um2, 2)
+    assert (report.cells, area, manifest.latency_cycles, manifest.interval_cycles) == figures
+    estimated = architecture.estimated_area(network.layers, network.input.format)
+    assert estimated == pytest.approx(area, rel=0.05)

@@ -250,7 +250,7 @@ def build_tile(network: Network, architecture: Architecture) -> TinyTapeoutTop:
         core,
         source,
         sink,
-        latency=core.latency + core.accept + 1,
+        latency=core.latency + core.waits(source.width // 8) + 1,
         interval=core.paced(source.width // 8, sink.width // 8 + 1),
     )
 

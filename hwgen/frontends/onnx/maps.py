@@ -23,8 +23,8 @@ def slid(layer: Layer, total: Sum, x: Source, zero: int) -> Layer:
         return layer
     if any(slide.padding) and -x.offset != zero:
         raise Refused(
-            f"pads with real 0, which is the code {-x.offset:g} of what it reads; leave out what is "
-            "added behind the quantizer before it"
+            f"pads with real 0, which is the code {-x.offset:g} of what it reads; leave out what "
+            "is added behind the quantizer before it"
         )
     plane = len(slide.kernel) == 2
     mean = _mean(layer, slide, x)

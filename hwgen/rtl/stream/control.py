@@ -47,8 +47,9 @@ class Counted:
 class Control(wiring.Component):
     """Counts the clocks of frames, and keeps what is on its way.
 
-    A clock passes when a beat is taken. Where a result is complete later than the last beat of its
-    input, clocks go on without beats if no other input follows, until nothing is on its way.
+    A clock passes when a position is taken: with its beat, or with the last of its beats. Where a
+    result is complete later than the last beat of its input, clocks go on without beats if no other
+    input follows, until nothing is on its way.
 
     With one beat to a result, a frame whose ``last`` is not on its last beat gives none, and the
     next frame is read afresh; with several, ``last`` is not looked at.
@@ -65,6 +66,8 @@ class Control(wiring.Component):
     loads
         Clock in which the first of them is computed: an earlier one where a result waits for the
         end of its frame.
+    parts
+        Beats of a position; a clock of a frame is that of the last of them.
 
     Members
     -------
@@ -72,6 +75,8 @@ class Control(wiring.Component):
         Of beats of the input.
     taken : In(1), given : Out(1), ends : Out(1)
         Of beats of the result: the sink is ready, there is one, it is the last one.
+    moves : Out(1)
+        A beat is taken, or its time passes without one.
     go : Out(1)
         A clock passes.
     load : Out(1)
@@ -88,11 +93,13 @@ class Control(wiring.Component):
         tables: Mapping[str, Mapping[int, bool]],
         results: tuple[int, ...],
         loads: int,
+        parts: int = 1,
     ):
+        self._parts = parts
         self._counted, self._tables = counted, tables
         self._results, self._loads = results, loads
         self._ages = results[-1] // counted.frame
-        outputs = ("ready", "given", "ends", "go", "load", *tables)
+        outputs = ("ready", "given", "ends", "go", "moves", "load", *tables)
         super().__init__(
             {
                 "valid": In(1),
@@ -110,27 +117,40 @@ class Control(wiring.Component):
             Signal(name=name) for name in ("entering", "real", "over", "stall")
         )
         starts, ending = Signal(name="starts"), Signal(name="ending")
+        first, whole, part = self._position(m)
         m.d.comb += [
-            starts.eq(self.count == 0),
+            starts.eq((self.count == 0) & first),
+            self.go.eq(self.moves & whole),
             ending.eq(self.count == self._counted.code(self._counted.frame - 1)),
         ]
         older = Signal(max(1, self._ages), name="older")
         emits, loads, finishes = self._events(m, [entering, *older[: self._ages]])
-        m.d.comb += [stall.eq(loads & self.given & ~self.taken), self.load.eq(self.go & loads)]
+        m.d.comb += [
+            stall.eq(loads & self.given & ~self.taken & whole),
+            self.load.eq(self.go & loads),
+        ]
         checked = len(self._results) == 1
-        bad = self.valid & self.ready & (self.last ^ ending)
+        bad = self.valid & self.ready & (self.last ^ (ending & whole))
         m.d.comb += real.eq(entering & ~bad if checked else entering)
         if self._ages:
             self._frames(m, (starts, ending, stall), (entering, real, over), older, finishes)
+            left: Value = older.any()
         else:
             m.d.comb += [
                 entering.eq(self.valid),
                 self.ready.eq(~stall),
-                self.go.eq(self.valid & ~stall),
+                self.moves.eq(self.valid & ~stall),
                 over.eq(~real),
             ]
+            left = Const(0, 1)
         with m.If(self.go):
             m.d.sync += self.count.eq(Mux(ending | over, 0, self._following()))
+        if part is not None:
+            with m.If(self.moves):
+                m.d.sync += part.eq(Mux(whole, 0, part + 1))
+            if checked:
+                with m.If(bad & ~whole & ~left):
+                    m.d.sync += [part.eq(0), self.count.eq(0)]
         at_end = self._results == (self._counted.frame - 1,)
         with m.If(self.go & emits & real if at_end else self.go & emits):
             m.d.sync += [self.given.eq(1), self.ends.eq(finishes)]
@@ -139,6 +159,15 @@ class Control(wiring.Component):
         for name, table in self._tables.items():
             m.d.comb += getattr(self, name).eq(self._decoded(m, name, table))
         return m
+
+    def _position(self, m: Module) -> tuple[Value, Value, Signal | None]:
+        """Whether a beat is the first, or the last, of its position; and which one it is."""
+        if self._parts == 1:
+            return Const(1, 1), Const(1, 1), None
+        part = Signal(range(self._parts), name="part")
+        whole = Signal(name="whole")
+        m.d.comb += whole.eq(part == self._parts - 1)
+        return part == 0, whole, part
 
     def _events(self, m: Module, real: list[Value]) -> tuple[Value, Value, Value]:
         """Whether a beat of a real frame is complete, is computed, and is its last, in a clock.
@@ -180,12 +209,13 @@ class Control(wiring.Component):
         m.d.comb += [
             entering.eq(Mux(starts, self.valid, current)),
             self.ready.eq(~stall & (starts | current)),
-            self.go.eq(~stall & (self.valid & (starts | current) | on_its_way)),
+            self.moves.eq(~stall & (self.valid & (starts | current) | on_its_way)),
             left.eq(older[:-1].any() | older[-1] & ~finishes),
             over.eq(~real & ~left),
         ]
-        with m.If(self.go):
+        with m.If(self.moves):
             m.d.sync += current.eq(real)
+        with m.If(self.go):
             with m.If(ending):
                 m.d.sync += older.eq(Cat(real, older[:-1]))
             with m.Elif(finishes):

@@ -27,6 +27,9 @@ class Stream(Architecture):
     ----------
     registers
         A register behind each layer: shorter paths, more area.
+    beat
+        ``position``: a beat of the input holds all channels of a position. ``channel``: one of
+        them; those that came before wait in registers, and a frame takes as many times as long.
     effort
         How long to search for small adder graphs.
     """
@@ -39,6 +42,7 @@ class Stream(Architecture):
     )
 
     registers: bool = knob(False, "a register behind each layer: shorter paths.")
+    beat: str = knob("position", "what a beat of the input holds.", choices=("position", "channel"))
     effort: str = knob(
         "normal", "how long to search for small adder graphs.", choices=tuple(EFFORTS)
     )
@@ -49,15 +53,15 @@ class Stream(Architecture):
         return super().takes(network) and network.layers[0].kind != "dense"
 
     def input_beats(self, network: Network) -> int:
-        """One for each position of the map."""
-        return Schedule.of(network, self.registers).frame
+        """One for each position of the map, or for each of its channels."""
+        return self._schedule(network).interval
 
     def output_beats(self, network: Network) -> int:
         """One for each position of the map that the last layer hands on."""
         return len(Schedule.of(network, self.registers).results)
 
     def input_layout(self, network: Network) -> Layout:
-        """A position of every channel to a beat."""
+        """A position of every channel to a beat, or a channel of it."""
         return input_layout(network, self.input_beats(network), by_position=True)
 
     def output_layout(self, network: Network) -> Layout:
@@ -94,8 +98,12 @@ class Stream(Architecture):
 
     def cycles(self, network: Network) -> Cycles:
         """Those of its schedule."""
-        schedule = Schedule.of(network, self.registers)
-        return Cycles(latency=schedule.latency, interval=schedule.frame)
+        schedule = self._schedule(network)
+        return Cycles(latency=schedule.latency, interval=schedule.interval)
+
+    def _schedule(self, network: Network) -> Schedule:
+        shape = network.source(0).shape or (1,)
+        return Schedule.of(network, self.registers, shape[0] if self.beat == "channel" else 1)
 
     def estimated_area(self, layers: Sequence[AnyLayer], source: Format) -> float:
         """Without registers between layers."""

@@ -14,16 +14,17 @@ def paced(schedule: Schedule, source: int, sink: int) -> int:
     """
     frame = schedule.frame
     if len(schedule.results) == 1:
-        return max(frame * source, frame, sink)
+        return max(schedule.interval * source, schedule.interval, sink)
     emits = {clock + n * frame for n in range(_FRAMES) for clock in schedule.results}
     now = taken = given = 0
     ended: list[int] = []
     for clock in range(_FRAMES * frame):
-        now = max(now + 1, taken + source)
+        for _ in range(schedule.parts):
+            now = taken = max(now + 1, taken + source)
         if clock in emits:
             now = max(now, given)
             given = max(now + 1, given + sink)
-        taken = now
+            taken = now
         if clock % frame == frame - 1:
             ended.append(now)
     return ended[-1] - ended[-2]

@@ -49,16 +49,24 @@ class Schedule:
         Of the input.
     stages
         One for each layer.
+    parts
+        Beats of a position.
     """
 
     rows: int
     columns: int
     stages: list[Stage]
+    parts: int = 1
 
     @property
     def frame(self) -> int:
-        """Beats of an input."""
+        """Positions of an input; a clock of a frame is that of the last beat of one."""
         return self.rows * self.columns
+
+    @property
+    def interval(self) -> int:
+        """Beats of an input."""
+        return self.frame * self.parts
 
     @property
     def results(self) -> tuple[int, ...]:
@@ -74,11 +82,13 @@ class Schedule:
     @property
     def latency(self) -> int:
         """As of :class:`hwgen.rtl.top.Top`; below 1 where a result begins before its input ends."""
-        return self.results[0] - (self.frame - 1) + 1
+        return (self.results[0] - (self.frame - 1)) * self.parts + 1
 
     @classmethod
-    def of(cls, network: Network, registers: bool) -> "Schedule":
+    def of(cls, network: Network, registers: bool, parts: int = 1) -> "Schedule":
         """The schedule of ``network``, with ``registers`` between layers or without.
+
+        ``parts`` are the beats of a position.
 
         Raises
         ------
@@ -104,7 +114,7 @@ class Schedule:
         if network.output == "argmax" and len(beats) > 1:
             found = f"argmax over {len(beats)} positions of a map"
             raise HwgenError("output", found, "a dense layer or a global pool must be last")
-        return cls(rows=rows, columns=columns, stages=stages)
+        return cls(rows=rows, columns=columns, stages=stages, parts=parts)
 
 
 def folds(layer: Windowed) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.hdl import Cat, Module, Shape, Signal, Value
 
 from hwgen.rtl.adders.wired import WiredSums
 from hwgen.rtl.adders.words import extended
@@ -49,11 +49,11 @@ class Part:
 class StreamTop(Top):
     """A whole network, as a stream; the top module.
 
-    A beat of the input is a position of a map, all channels at once, row by row, ``tlast`` on the
-    last. Every layer works on a position in the clock in which it is there. A result waits in a
-    register; the next one waits for it where both sides stall.
+    A beat of the input is a position of a map, all channels at once, or one of its channels; row by
+    row, ``tlast`` on the last. Every layer works on a position in the clock in which it is there. A
+    result waits in a register; the next one waits for it where both sides stall.
 
-    ``interval`` is the beats of an input, ``latency`` that of :class:`Schedule`.
+    ``interval`` and ``latency`` are those of :class:`Schedule`.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ class StreamTop(Top):
     ):
         self._network, self._input, self._output = network, source, sink
         self._registers, self._effort = registers, effort
-        self._schedule = schedule = Schedule.of(network, registers)
+        self._schedule = schedule = Schedule.of(network, registers, source.parts)
         self._counted = Counted(rows=schedule.rows, columns=schedule.columns)
-        self.interval, self.latency = schedule.frame, schedule.latency
+        self.interval, self.latency = schedule.interval, schedule.latency
         self._parts: list[Part] = []
         own = (network.input.format.minimum, network.input.format.maximum)
-        ranges: list[Interval] = [own] * source.per_beat
+        ranges: list[Interval] = [own] * (source.per_beat * source.parts)
         for index, stage in enumerate(schedule.stages):
             ranges = self._add(index, stage, ranges)
         self._ranges = ranges
@@ -164,9 +164,9 @@ class StreamTop(Top):
             for name in part.controls
         }
         m.submodules.control = control = Control(
-            self._counted, tables, self._schedule.results, self._schedule.loads
+            self._counted, tables, self._schedule.results, self._schedule.loads, self._input.parts
         )
-        value: Value = self.s_axis_tdata[: self._input.per_beat * self._input.element_bits]
+        value = self._position(m, control.moves)
         for place, part in enumerate(self._parts):
             if self._registers and place and self._parts[place - 1].layer != part.layer:
                 value = self._registered(m, f"stage{part.layer}", value, control.go)
@@ -189,6 +189,18 @@ class StreamTop(Top):
         if self._output.beats > 1:
             m.d.comb += self.m_axis_tlast.eq(control.ends)
         return m
+
+    def _position(self, m: Module, moves: Value) -> Value:
+        """All channels of a position: that which comes, and those that came before it."""
+        bits = self._input.per_beat * self._input.element_bits
+        before = bits * (self._input.parts - 1)
+        value: Value = self.s_axis_tdata[:bits]
+        if not before:
+            return value
+        kept = Signal(before, name="channels", reset_less=True)
+        with m.If(moves):
+            m.d.sync += kept.eq(Cat(kept, value)[bits:])
+        return Cat(kept, value)
 
     def _connect(self, m: Module, part: Part, control: Control) -> None:
         """The control signals of a module; what stores does so when a clock passes."""

@@ -101,6 +101,17 @@ class MapSchedule:
             before -= done * self.stages[0].clocks_of_result
         return before + (last.clocks + 1 if argmax else last.first)
 
+    def waits(self, source: int) -> int:
+        """Clocks that the last beat is there until it is taken, ``source`` behind the one before.
+
+        Results may be computed in between.
+        """
+        places = [place for place, beats in enumerate(self.beats()) if beats]
+        if len(places) < 2 or self.beats()[places[-1]] > 1:
+            return 1
+        between = (places[-1] - places[-2]) * self.stages[0].clocks_of_result
+        return max(1, between + 2 - source)
+
     def paced(self, argmax: bool, source: int, sink: int) -> int:
         """Clocks from one vector to the next in the long run.
 

@@ -109,6 +109,10 @@ class MapTop(Top):
         """Bits of what is kept of the input, and of the maps between stages."""
         return sum(sum(self._words(parity)) for parity in (0, 1))
 
+    def waits(self, source: int) -> int:
+        """See :meth:`MapSchedule.waits`."""
+        return self._schedule.waits(source)
+
     def paced(self, source: int, sink: int) -> int:
         """See :meth:`MapSchedule.paced`."""
         return self._schedule.paced(self._is_index, source, sink)
