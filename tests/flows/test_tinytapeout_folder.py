@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from hwgen.flows.handoff.flow import hand_over
+from hwgen.flows.handoff.tinytapeout.tile import tile_design
 from hwgen.rtl.architecture import Architecture
 from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
+from hwgen.spec.network import parse_network
 from hwgen.synth import open_library
 from tests.flows.test_tinytapeout import small
 
@@ -110,11 +112,10 @@ def test_source_and_a_fault(tmp_path: Path) -> None:
     code, said = make(project)
     assert (code, "FAIL=0" in said, "PASS=2" in said) == (0, True, True), said
     source = project / "src" / "project.v"
-    text = source.read_text()
-    number = re.search(r"rom_bias0 = (\d+)'d(\d+);", text)
-    assert number is not None
-    wrong = f"rom_bias0 = {number[1]}'d{int(number[2]) ^ 64};"
-    source.write_text(text.replace(number[0], wrong))
+    content = small("values").model_dump(mode="json")
+    content["layers"][1]["bias"][0] ^= 64
+    top = re.findall(r"module (tt_um_\w+)\s*\(", source.read_text())[0]
+    source.write_text(tile_design(parse_network(content), Serial(macs=2), top)[0])
     code, said = make(project)
     assert code != 0 or "FAIL=0" not in said
     assert re.search(r"byte \d+: 0x\w\w, not 0x\w\w", said)
