@@ -113,7 +113,7 @@ def test_proved(architecture: str, pdk: str, recipe: str) -> None:
         library=open_library(pdk),
         options=SynthesisOptions(recipe),
         netlist=None,
-        time_limit=60,
+        time_limit=180,
         progress=QUIET,
     )
     assert {q.status for q in report.questions.values()} == {"proved"}
