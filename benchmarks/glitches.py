@@ -8,7 +8,6 @@ Then by the latter with a delay for each arc, from the SDF that OpenSTA writes o
 Liberty file. Wires weigh nothing. The functions here serve the tests, too.
 """
 
-import argparse
 import re
 import subprocess
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import events
-from benchmarks.opensta import head, liberty, run
+from benchmarks.opensta import arguments, head, liberty, run
 from benchmarks.recipes import ROOT
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.gates import make_gates
@@ -193,11 +192,7 @@ def sdf_arcs(flat: Flat, library: CellLibrary, text: str) -> list[events.Arcs]:
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="the foundries' files, by library")
-    parser.add_argument("pdk", nargs="*", default=LIBRARIES)
-    parser.add_argument("--design", action="append", help="only these")
-    options = parser.parse_args()
+    options = arguments(str(__doc__)).parse_args()
     network = load_network(ROOT / "examples" / "digits.json")
     images = np.load(ROOT / "examples" / "digits-test.npz")["x"].astype(np.int64)
     rows = []

@@ -10,7 +10,6 @@ the PDKs; for files that synthesis does not read there are empty ones. The funct
 tests, too.
 """
 
-import argparse
 import gzip
 import json
 import re
@@ -23,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.opensta import DESIGNS, LIBRARIES, liberty
+from benchmarks.opensta import DESIGNS, arguments, liberty
 from benchmarks.recipes import ROOT
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.handoff.flow import hand_over
@@ -142,12 +141,9 @@ def _path() -> str:
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="the foundries' files, by library")
-    parser.add_argument("pdk", nargs="*", default=LIBRARIES)
+    parser = arguments(str(__doc__))
     parser.add_argument("--rtl", action="store_true", help="hand over the source")
     parser.add_argument("--clock-gates", action="store_true", help="with clock gates")
-    parser.add_argument("--design", action="append", help="only these")
     options = parser.parse_args()
     network = load_network(ROOT / "examples" / "digits.json")
     rows = []

@@ -206,6 +206,15 @@ def mapped(library: str) -> Iterator[tuple[str, Flat]]:
             yield name, Netlist.read(Path(folder) / "netlist.json", manifest.top).flat()
 
 
+def arguments(description: str) -> argparse.ArgumentParser:
+    """Those of a comparison of designs with the foundries' files."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="the foundries' files, by library")
+    parser.add_argument("pdk", nargs="*", default=LIBRARIES)
+    parser.add_argument("--design", action="append", help="only these")
+    return parser
+
+
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])

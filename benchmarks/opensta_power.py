@@ -10,7 +10,6 @@ combined as :mod:`hwgen.synth.internal` does it, and the charges of the nets add
 them. It reads the foundry's Liberty files, without ranges of capacitance, which are for timing.
 """
 
-import argparse
 import re
 import tempfile
 from collections import defaultdict
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.opensta import head, liberty, run
+from benchmarks.opensta import arguments, head, liberty, run
 from benchmarks.recipes import ROOT
 from hwgen.flows.cli.console import emit_table
 from hwgen.flows.gates import make_gates
@@ -174,11 +173,7 @@ def _ports(flat: Flat, library: CellLibrary, changes: Mapping[Net, float]) -> fl
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="the foundries' files, by library")
-    parser.add_argument("pdk", nargs="*", default=LIBRARIES)
-    parser.add_argument("--design", action="append", help="only these")
-    options = parser.parse_args()
+    options = arguments(str(__doc__)).parse_args()
     network = load_network(ROOT / "examples" / "digits.json")
     images = np.load(ROOT / "examples" / "digits-test.npz")["x"]
     rows = []

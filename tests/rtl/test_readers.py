@@ -14,21 +14,16 @@ from hwgen.rtl.architectures import families
 from hwgen.rtl.bitserial import BitSerial
 from hwgen.rtl.generate import generate
 from hwgen.rtl.manifest import Manifest
-from hwgen.rtl.parallel import Parallel
 from hwgen.rtl.serial import Serial
 from hwgen.rtl.stream import Stream
 from hwgen.sim import verilator
 from hwgen.support.errors import HwgenError
 from tests.convnets import random_network
+from tests.rtl import test_generate
 from tests.rtl.test_architectures import CORNERS, sized
 
 ARCHITECTURES: list[Architecture] = [
-    Parallel(),
-    Parallel(pipeline=2),
-    Parallel(bare=True),
-    Parallel(bare=True, pipeline=1),
-    Serial(),
-    Serial(macs=2),
+    *test_generate.ARCHITECTURES,
     Serial(storage="latch"),
     BitSerial(),
     BitSerial(digit=3, stages=1),

@@ -112,19 +112,13 @@ class Functions:
         if not 0 < alpha <= 1:
             raise Refused(f"slope {alpha:g}, more than 0 and at most 1 can be had")
         alpha = float(self.at.quantizers.powers(node, np.array([alpha]), "slope")[0])
-        if isinstance(state, Real):
-            raise Refused(UNQUANTIZED_INPUT)
-        total = self.at.identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
-        if total.function is not None or total.slope != 1.0:
-            raise Refused(
-                "stands behind another activation, not quantized; add a quantizer between"
-            )
+        total = self._inactive(node, state)
         low, high = total.clip
         slope = 1.0 if low >= 0 else alpha
         return replace(total, slope=slope, clip=(min(low, low * alpha), high))
 
-    def _powers(self, node: Node, state: State) -> State:
-        """Powers of two, as QKeras' quantizers to them: codes that leave others out."""
+    def _inactive(self, node: Node, state: State) -> Sum:
+        """Sums that no activation has changed."""
         if isinstance(state, Real):
             raise Refused(UNQUANTIZED_INPUT)
         total = self.at.identity(node, state) if isinstance(state, Codes) else cast(Sum, state)
@@ -132,6 +126,11 @@ class Functions:
             raise Refused(
                 "stands behind another activation, not quantized; add a quantizer between"
             )
+        return total
+
+    def _powers(self, node: Node, state: State) -> State:
+        """Powers of two, as QKeras' quantizers to them: codes that leave others out."""
+        total = self._inactive(node, state)
         low, high = (int(float_of(node, name, 0)) for name in ("low", "high"))
         signed = bool(node.attributes.get("signed", 0))
         if high - low > _MOST_OCTAVES:
